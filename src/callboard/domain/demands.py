@@ -1,0 +1,138 @@
+"""What a run requires of a runner, and whether a runner fits: one pure decision that also answers *why*."""
+
+import hashlib
+import json
+import posixpath
+from collections.abc import Iterable
+from typing import Final, Literal
+
+import msgspec
+
+from callboard.domain.errors import InvalidRequest
+
+ReasonCode = Literal[
+    "hostname_differs",
+    "executor_missing",
+    "outside_roots",
+    "tag_missing",
+    "needs_shared_tag",
+    "runner_lost",
+    "runner_draining",
+    "no_free_slot",
+]
+REASON_CODES: Final[dict[str, str]] = {
+    "hostname_differs": "The run must go to {wanted}; this runner is on {found}.",
+    "executor_missing": "The run needs the executor {wanted}; this runner offers {found}.",
+    "outside_roots": "The directory {wanted} is outside this runner's roots ({found}).",
+    "tag_missing": "The run demands the tag {wanted}; this runner has {found}.",
+    "needs_shared_tag": "This runner only takes runs that share one of its tags ({found}).",
+    "runner_lost": "This runner has not been heard of for {found} s.",
+    "runner_draining": "This runner is draining and takes no new runs.",
+    "no_free_slot": "All {found} slots of this runner are in use.",
+}
+"""The closed list of reasons why a runner does not take a run, each with its sentence."""
+
+
+class Demands(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a run requires; a property that is None is not demanded."""
+
+    executor_type: str
+    hostname: str | None = None
+    project_dir: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a runner is and offers. `roots` are real, absolute directories; `workspaces` those it prepared."""
+
+    hostname: str
+    roots: tuple[str, ...]
+    executor_types: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+    require_matching_tags: bool = False
+    workspaces: tuple[str, ...] = ()
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a runner does not fit."""
+
+    code: ReasonCode
+    wanted: str = ""
+    found: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The reason in words."""
+        return REASON_CODES[self.code].format(wanted=self.wanted or "none", found=self.found or "none")
+
+
+def merge(*parts: tuple[str, Demands | None], executor_type: str, tags: Iterable[str] = ()) -> Demands:
+    """Demands that meet all parts (source, demands); InvalidRequest `contradicting_demands` when none can."""
+    hostname = _agreed("hostname", [(source, part.hostname) for source, part in parts if part])
+    project_dir = _agreed("project_dir", [(source, part.project_dir) for source, part in parts if part])
+    _agreed("executor_type", [(source, part.executor_type) for source, part in parts if part])
+    united = set(tags).union(*(part.tags for _, part in parts if part))
+    return Demands(
+        executor_type=executor_type, hostname=hostname, project_dir=project_dir, tags=tuple(sorted(united))
+    )
+
+
+def _agreed(name: str, wanted: list[tuple[str, str | None]]) -> str | None:
+    found: tuple[str, str] | None = None
+    for source, value in wanted:
+        if value is None or (found and found[1] == value):
+            continue
+        if found:
+            raise InvalidRequest(
+                f"{name}: {found[0]} demands {found[1]!r}, {source} demands {value!r}.",
+                code="contradicting_demands",
+                hint=f"Leave {name} out, or ask for {found[1]!r}.",
+            )
+        found = (source, value)
+    return found[1] if found else None
+
+
+def demand_class(demands: Demands) -> str:
+    """A short key that runs with equal demands share."""
+    return hashlib.sha256(canonical(demands).encode()).hexdigest()[:20]
+
+
+def canonical(demands: Demands) -> str:
+    """Demands as JSON with sorted keys and tags."""
+    return json.dumps(msgspec.to_builtins(demands), sort_keys=True, separators=(",", ":"))
+
+
+def inside(directory: str, root: str) -> bool:
+    """Whether an absolute directory lies lexically in or under a root."""
+    path, base = posixpath.normpath(directory), posixpath.normpath(root)
+    return path == base or path.startswith(base.rstrip("/") + "/")
+
+
+def match(demands: Demands, offer: Offer) -> list[Reason]:
+    """All reasons why the offer does not meet the demands; none means that it fits."""
+    return [*_place_reasons(demands, offer), *_tag_reasons(demands, offer)]
+
+
+def _place_reasons(demands: Demands, offer: Offer) -> list[Reason]:
+    reasons: list[Reason] = []
+    if demands.hostname is not None and demands.hostname != offer.hostname:
+        reasons.append(Reason(code="hostname_differs", wanted=demands.hostname, found=offer.hostname))
+    if demands.executor_type not in offer.executor_types:
+        reasons.append(
+            Reason(code="executor_missing", wanted=demands.executor_type, found=", ".join(offer.executor_types))
+        )
+    if demands.project_dir is not None and not _directory_fits(demands.project_dir, offer):
+        reasons.append(Reason(code="outside_roots", wanted=demands.project_dir, found=", ".join(offer.roots)))
+    return reasons
+
+
+def _directory_fits(directory: str, offer: Offer) -> bool:
+    return directory in offer.workspaces or any(inside(directory, root) for root in offer.roots)
+
+
+def _tag_reasons(demands: Demands, offer: Offer) -> list[Reason]:
+    missing = sorted(set(demands.tags) - set(offer.tags))
+    reasons = [Reason(code="tag_missing", wanted=tag, found=", ".join(offer.tags)) for tag in missing]
+    if offer.require_matching_tags and not set(demands.tags) & set(offer.tags):
+        reasons.append(Reason(code="needs_shared_tag", found=", ".join(offer.tags)))
+    return reasons

@@ -1,0 +1,167 @@
+"""Every error that Callboard raises on purpose, with its stable code; knows no HTTP and no exit codes.
+
+CallboardError
+├── InvalidRequest        the words of a request are wrong; nothing was created
+├── Unauthenticated       no token, or none that is known
+├── Forbidden             the token may not do this
+├── NotFound              no such thing, or none that the token may see
+├── Conflict              the thing is in a state that does not allow it
+├── TooLarge              over a documented size
+├── UnsupportedMedia      the body is no JSON
+├── Misdirected           the Host or the Origin is not ours
+├── RateLimited           too many failures from one address
+├── Unavailable           the store or the coordinator cannot answer now; try again
+└── Internal              a defect; details are in the log under the request's id
+"""
+
+from typing import Any, ClassVar, Final
+
+CODES: Final[dict[str, str]] = {
+    # InvalidRequest
+    "invalid_request": "A field is missing, of the wrong kind, or not known; `errors` names each.",
+    "invalid_json": "The body is not valid JSON, or not valid Unicode.",
+    "invalid_id": "An id does not have the form of its kind.",
+    "invalid_text": "A text holds NUL, a lone surrogate, or is not allowed to be empty.",
+    "invalid_parameters": "The parameters do not fit the schema; `errors` has a JSON pointer and a message for each.",
+    "invalid_page": "The page mark was not made by this list.",
+    "invalid_cursor": "The cursor was not made by this stream.",
+    "contradicting_demands": "Two demands on one property exclude each other, so that no runner could ever fit.",
+    "callback_without_session": "An asynchronous callback needs a calling session.",
+    "idempotency_mismatch": "The same Idempotency-Key came with another body.",
+    "unknown_executor": "No executor of this name exists.",
+    # Unauthenticated
+    "unauthenticated": "A valid bearer token is needed.",
+    # Forbidden
+    "forbidden": "The token does not allow this.",
+    "foreign_parent": "The named parent is not the session that the token proves.",
+    # NotFound
+    "not_found": "There is nothing at this address.",
+    "session_not_found": "No such session.",
+    "run_not_found": "No such run.",
+    "runner_not_found": "No such runner.",
+    "agent_not_found": "No such agent.",
+    "project_not_found": "No such project.",
+    "token_not_found": "No such token.",
+    "parent_not_found": "No such parent session.",
+    "binding_not_found": "The session has no binding yet.",
+    "result_not_found": "The run ended without a result.",
+    # Conflict
+    "ambiguous_reference": "Several sessions fit the reference; `errors` lists the candidates.",
+    "session_archived": "The session is archived; unarchive it first.",
+    "session_busy": "The session has a live or waiting run.",
+    "session_has_children": "The session has children; delete them first.",
+    "session_external": "Another process owns this conversation now; wait until its lease ends, or end it.",
+    "run_not_finished": "The run has not ended yet.",
+    "run_not_retryable": "Only an ended run can be tried again.",
+    "stale_attempt": "The report is not of the attempt that owns the run.",
+    "events_missing": "Fewer events of the attempt are stored than the report counts; send them again first.",
+    "binding_conflict": "This attempt is bound to another conversation already.",
+    "executor_session_in_use": "The conversation belongs to another session.",
+    "runner_superseded": "A newer process of this runner has registered.",
+    "runner_known": "This runner is known; use its own credential, or have a person remove it first.",
+    "runner_busy": "The runner still has runs.",
+    "idempotency_in_flight": "The first request with this Idempotency-Key is not answered yet.",
+    "tree_stopping": "The tree of this session is being stopped; it takes no new children.",
+    "limit_reached": "A limit on the tree of sessions is reached.",
+    "external_key_unusable": "This session token was given out once and cannot be shown again.",
+    # others
+    "payload_too_large": "The body, or a text in it, is over its limit.",
+    "unsupported_media_type": "The body must be application/json.",
+    "method_not_allowed": "This address does not take this method.",
+    "misdirected_request": "The Host is not one of ours.",
+    "cross_site": "Requests from other sites are refused.",
+    "rate_limited": "Too many failed logins from this address; wait.",
+    "unavailable": "The coordinator cannot answer now; try again shortly.",
+    "store_timeout": "The database did not answer in time; nothing is known of this request's effect, try again.",
+    "internal": "A defect; the log has the details under the request's id.",
+}
+"""The closed list of codes with one sentence each; generated into docs/reference/errors.md."""
+
+
+class CallboardError(Exception):
+    """An error with a stable code, a sentence that says what and why, and the next step."""
+
+    default_code: ClassVar[str] = "internal"
+
+    def __init__(
+        self, detail: str, *, code: str | None = None, hint: str = "", errors: list[dict[str, Any]] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.code = code or self.default_code
+        if self.code not in CODES:
+            raise ValueError(f"undocumented error code {self.code!r}")
+        self.detail = detail
+        self.hint = hint
+        self.errors = errors or []
+
+
+class InvalidRequest(CallboardError):
+    """The words of a request are wrong."""
+
+    default_code = "invalid_request"
+
+
+class Unauthenticated(CallboardError):
+    """No token, or none that is known."""
+
+    default_code = "unauthenticated"
+
+
+class Forbidden(CallboardError):
+    """The token may not do this."""
+
+    default_code = "forbidden"
+
+
+class NotFound(CallboardError):
+    """No such thing, or none that the token may see."""
+
+    default_code = "not_found"
+
+
+class Conflict(CallboardError):
+    """The thing is in a state that does not allow it."""
+
+    default_code = "session_busy"
+
+
+class TooLarge(CallboardError):
+    """Over a documented size."""
+
+    default_code = "payload_too_large"
+
+
+class UnsupportedMedia(CallboardError):
+    """The body is no JSON."""
+
+    default_code = "unsupported_media_type"
+
+
+class MethodNotAllowed(CallboardError):
+    """The address does not take this method."""
+
+    default_code = "method_not_allowed"
+
+
+class Misdirected(CallboardError):
+    """The Host or the Origin is not ours."""
+
+    default_code = "misdirected_request"
+
+
+class RateLimited(CallboardError):
+    """Too many failures from one address."""
+
+    default_code = "rate_limited"
+
+
+class Unavailable(CallboardError):
+    """The store or the coordinator cannot answer now."""
+
+    default_code = "unavailable"
+
+
+class Internal(CallboardError):
+    """A defect."""
+
+    default_code = "internal"

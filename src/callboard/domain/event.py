@@ -1,0 +1,74 @@
+"""The types of a session's events, who may write each, and the old names that an imported log may hold."""
+
+from typing import Final
+
+MAX_PAYLOAD_BYTES: Final = 256 * 1024
+MAX_BATCH: Final = 500
+MAX_CLIENT_KEY: Final = 64
+
+RUN_START: Final = "run_start"
+RUN_COMPLETED: Final = "run_completed"
+PRE_TOOL: Final = "pre_tool"
+POST_TOOL: Final = "post_tool"
+MESSAGE: Final = "message"
+RESULT: Final = "result"
+SESSION_CREATED: Final = "session_created"
+SESSION_BOUND: Final = "session_bound"
+SESSION_UPDATED: Final = "session_updated"
+RUN_QUEUED: Final = "run_queued"
+RUN_CLAIMED: Final = "run_claimed"
+RUN_INTERRUPTED: Final = "run_interrupted"
+RUN_RECONNECTED: Final = "run_reconnected"
+STOP_REQUESTED: Final = "stop_requested"
+USAGE: Final = "usage"
+NOTE: Final = "note"
+
+DESCRIPTIONS: Final[dict[str, str]] = {
+    RUN_START: "run number, type, trigger, attempt, runner, binding generation",
+    RUN_COMPLETED: "reason, exit_code, error, result, usage",
+    PRE_TOOL: "tool_use_id, tool_name, tool_input, parent_tool_use_id",
+    POST_TOOL: "tool_use_id, tool_name, tool_output, is_error, duration_ms",
+    MESSAGE: "role, content, message_key",
+    RESULT: "result_text or result_data",
+    SESSION_CREATED: "the session as it was created",
+    SESSION_BOUND: "generation, executor_type, executor_session_id, hostname, project_dir, reason",
+    SESSION_UPDATED: "the fields that changed",
+    RUN_QUEUED: "run_id, number, type, trigger",
+    RUN_CLAIMED: "run_id, attempt, runner_id",
+    RUN_INTERRUPTED: "why contact was lost, and what follows",
+    RUN_RECONNECTED: "attempt",
+    STOP_REQUESTED: "run_id, stopped_by, reason",
+    "callback_waiting": "callback_id, child run",
+    "callback_assigned": "callback_id, run",
+    "callback_accepted": "callback_id, run",
+    "callback_held": "callback_id, why",
+    "callback_undeliverable": "callback_id, why",
+    "approval_requested": "approval_id, tool, input, risk",
+    "approval_decided": "approval_id, decision, by",
+    "approval_expired": "approval_id",
+    "lifecycle_changed": "from, to, reason",
+    "guidance": "text",
+    "check_completed": "name, exit_code, tail",
+    "budget_changed": "what changed",
+    USAGE: "what was booked, or `usage_incomplete`",
+    NOTE: "text",
+}
+"""The closed list of what we write ourselves; unknown types of newer runners are kept and shown."""
+
+REPORTED_BY_RUNNER: Final = frozenset({PRE_TOOL, POST_TOOL, MESSAGE, RESULT, NOTE, "check_completed"})
+"""Types that a runner may post for its attempt; types that are not in DESCRIPTIONS are allowed as well."""
+
+EXTERNAL_TYPES: Final = frozenset({MESSAGE, PRE_TOOL, POST_TOOL, RESULT, NOTE})
+"""What the token of an external session may post for itself."""
+
+_OLD_NAMES: Final = {"session_start": RUN_START, "session_stop": RUN_COMPLETED}
+
+
+def may_report(event_type: str) -> bool:
+    """Whether a runner may post this type: all that the coordinator does not write itself."""
+    return event_type in REPORTED_BY_RUNNER or event_type not in DESCRIPTIONS
+
+
+def present_name(event_type: str) -> str:
+    """Today's name of an event type in an old log."""
+    return _OLD_NAMES.get(event_type, event_type)

@@ -1,0 +1,257 @@
+"""What runners send and get. Unknown fields of newer runners are accepted; the protocol is in docs/runner-protocol.md."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from callboard.domain.event import MAX_BATCH, MAX_CLIENT_KEY
+from callboard.domain.usage import UsageRow
+
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+ShortList = Annotated[list[Annotated[str, Meta(min_length=1, max_length=4096)]], Meta(max_length=100)]
+
+
+class Report(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A body of a runner."""
+
+
+class Register(Report, kw_only=True):
+    """POST /runner/register, with the join token or with the runner's own credential.
+
+    `credential_sha256` is the SHA-256 (hex) of a secret that the runner made and stored before this call, so
+    that a lost answer can be asked for again; `launch_token` tells two processes of one runner apart.
+    """
+
+    hostname: Annotated[str, Meta(min_length=1, max_length=255)]
+    project_dir: Annotated[str, Meta(min_length=1, max_length=4096)]
+    name: Annotated[str, Meta(max_length=100)] = ""
+    credential_sha256: Hash
+    launch_token: Annotated[str, Meta(min_length=8, max_length=64)]
+    roots: ShortList = []
+    executor_types: ShortList = []
+    tags: ShortList = []
+    require_matching_tags: bool = False
+    slots: Annotated[int, Meta(ge=1, le=10_000)] = 1
+    version: Annotated[str, Meta(max_length=100)] = ""
+    facts: dict[str, Any] = {}
+    """What else the runner says of itself (platform, client versions, how sure a stop is); shown, never decided on."""
+
+
+class Registered(msgspec.Struct, kw_only=True):
+    """The answer to a registration."""
+
+    runner_id: str
+    epoch: int
+    heartbeat_seconds: float
+    lease_seconds: float
+    stop_on_runner_seconds: float
+    server_time: str
+    draining: bool
+
+
+class AttemptRef(Report, kw_only=True):
+    """An attempt that a runner holds."""
+
+    run_id: str
+    attempt: int
+
+
+class Heartbeat(Report, kw_only=True):
+    """POST /runner/heartbeat: renews the leases of the attempts it lists."""
+
+    runner_id: str
+    epoch: int
+    attempts: Annotated[list[AttemptRef], Meta(max_length=10_000)] = []
+    clock_ms: int | None = None
+    """The runner's wall clock, in Unix milliseconds, to warn of a skew; it decides nothing."""
+    facts: dict[str, Any] = {}
+
+
+class StopOrder(msgspec.Struct, kw_only=True):
+    """An attempt that must be stopped, and why."""
+
+    run_id: str
+    attempt: int
+    reason: str
+
+
+class HeartbeatAnswer(msgspec.Struct, kw_only=True):
+    """`stops` must be stopped and reported; `stale` are not this runner's any more and must be ended unreported."""
+
+    stops: list[StopOrder] = []
+    stale: list[AttemptRef] = []
+    draining: bool = False
+    server_time: str = ""
+    clock_skew_ms: int = 0
+
+
+class Claim(msgspec.Struct, kw_only=True):
+    """A run that the runner now holds: all it needs to execute it."""
+
+    run_id: str
+    session_id: str
+    attempt: int
+    run_number: int
+    type: str
+    trigger: str
+    prompt: str
+    parameters: dict[str, Any] = {}
+    context: str
+    executor_type: str
+    executor_session_id: str | None
+    """The native id of the conversation to continue; None starts a new one."""
+    binding_generation: int
+    project_dir: str | None
+    agent: dict[str, Any] | None = None
+    model: str | None = None
+    permission_mode: str | None = None
+    limits: dict[str, Any] = {}
+    tries: int = 0
+    earlier_attempts: list[int] = []
+    """Attempts of this run on any host that came before, so that strays can be ended."""
+    traceparent: str | None = None
+
+
+class PollAnswer(msgspec.Struct, kw_only=True):
+    """GET /runner/runs: at least one of these, else 204."""
+
+    runs: list[Claim] = []
+    stops: list[StopOrder] = []
+    stale: list[AttemptRef] = []
+    draining: bool = False
+
+
+class Started(Report, kw_only=True):
+    """POST /runner/runs/{id}/started: asks for the permission to launch."""
+
+    runner_id: str
+    epoch: int
+    attempt: int
+    session_token_sha256: Hash
+    """Of the session token that the runner made for this attempt."""
+    project_dir: str | None = None
+    """The directory that the attempt really works in."""
+
+
+class StartedAnswer(msgspec.Struct, kw_only=True):
+    """The permission to launch; `stop` is set when the run is to be stopped before anything runs."""
+
+    ok: bool = True
+    stop: bool = False
+
+
+class NotLaunched(Report, kw_only=True):
+    """POST /runner/runs/{id}/not_launched: the attempt was given back and nothing ran."""
+
+    runner_id: str
+    epoch: int
+    attempt: int
+    code: str = ""
+    message: Annotated[str, Meta(max_length=4000)] = ""
+    retry: bool = True
+    """False when this runner can never launch it (directory missing or outside its roots): the run fails."""
+
+
+class UsageReport(Report, kw_only=True):
+    """POST /runner/runs/{id}/usage. Each row is booked once per (run, attempt, model, message_id)."""
+
+    runner_id: str
+    epoch: int
+    attempt: int
+    rows: Annotated[list[UsageRow], Meta(max_length=500)] = []
+    incomplete: bool = False
+
+
+class Ended(Report, kw_only=True):
+    """POST /runner/runs/{id}/completed | failed | stopped: the end of the attempt."""
+
+    runner_id: str
+    epoch: int
+    attempt: int
+    event_count: Annotated[int, Meta(ge=0)]
+    """How many events the runner has posted for this attempt; fewer stored is `events_missing`."""
+    exit_code: int | None = None
+    reason: str | None = None
+    """For failed: an end reason (default `failed`)."""
+    error_code: Annotated[str, Meta(max_length=100)] | None = None
+    error_message: Annotated[str, Meta(max_length=16_384)] | None = None
+    result_text: str | None = None
+    result_data: Any = None
+    usage: Annotated[list[UsageRow], Meta(max_length=500)] = []
+    usage_incomplete: bool = False
+    signal: str | None = None
+    certainty: Annotated[str, Meta(max_length=100)] | None = None
+    """How sure it is that no process of the attempt is left: `cgroup`, `descendants`, `group`."""
+
+
+class EndedAnswer(msgspec.Struct, kw_only=True):
+    """What the run ended as: the first committed end stands."""
+
+    status: str
+    reason: str
+
+
+class PostedEvent(Report, kw_only=True):
+    """One event of an attempt. `client_key` makes it repeatable: the same key is stored once per attempt."""
+
+    client_key: Annotated[str, Meta(min_length=1, max_length=MAX_CLIENT_KEY)]
+    type: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z][a-z0-9_.]*$")]
+    payload: msgspec.Raw = msgspec.Raw(b"{}")
+    source_at: Annotated[int, Meta(ge=0)] | None = None
+    """The runner's clock, Unix milliseconds."""
+
+
+class PostEvents(Report, kw_only=True):
+    """POST /sessions/{id}/events. A session token needs neither runner_id nor attempt: it names both."""
+
+    events: Annotated[list[PostedEvent], Meta(min_length=1, max_length=MAX_BATCH)]
+    run_id: str | None = None
+    attempt: int | None = None
+    runner_id: str | None = None
+    epoch: int | None = None
+
+
+class EventsStored(msgspec.Struct, kw_only=True):
+    """The number of each posted event in the session's log, in the order posted; repeats get their first number."""
+
+    seqs: list[int]
+
+
+class PostDelta(Report, kw_only=True):
+    """POST /sessions/{id}/deltas: a piece of a message that is being written; passed on, never stored."""
+
+    run_id: str
+    attempt: int
+    message_key: Annotated[str, Meta(max_length=100)]
+    offset: Annotated[int, Meta(ge=0)]
+    text: Annotated[str, Meta(max_length=65_536)]
+
+
+class Bind(Report, kw_only=True):
+    """POST /sessions/{id}/bind, by the attempt that owns the run."""
+
+    executor_session_id: Annotated[str, Meta(min_length=1, max_length=500)]
+    executor_type: Annotated[str, Meta(min_length=1, max_length=100)]
+    hostname: Annotated[str, Meta(min_length=1, max_length=255)]
+    project_dir: Annotated[str, Meta(max_length=4096)] | None = None
+    run_id: str | None = None
+    attempt: int | None = None
+    runner_id: str | None = None
+    epoch: int | None = None
+
+
+class Deregister(Report, kw_only=True):
+    """POST /runner/deregister: the runner leaves; refused while it holds attempts."""
+
+    runner_id: str
+    epoch: int
+
+
+class ExternalEnd(Report, kw_only=True):
+    """The end of an external session, posted with its session token to /runner/runs/{id}/completed|failed|stopped."""
+
+    exit_code: int | None = None
+    error_message: Annotated[str, Meta(max_length=16_384)] | None = None
+    result_text: str | None = None
+    reason: Literal["completed", "failed", "stopped"] = "completed"
