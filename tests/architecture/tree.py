@@ -1,0 +1,60 @@
+"""The files of this repository and the functions in them, as the architecture tests look at them."""
+
+import ast
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+SOURCE = REPOSITORY / "src" / "callboard"
+CODE = tuple(REPOSITORY / name for name in ("src", "tests", "tools", "bench"))
+
+# Made by tools or by make; dot directories are left out as well, except the one that holds our own script.
+MADE = frozenset({"__pycache__", "build", "dist", "node_modules"})
+OWN_DOT_DIRECTORIES = frozenset({".ci", ".github"})
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function or method in a file."""
+
+    path: Path
+    name: str
+    lines: int
+    lines_without_docstring: int
+
+    def __str__(self) -> str:
+        """Return where it stands and how long it is."""
+        return f"{self.path.relative_to(REPOSITORY)}: {self.name} has {self.lines} lines"
+
+
+def files(*roots: Path) -> Iterator[Path]:
+    """Yield every file that is our own below the roots, in a stable order."""
+    for root in roots:
+        for directory, names, leaves in os.walk(root):
+            names[:] = sorted(name for name in names if _is_own(name))
+            yield from (Path(directory, leaf) for leaf in sorted(leaves) if not leaf.endswith(".pyc"))
+
+
+def python_files(*roots: Path) -> Iterator[Path]:
+    """Yield our own Python files below the roots."""
+    return (path for path in files(*roots) if path.suffix == ".py")
+
+
+def functions(path: Path) -> Iterator[Function]:
+    """Yield the functions and methods of a Python file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            yield Function(path, node.name, lines, lines - _docstring_lines(node))
+
+
+def _docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    if ast.get_docstring(node) is None:
+        return 0
+    return (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
+
+
+def _is_own(name: str) -> bool:
+    return name not in MADE and (not name.startswith(".") or name in OWN_DOT_DIRECTORIES)
