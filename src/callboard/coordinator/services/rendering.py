@@ -1,0 +1,239 @@
+"""Rows of the store become answers of the API: the only place that turns columns into wire fields.
+
+Knows no query, no caller and no clock; what a row must hold is said at each function.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from callboard.domain import runner as runners
+from callboard.domain.run import REASON_SENTENCES
+from callboard.domain.session import group_of
+from callboard.domain.usage import UsageTotal
+from callboard.wire import responses as wire
+from callboard.wire.times import rfc3339, rfc3339_or_none
+
+Columns = Mapping[str, Any]
+"""A row of the store: its values by column name."""
+
+_ENDED = ("finished", "failed", "stopped")
+
+
+def render_usage(row: Columns) -> UsageTotal:
+    """A sum of the ledger; the row holds the sums under the names of UsageTotal's fields, null where nothing is."""
+    return UsageTotal(
+        input_tokens=row["input_tokens"] or 0,
+        output_tokens=row["output_tokens"] or 0,
+        cache_read_tokens=row["cache_read_tokens"] or 0,
+        cache_creation_tokens=row["cache_creation_tokens"] or 0,
+        turns=row["turns"] or 0,
+        cost_microdollars=row["cost_microdollars"],
+        estimated=bool(row["estimated"]),
+        unpriced=bool(row["unpriced"]),
+    )
+
+
+def render_run(row: Columns, usage: UsageTotal) -> wire.Run:
+    """A run with its result; the row holds every column of `runs`."""
+    return wire.Run(
+        run_id=row["run_id"],
+        session_id=row["session_id"],
+        number=row["number"],
+        type=row["type"],
+        trigger=row["trigger"],
+        status=row["status"],
+        attempt=row["attempt"],
+        tries=row["tries"],
+        executor_type=row["executor_type"],
+        agent_name=row["agent_name"],
+        prompt=row["prompt"],
+        parameters=_json(row["parameters"]),
+        demands=json.loads(row["demands"]),
+        execution_mode=row["execution_mode"],
+        priority=row["priority"],
+        limits=json.loads(row["limits"]),
+        on_lost=row["on_lost"],
+        repeatable=bool(row["repeatable"]),
+        model=row["model"],
+        permission_mode=row["permission_mode"],
+        project_dir=row["project_dir"],
+        runner_id=row["runner_id"],
+        task_id=row["task_id"],
+        retry_of=row["retry_of"],
+        usage=usage,
+        **_end_of_run(row),
+        **_times_of_run(row),
+    )
+
+
+def _end_of_run(row: Columns) -> dict[str, Any]:
+    error = None
+    if row["error_code"] is not None:
+        error = wire.RunError(code=row["error_code"], message=row["error_message"] or "")
+    return {
+        "stopped_by": row["stopped_by"],
+        "reason": row["reason"],
+        "reason_text": REASON_SENTENCES.get(row["reason"]),
+        "exit_code": row["exit_code"],
+        "error": error,
+        "result_text": row["result_text"],
+        "result_data": _json(row["result_data"]),
+        "certainty": row["certainty"],
+    }
+
+
+def _times_of_run(row: Columns) -> dict[str, Any]:
+    optional = ("lease_expires_at", "stop_requested_at", "claimed_at", "started_at", "interrupted_at", "ended_at")
+    return {"created_at": rfc3339(row["created_at"])} | {name: rfc3339_or_none(row[name]) for name in optional}
+
+
+def render_binding(row: Columns) -> wire.Binding:
+    """A binding; the row holds every column of `bindings`."""
+    return wire.Binding(
+        generation=row["generation"],
+        executor_type=row["executor_type"],
+        executor_session_id=row["executor_session_id"],
+        hostname=row["hostname"],
+        project_dir=row["project_dir"],
+        runner_id=row["runner_id"],
+        run_id=row["run_id"],
+        bound_at=rfc3339(row["bound_at"]),
+        ended_at=rfc3339_or_none(row["ended_at"]),
+        reason=row["reason"],
+    )
+
+
+def render_session(row: Columns, usage: UsageTotal) -> wire.Session:
+    """A session; the row is one of the query `session_card`."""
+    ended = row["status"] in _ENDED
+    return wire.Session(
+        session_id=row["session_id"],
+        status=row["status"],
+        group=group_of_row(row),
+        title=row["title"],
+        agent_name=row["agent_name"],
+        executor_type=row["executor_type"],
+        project_id=row["project_id"],
+        milestone_id=row["milestone_id"],
+        created_by=row["created_by"],
+        context=row["context"],
+        labels=json.loads(row["labels"]),
+        project_dir=row["project_dir"],
+        binding=_open_binding(row),
+        external=bool(row["external"]),
+        queued_runs=row["queued_runs"],
+        run_count=row["run_count"],
+        latest_run_id=row["latest_run_id"],
+        reason=row["end_reason"] if ended else None,
+        reason_text=REASON_SENTENCES.get(row["end_reason"]) if ended else None,
+        exit_code=row["end_exit_code"] if ended else None,
+        last_seq=row["last_seq"],
+        usage=usage,
+        **_lineage(row),
+        **_work(row),
+        **_times_of_session(row),
+    )
+
+
+def group_of_row(row: Columns) -> str:
+    """Where a session stands on the callboard; the row holds its columns and `live` (1 when a run of it is live)."""
+    return group_of(
+        row["status"],
+        waiting_for=row["waiting_for"],
+        lifecycle=row["lifecycle"],
+        live=bool(row["live"]),
+        queued_runs=row["queued_runs"],
+    )
+
+
+def _lineage(row: Columns) -> dict[str, Any]:
+    return {
+        "parent_session_id": row["parent_session_id"],
+        "root_session_id": row["root_session_id"],
+        "depth": row["depth"],
+        "children": wire.Children(total=row["children_total"], ended=row["children_total"] - row["children_busy"]),
+    }
+
+
+def _work(row: Columns) -> dict[str, Any]:
+    workspace = _json(row["workspace"])
+    return {
+        "handle": row["handle"],
+        "issues": json.loads(row["issues"]),
+        "workspace": None if workspace is None else render_workspace(workspace),
+        "lifecycle": row["lifecycle"],
+        "waiting_for": row["waiting_for"],
+        "summary": row["summary"],
+    }
+
+
+def _times_of_session(row: Columns) -> dict[str, Any]:
+    return {
+        "created_at": rfc3339(row["created_at"]),
+        "updated_at": rfc3339(row["updated_at"]),
+        "last_resumed_at": rfc3339_or_none(row["last_resumed_at"]),
+        "ended_at": rfc3339_or_none(row["ended_at"]),
+        "archived_at": rfc3339_or_none(row["archived_at"]),
+    }
+
+
+def _open_binding(row: Columns) -> wire.Binding | None:
+    if row["binding_generation"] is None:
+        return None
+    prefix = "binding_"
+    return render_binding({name.removeprefix(prefix): row[name] for name in row if name.startswith(prefix)})
+
+
+def render_workspace(workspace: Columns) -> wire.Workspace:
+    """A workspace from its JSON object."""
+    return wire.Workspace(
+        hostname=workspace["hostname"],
+        path=workspace["path"],
+        branch=workspace.get("branch"),
+        base_commit=workspace.get("base_commit"),
+    )
+
+
+def render_runner(row: Columns, *, live_runs: int, now_ms: int, rules: runners.LeaseRules) -> wire.Runner:
+    """A runner; the row holds every column of `runners`."""
+    draining = bool(row["draining"])
+    return wire.Runner(
+        runner_id=row["runner_id"],
+        name=row["name"],
+        hostname=row["hostname"],
+        project_dir=row["project_dir"],
+        roots=json.loads(row["roots"]),
+        executor_types=json.loads(row["executor_types"]),
+        tags=json.loads(row["tags"]),
+        require_matching_tags=bool(row["require_matching_tags"]),
+        slots=row["slots"],
+        live_runs=live_runs,
+        state=runners.runner_state(draining, row["last_heard_at"], now_ms, rules),
+        draining=draining,
+        version=row["version"],
+        epoch=row["epoch"],
+        facts=json.loads(row["facts"]),
+        clock_skew_ms=row["clock_skew_ms"],
+        registered_at=rfc3339(row["registered_at"]),
+        last_heard_at=rfc3339(row["last_heard_at"]),
+    )
+
+
+def render_token(row: Columns) -> wire.Token:
+    """A token without its secret; the row holds every column of `tokens`, the hash is not looked at."""
+    return wire.Token(
+        token_id=row["token_id"],
+        kind=row["kind"],
+        label=row["label"],
+        project_id=row["project_id"],
+        session_id=row["session_id"],
+        runner_id=row["runner_id"],
+        created_at=rfc3339(row["created_at"]),
+        expires_at=rfc3339_or_none(row["expires_at"]),
+        revoked_at=rfc3339_or_none(row["revoked_at"]),
+    )
+
+
+def _json(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
