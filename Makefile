@@ -42,11 +42,11 @@ $(PY):
 
 $(PACKAGES): | $(PY)
 	@echo "Installing the locked packages"
-	@$(PY) -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(PY) -m pip install -qq --require-hashes -r requirements/dev.txt
 	@rm -f $(VENV)/.packages-*; touch $@
 
 $(EDITABLE): $(PACKAGES)
-	@$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(PY) -m pip install -qq --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.editable-*; touch $@
 
 .PHONY: setup
@@ -85,7 +85,7 @@ lint: setup ## ruff, mypy and the import contracts
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-logo
 
 .PHONY: check
 check: lint ## lint and the fast tests, in less than a minute

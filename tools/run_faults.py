@@ -52,7 +52,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run(arguments: argparse.Namespace, record: Path) -> int:
-    choice = ["-m", "faults", f"--rounds={arguments.rounds}", f"--seed={arguments.seed}"]
+    seeds = [f"--seed={arguments.seed}", f"--hypothesis-seed={arguments.seed}"]
+    choice = ["-m", "faults", f"--rounds={arguments.rounds}", *seeds]
     command = [sys.executable, "-m", "pytest", *choice, "-q", f"--junit-xml={record}"]
     return subprocess.run(command, cwd=REPOSITORY, check=False).returncode
 
@@ -60,7 +61,7 @@ def _run(arguments: argparse.Namespace, record: Path) -> int:
 def _read(record: Path) -> dict[str, Tally]:
     tallies: dict[str, Tally] = defaultdict(Tally)
     for case in ET.parse(record).iter("testcase"):  # noqa: S314 - pytest has just written it for us
-        name = re.sub(r"-?round\d+-seed\d+", "", case.get("name", "")).replace("[]", "")
+        name = re.sub(r"\[round\d+-seed\d+-?(.*)\]", r"[\1]", case.get("name", "")).removesuffix("[]")
         tally = tallies[f"{case.get('classname', '')}.{name}".removeprefix("tests.")]
         outcome = {child.tag for child in case}
         tally.failed += bool(outcome & {"failure", "error"})
