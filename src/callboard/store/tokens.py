@@ -1,0 +1,53 @@
+"""Token rows: only the hash of a secret is ever stored. Decides nothing about what a token may do."""
+
+import hashlib
+import secrets
+
+from callboard.store.database import Row, Transaction
+from callboard.store.hints import TokenRevoked
+
+
+def new_secret() -> str:
+    """A new bearer token: 256 random bits in 43 URL-safe characters behind a prefix that scanners can find."""
+    return "cbt_" + secrets.token_urlsafe(32)
+
+
+def hash_of(secret: str) -> str:
+    """What is stored of a secret: its SHA-256 in hex. The secrets are random, so no salt is needed."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def insert_token(
+    tx: Transaction,
+    *,
+    token_id: str,
+    kind: str,
+    secret_hash: str,
+    label: str = "",
+    project_id: str | None = None,
+    expires_at: int | None = None,
+) -> bool:
+    """Writes a person's or a joining token; false when a token with this secret exists already."""
+    return bool(
+        tx.run(
+            "insert_token",
+            token_id=token_id,
+            kind=kind,
+            secret_hash=secret_hash,
+            label=label,
+            project_id=project_id,
+            expires_at=expires_at,
+            now=tx.now_ms,
+        )
+    )
+
+
+def revoke(tx: Transaction, token_id: str) -> None:
+    """Ends a token and tells those who may remember it; harmless when it has ended."""
+    if tx.run("revoke_token", token_id=token_id, now=tx.now_ms):
+        tx.hint(TokenRevoked(token_id=token_id))
+
+
+def works(row: Row, now_ms: int) -> bool:
+    """Whether a token is neither revoked nor expired."""
+    return row["revoked_at"] is None and (row["expires_at"] is None or now_ms < row["expires_at"])
