@@ -1,0 +1,1 @@
+"""What Callboard remembers: named queries in short transactions over one database. Decides nothing."""

@@ -1,0 +1,81 @@
+"""What a database offers to services: short transactions over named queries, and hints after the commit.
+
+Knows no SQL and no driver.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from callboard.domain.errors import Unavailable
+from callboard.store.clock import Clock
+from callboard.store.hints import Hint
+
+Row = dict[str, Any]
+"""One row by column name."""
+
+T = TypeVar("T")
+Listener = Callable[[list[Hint]], None]
+
+
+class ConstraintFailed(Exception):
+    """A row contradicts the schema: a defect, or a lost race. The work has to end with it, or with its own error."""
+
+
+class StoreRefused(Unavailable):
+    """The database cannot be used as it is; the sentence says why, the hint what to do."""
+
+
+class Transaction(Protocol):
+    """What a piece of work sees of the database: one consistent state, changed by nobody else meanwhile."""
+
+    now_ms: int
+    """The database's clock, in Unix milliseconds; the same for the whole work."""
+
+    def one(self, query: str, **parameters: Any) -> Row | None:
+        """The first row of a named query, or None. ConstraintFailed, Unavailable."""
+
+    def all(self, query: str, **parameters: Any) -> list[Row]:
+        """Every row of a named query; the query bounds them. ConstraintFailed, Unavailable."""
+
+    def run(self, query: str, **parameters: Any) -> int:
+        """The number of rows that a named query changed. ConstraintFailed, Unavailable."""
+
+    def hint(self, hint: Hint) -> None:
+        """Told to every subscriber after the commit, in the order of commits; forgotten when the work fails."""
+
+
+Work = Callable[[Transaction], T]
+"""A function over a transaction. It may be called again when its transaction is lost: no effects but through it."""
+
+
+class Database(Protocol):
+    """One database, used from one event loop. Every call is bounded in time: Unavailable `store_timeout`."""
+
+    @property
+    def clock(self) -> Clock:
+        """This process's view of the database's time, for pauses and for noticing jumps."""
+
+    async def write(self, work: Work[T]) -> T:
+        """The work's result, after it is durable. Errors of the work undo it alone and are raised here."""
+
+    async def read(self, work: Work[T]) -> T:
+        """The work's result on a snapshot; it can change nothing."""
+
+    def subscribe(self, listener: Listener) -> None:
+        """Calls the listener on the event loop with the hints of each commit, before its writers go on."""
+
+    async def now_ms(self) -> int:
+        """The database's time in Unix milliseconds."""
+
+    async def check(self) -> None:
+        """Unavailable when the database does not answer a reader and the writer within a few seconds."""
+
+    async def close(self) -> None:
+        """Finishes what waits, bounded in time, and closes."""
+
+
+def convert(row: Row, shape: type[T]) -> T:
+    """A row as a struct with fields of the same names; other columns are left out. msgspec.ValidationError."""
+    return msgspec.convert(row, shape)
