@@ -1,1 +1,1 @@
-"""The coordinator: the one place that gives out work and keeps what came of it. Runs no agent itself."""
+"""The coordinator: identity, queue, leases and events behind an HTTP API. Knows runners only by what they report."""

@@ -72,9 +72,7 @@ def merge(*parts: tuple[str, Demands | None], executor_type: str, tags: Iterable
     project_dir = _agreed("project_dir", [(source, part.project_dir) for source, part in parts if part])
     _agreed("executor_type", [(source, part.executor_type) for source, part in parts if part])
     united = set(tags).union(*(part.tags for _, part in parts if part))
-    return Demands(
-        executor_type=executor_type, hostname=hostname, project_dir=project_dir, tags=tuple(sorted(united))
-    )
+    return Demands(executor_type=executor_type, hostname=hostname, project_dir=project_dir, tags=tuple(sorted(united)))
 
 
 def _agreed(name: str, wanted: list[tuple[str, str | None]]) -> str | None:

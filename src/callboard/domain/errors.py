@@ -93,6 +93,8 @@ class CallboardError(Exception):
         self.detail = detail
         self.hint = hint
         self.errors = errors or []
+        self.request_id = ""
+        """The coordinator's id of the request that failed; set where the error is known to have one."""
 
 
 class InvalidRequest(CallboardError):

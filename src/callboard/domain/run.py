@@ -37,19 +37,27 @@ RUN: Final = Transitions(
         ("claimed", "not_launched"): "pending",
         ("claimed", "unheard"): "pending",
         ("claimed", "stop"): "stopped",
+        ("claimed", "fail"): "failed",
+        ("claimed", "report_stopped"): "stopped",
         ("running", "complete"): "completed",
         ("running", "fail"): "failed",
         ("running", "report_stopped"): "stopped",
         ("running", "lose"): "interrupted",
         ("interrupted", "reconnect"): "running",
         ("interrupted", "retry"): "pending",
+        ("pending", "reconnect"): "running",
         ("interrupted", "give_up"): "failed",
         ("interrupted", "complete"): "completed",
         ("interrupted", "fail"): "failed",
         ("interrupted", "report_stopped"): "stopped",
     }
 )
-"""Every change of a run's status. An end reported by an interrupted attempt first reconnects it."""
+"""Every change of a run's status.
+
+An end reported by an interrupted attempt first reconnects it. A lost attempt that went back to the queue for a retry
+may still reconnect while nobody has claimed the run again: it is stale from the next claim on. A claimed run fails when
+its runner says that it can never launch it.
+"""
 
 LIVE: Final = ("claimed", "running", "interrupted")
 ENDED: Final = ("completed", "failed", "stopped")

@@ -1,5 +1,6 @@
 """What text and numbers a request may carry: valid Unicode without NUL, within documented sizes."""
 
+import math
 from typing import Any, Final
 
 from callboard.domain.errors import InvalidRequest, TooLarge
@@ -36,7 +37,7 @@ def check_tree(value: Any, where: str) -> None:
         item, pointer, depth = waiting.pop()
         seen += 1
         if depth > MAX_DEPTH or seen > MAX_NODES:
-            raise InvalidRequest(f"{where} is nested too deeply or has too many parts.")
+            raise InvalidRequest(f"{where or 'The body'} is nested too deeply or has too many parts.")
         if isinstance(item, str):
             check_text(item, pointer)
         elif isinstance(item, float | int) and not isinstance(item, bool):
@@ -50,5 +51,5 @@ def check_tree(value: Any, where: str) -> None:
 
 
 def _check_number(value: float | int, pointer: str) -> None:
-    if value != value or abs(value) > MAX_INTEGER:
+    if math.isnan(value) or abs(value) > MAX_INTEGER:
         raise InvalidRequest(f"{pointer} is a number beyond 2^53.", errors=[{"pointer": pointer}])

@@ -98,7 +98,7 @@ class CreateExternalSession(Request, kw_only=True):
 class UpdateSession(Request, kw_only=True):
     """PATCH /sessions/{id}; a field that is absent stays as it is."""
 
-    title: ShortText | None | msgspec.UnsetType = msgspec.UNSET
+    title: ShortText | msgspec.UnsetType | None = msgspec.UNSET
     labels: Labels | msgspec.UnsetType = msgspec.UNSET
 
 

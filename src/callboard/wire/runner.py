@@ -1,4 +1,4 @@
-"""What runners send and get. Unknown fields of newer runners are accepted; the protocol is in docs/runner-protocol.md."""
+"""What runners send and get. Unknown fields of newer runners are accepted; the protocol: docs/runner-protocol.md."""
 
 from typing import Annotated, Any, Literal
 
@@ -101,6 +101,8 @@ class Claim(msgspec.Struct, kw_only=True):
     executor_type: str
     executor_session_id: str | None
     """The native id of the conversation to continue; None starts a new one."""
+    answered: bool = False
+    """Whether an assistant message of the session is stored: if not, a missing conversation is simply started again."""
     binding_generation: int
     project_dir: str | None
     agent: dict[str, Any] | None = None

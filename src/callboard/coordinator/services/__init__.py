@@ -1,1 +1,1 @@
-"""What the coordinator does, one service a file: decisions of the domain, made durable. They see no HTTP request."""
+"""What the coordinator does, one service a noun; services answer in wire shapes and never see an HTTP request."""

@@ -80,6 +80,7 @@ CREATE TABLE sessions (
     latest_run_id     TEXT,
     last_seq          BIGINT NOT NULL DEFAULT 0,
     tree_stopping     BIGINT NOT NULL DEFAULT 0,
+    answered          BIGINT NOT NULL DEFAULT 0,   -- whether an assistant message is stored
     created_at        BIGINT NOT NULL,
     updated_at        BIGINT NOT NULL,
     last_resumed_at   BIGINT,
@@ -179,6 +180,7 @@ CREATE TABLE attempts (                         -- who held which attempt, so th
     runner_id  TEXT NOT NULL,
     hostname   TEXT NOT NULL,
     claimed_at BIGINT NOT NULL,
+    bound_id   TEXT,                            -- the native id that this attempt reported
     answer     TEXT,                            -- JSON of the end that was accepted, for repeated reports
     PRIMARY KEY (run_id, attempt)
 );

@@ -1,0 +1,124 @@
+"""Bindings: which executor conversation carries a session now. Append-only; a native id belongs to one session."""
+
+from callboard.coordinator.services.fleet import Fleet
+from callboard.coordinator.services.journal import attempt_of
+from callboard.coordinator.services.rendering import render_binding
+from callboard.coordinator.services.run_changes import note_event
+from callboard.coordinator.services.run_requests import check_session_id
+from callboard.coordinator.services.runner_access import check_runner
+from callboard.domain import event as event_types
+from callboard.domain.binding import binding_reason, id_scope
+from callboard.domain.caller import Caller
+from callboard.domain.errors import Conflict, Forbidden
+from callboard.domain.runner import LeaseRules
+from callboard.store.database import Database, Row, Transaction
+from callboard.wire.responses import Binding
+from callboard.wire.runner import Bind
+
+
+class BindingService:
+    """Binds sessions to the conversations of executors."""
+
+    def __init__(self, database: Database, fleet: Fleet, rules: LeaseRules) -> None:
+        self._database = database
+        self._fleet = fleet
+        self._rules = rules
+
+    async def bind(self, caller: Caller, session_id: str, bind: Bind) -> Binding:
+        """Stores the binding; the same again changes nothing, another id in one attempt is refused."""
+        check_session_id(session_id)
+        if caller.kind != "runner":
+            raise Forbidden("Only the runner that holds the attempt may bind its session.")
+        runner_id = bind.runner_id or caller.runner_id or ""
+        runner = await self._fleet.get(runner_id)
+        check_runner(caller, runner_id, runner.epoch if bind.epoch is None and runner else bind.epoch or 0, runner)
+        return await self._database.write(lambda tx: self._bind(tx, caller, session_id, bind))
+
+    def _bind(self, tx: Transaction, caller: Caller, session_id: str, bind: Bind) -> Binding:
+        run = attempt_of(tx, caller, session_id, bind.run_id, bind.attempt, self._rules)
+        held = tx.one("attempt_by_id", run_id=run["run_id"], attempt=run["attempt"]) or {}
+        open_binding = tx.one("open_binding", session_id=session_id)
+        same = open_binding is not None and _same(open_binding, bind)
+        if held["bound_id"] is not None and not same:
+            raise Conflict(
+                f"This attempt is bound to {held['bound_id']} already.",
+                code="binding_conflict",
+                hint="One attempt has one conversation; report the first one.",
+            )
+        _own(tx, session_id, bind)
+        begins = run["context"] == "fresh" and open_binding is not None and open_binding["run_id"] != run["run_id"]
+        if open_binding is not None and same and not begins:
+            kept = open_binding
+        else:
+            kept = _next_generation(tx, run, open_binding, bind)
+        tx.run("bound_attempt", run_id=run["run_id"], attempt=run["attempt"], bound_id=bind.executor_session_id)
+        return render_binding(kept)
+
+
+def _own(tx: Transaction, session_id: str, bind: Bind) -> None:
+    """A native id belongs to one session for ever."""
+    native = {
+        "executor_type": bind.executor_type,
+        "executor_session_id": bind.executor_session_id,
+        "id_scope": id_scope(bind.executor_type, bind.hostname),
+    }
+    tx.run("own_native_id", **native, session_id=session_id)
+    owner = tx.one("owner_of_native_id", **native)
+    if owner is None or owner["session_id"] != session_id:
+        raise Conflict(
+            f"The conversation {bind.executor_session_id} belongs to another session.",
+            code="executor_session_in_use",
+            hint="Start a new conversation; two sessions must not write one.",
+        )
+
+
+def _same(open_binding: Row, bind: Bind) -> bool:
+    """Whether the report says what the open binding says."""
+    return all(
+        open_binding[name] == getattr(bind, name)
+        for name in ("executor_type", "executor_session_id", "hostname", "project_dir")
+    )
+
+
+def _next_generation(tx: Transaction, run: Row, open_binding: Row | None, bind: Bind) -> Row:
+    session_id = run["session_id"]
+    tx.run("close_binding", session_id=session_id, now=tx.now_ms)
+    last = tx.one("last_generation", session_id=session_id)
+    generation = (last["generation"] if last else 0) + 1
+    reason = binding_reason(
+        generation,
+        fresh=run["context"] == "fresh",
+        moved=open_binding is not None and open_binding["hostname"] != bind.hostname,
+    )
+    tx.run(
+        "insert_binding",
+        session_id=session_id,
+        generation=generation,
+        executor_type=bind.executor_type,
+        executor_session_id=bind.executor_session_id,
+        id_scope=id_scope(bind.executor_type, bind.hostname),
+        hostname=bind.hostname,
+        project_dir=bind.project_dir,
+        runner_id=run["runner_id"],
+        run_id=run["run_id"],
+        attempt=run["attempt"],
+        now=tx.now_ms,
+        reason=reason,
+    )
+    note_event(
+        tx,
+        run,
+        event_types.SESSION_BOUND,
+        {
+            "generation": generation,
+            "executor_type": bind.executor_type,
+            "executor_session_id": bind.executor_session_id,
+            "hostname": bind.hostname,
+            "project_dir": bind.project_dir,
+            "reason": reason,
+        },
+    )
+    made = tx.one("open_binding", session_id=session_id)
+    if made is None:
+        raise RuntimeError("a binding vanished inside its own transaction")
+    return made

@@ -1,0 +1,91 @@
+"""What a runner is told of a run that it claimed: the prompt for the agent, the conversation to continue."""
+
+import json
+from typing import Any
+
+from callboard.coordinator.services.fleet import FleetRunner
+from callboard.domain.run import CONTINUATION_PROMPT
+from callboard.store.database import Row, Transaction
+from callboard.wire.runner import Claim
+
+EARLIER_TURNS_BYTES = 16_000
+
+
+def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
+    """The claim of a run that was just claimed."""
+    session_id = run["session_id"]
+    session = tx.one("session_by_id", session_id=session_id)
+    if session is None:
+        raise RuntimeError(f"session {session_id} of run {run['run_id']} is missing")
+    binding = tx.one("open_binding", session_id=session_id)
+    continues = binding is not None and run["context"] == "persistent" and _same_executor(binding, run)
+    cut_off = binding is not None and continues and run["tries"] > 0 and binding["run_id"] == run["run_id"]
+    return Claim(
+        run_id=run["run_id"],
+        session_id=session_id,
+        attempt=run["attempt"],
+        run_number=run["number"],
+        type=run["type"],
+        trigger=run["trigger"],
+        prompt=_prompt(tx, run, cut_off=cut_off),
+        parameters=json.loads(run["parameters"]) if run["parameters"] else {},
+        context=run["context"],
+        executor_type=run["executor_type"],
+        executor_session_id=binding["executor_session_id"] if binding and continues else None,
+        answered=bool(session["answered"]),
+        binding_generation=binding["generation"] if binding else 0,
+        project_dir=run["project_dir"] or session["project_dir"] or runner.project_dir,
+        agent=json.loads(run["agent"]) if run["agent"] else None,
+        model=run["model"],
+        permission_mode=run["permission_mode"],
+        limits=json.loads(run["limits"]),
+        tries=run["tries"],
+        earlier_attempts=list(range(1, run["attempt"])),
+        traceparent=run["traceparent"],
+    )
+
+
+def _same_executor(binding: Row, run: Row) -> bool:
+    return bool(binding["executor_type"] == run["executor_type"])
+
+
+def _prompt(tx: Transaction, run: Row, *, cut_off: bool) -> str:
+    if cut_off:
+        return CONTINUATION_PROMPT
+    prompt: str = run["prompt"] or ""
+    if run["context"] == "fresh" and run["number"] > 1:
+        return earlier_turns(tx.all("earlier_turns", session_id=run["session_id"], number=run["number"])) + prompt
+    return prompt
+
+
+def earlier_turns(newest_first: list[Row]) -> str:
+    """What a fresh agent is told of the session's earlier runs: at most 16 kB, the newest kept."""
+    parts: list[str] = []
+    left = EARLIER_TURNS_BYTES
+    for row in newest_first:
+        part = _turn(row)
+        left -= len(part.encode())
+        if left < 0:
+            break
+        parts.append(part)
+    if not parts:
+        return ""
+    return "<earlier-turns>\n" + "".join(reversed(parts)) + "</earlier-turns>\n\n"
+
+
+def _turn(row: dict[str, Any]) -> str:
+    outcome = row["result_text"] or row["result_data"] or row["error_message"] or row["reason"] or ""
+    return (
+        f'<turn number="{row["number"]}" status="{row["status"]}">\n'
+        + _quoted(row["prompt"] or "")
+        + (f"\n<outcome>\n{_plain(outcome)}\n</outcome>\n</turn>\n")
+    )
+
+
+def _quoted(prompt: str) -> str:
+    return f"<prompt>\n{_plain(prompt)}\n</prompt>"
+
+
+def _plain(text: str) -> str:
+    """Text that cannot close the element around it."""
+    return text.replace("</", "<\\/")

@@ -1,0 +1,209 @@
+"""Claims: gives waiting runs to the runners that ask for them, and tells runners what to stop.
+
+Holds no truth: the queue in memory says where to look, the database's compare-and-set decides.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from callboard.coordinator.services.claim_queue import ClaimQueue, Entry
+from callboard.coordinator.services.claims import build_claim
+from callboard.coordinator.services.fleet import Fleet, FleetRunner
+from callboard.coordinator.services.run_changes import changed, note_event, unclaim
+from callboard.coordinator.services.runner_access import check_runner
+from callboard.coordinator.services.signals import Signals, runner_key
+from callboard.domain import event as event_types
+from callboard.domain.caller import Caller
+from callboard.domain.runner import LeaseRules
+from callboard.store.database import Database, Row, Transaction
+from callboard.store.hints import Hint, Queued, RunnersChanged
+from callboard.wire.runner import Claim, PollAnswer, StopOrder
+
+MAX_CLAIMS = 16
+"""Runs in one answer: enough to fill a runner in a few polls, few enough to lose little with an answer."""
+MAX_WAIT_SECONDS = 60.0
+LOAD_PAGE = 5000
+
+
+class Poller:
+    """One runner's long poll that is being held."""
+
+    def __init__(self, runner_id: str, slots: int, event: asyncio.Event) -> None:
+        self.runner_id = runner_id
+        self.slots = slots
+        self.event = event
+
+
+class Dispatch:
+    """Long polls of runners."""
+
+    def __init__(self, database: Database, fleet: Fleet, signals: Signals, rules: LeaseRules) -> None:
+        self._database = database
+        self._fleet = fleet
+        self._signals = signals
+        self._rules = rules
+        self._queue = ClaimQueue()
+        self._pollers: dict[int, Poller] = {}
+        self._told: dict[str, set[tuple[str, int]]] = {}
+
+    @property
+    def claimable(self) -> int:
+        """How many runs wait to be claimed."""
+        return len(self._queue)
+
+    @property
+    def polls_held(self) -> int:
+        """How many polls are being held."""
+        return len(self._pollers)
+
+    async def load(self) -> None:
+        """Fills the queue from the database; at start, and whenever in doubt."""
+        after = ""
+        while True:
+            rows = await self._database.read(_claimable_after(after))
+            for row in rows:
+                self._queue.add(Queued(**row))
+            if len(rows) < LOAD_PAGE:
+                return
+            after = rows[-1]["run_id"]
+
+    def on_hints(self, hints: list[Hint]) -> None:
+        """New claimable runs wake the polls that can take them; changed runners wake all polls."""
+        for hint in hints:
+            if isinstance(hint, Queued):
+                self._queue.add(hint)
+                self._wake_for(hint.demand_class)
+            elif isinstance(hint, RunnersChanged):
+                for poller in self._pollers.values():
+                    poller.event.set()
+
+    def _wake_for(self, demand_class: str) -> None:
+        for poller in self._pollers.values():
+            runner = self._fleet.peek(poller.runner_id)
+            if poller.slots > 0 and (runner is None or self._fleet.fits(runner, demand_class)):
+                poller.event.set()
+
+    async def poll(
+        self, caller: Caller, runner_id: str, epoch: int, wait_seconds: float, slots: int, gone: asyncio.Event
+    ) -> PollAnswer | None:
+        """Runs, stops or the news of a drain for a runner; None when the time is over or the runner is gone."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + min(wait_seconds, MAX_WAIT_SECONDS)
+        with self._signals.listen(runner_key(runner_id)) as event:
+            poller = Poller(runner_id, slots, event)
+            self._pollers[id(poller)] = poller
+            try:
+                while not gone.is_set():
+                    event.clear()
+                    runner = check_runner(caller, runner_id, epoch, await self._fleet.get(runner_id))
+                    answer = await self._answer_now(runner, slots)
+                    if answer is not None:
+                        return answer
+                    left = deadline - loop.time()
+                    if left <= 0:
+                        return None
+                    await _first(event, gone, left)
+            finally:
+                del self._pollers[id(poller)]
+        return None
+
+    async def _answer_now(self, runner: FleetRunner, slots: int) -> PollAnswer | None:
+        stops = await self._stops(runner)
+        runs = await self._claim(runner, slots) if slots > 0 and not runner.draining else []
+        if not stops and not runs:
+            return None
+        return PollAnswer(runs=runs, stops=stops, draining=runner.draining)
+
+    async def _stops(self, runner: FleetRunner) -> list[StopOrder]:
+        """Stops that no poll has carried yet; heartbeats repeat all of them."""
+        rows = await self._database.read(lambda tx: tx.all("runs_of_runner_to_stop", runner_id=runner.runner_id))
+        told = self._told.setdefault(runner.runner_id, set())
+        told &= {(row["run_id"], row["attempt"]) for row in rows}
+        news = [row for row in rows if (row["run_id"], row["attempt"]) not in told]
+        told |= {(row["run_id"], row["attempt"]) for row in news}
+        return [
+            StopOrder(run_id=row["run_id"], attempt=row["attempt"], reason=row["stop_reason"] or "stopped")
+            for row in news
+        ]
+
+    async def _claim(self, runner: FleetRunner, slots: int) -> list[Claim]:
+        """Takes what fits from the queue and claims it in one transaction; what was not claimed is put back."""
+        now = await self._database.now_ms()
+        if self._fleet.state(runner, now) == "lost":
+            return []
+        entries = self._queue.take(lambda key: self._fleet.fits(runner, key), min(slots, MAX_CLAIMS))
+        if not entries:
+            return []
+        try:
+            return await self._database.write(lambda tx: _claim_entries(tx, entries, runner, self._rules))
+        except BaseException:
+            for entry in entries:
+                self._queue.put_back(entry)
+            raise
+
+    async def undelivered(self, answer: PollAnswer, runner_id: str) -> None:
+        """An answer that could not be written: its claims go back to the queue and its stops are told again."""
+        told = self._told.get(runner_id, set())
+        told -= {(stop.run_id, stop.attempt) for stop in answer.stops}
+
+        def give_back(tx: Transaction) -> None:
+            for claim in answer.runs:
+                run = tx.one("run_for_report", run_id=claim.run_id)
+                if run and run["status"] == "claimed" and run["attempt"] == claim.attempt:
+                    unclaim(tx, run, "unheard")
+
+        await self._database.write(give_back)
+
+
+def _claimable_after(after: str) -> Callable[[Transaction], list[Row]]:
+    return lambda tx: tx.all("claimable_runs", after=after, limit=LOAD_PAGE)
+
+
+def _claim_entries(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:
+    claims = (_claim_one(tx, run_id, runner, rules) for _, run_id, _ in entries)
+    return [claim for claim in claims if claim is not None]
+
+
+def _claim_one(tx: Transaction, run_id: str, runner: FleetRunner, rules: LeaseRules) -> Claim | None:
+    claimed = tx.one(
+        "claim_run",
+        run_id=run_id,
+        runner_id=runner.runner_id,
+        epoch=runner.epoch,
+        now=tx.now_ms,
+        lease_expires_at=tx.now_ms + rules.lease_ms,
+        unheard_at=tx.now_ms + rules.unheard_ms,
+    )
+    if claimed is None:
+        return None
+    tx.run(
+        "insert_attempt",
+        run_id=run_id,
+        attempt=claimed["attempt"],
+        runner_id=runner.runner_id,
+        hostname=runner.hostname,
+        now=tx.now_ms,
+    )
+    tx.run("revoke_session_tokens", run_id=run_id, now=tx.now_ms)
+    run = tx.one("run_for_report", run_id=run_id)
+    if run is None:
+        raise RuntimeError(f"run {run_id} vanished inside its own claim")
+    note_event(
+        tx,
+        run,
+        event_types.RUN_CLAIMED,
+        {"run_id": run_id, "attempt": run["attempt"], "runner_id": runner.runner_id, "hostname": runner.hostname},
+    )
+    tx.run("place_session", session_id=run["session_id"], project_dir=runner.project_dir)
+    changed(tx, run, "claimed")
+    return build_claim(tx, run, runner)
+
+
+async def _first(event: asyncio.Event, gone: asyncio.Event, seconds: float) -> None:
+    """Returns when either event is set, or the time is over."""
+    waiting = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(gone.wait())]
+    try:
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()

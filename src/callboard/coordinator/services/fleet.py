@@ -1,0 +1,139 @@
+"""The registered runners in memory: what each offers and which demand classes it fits. The rows are the truth."""
+
+import json
+
+import msgspec
+
+from callboard.domain.demands import Demands, Offer, demand_class, match
+from callboard.domain.runner import LeaseRules, RunnerState, runner_state
+from callboard.store.database import Database, Row, Transaction
+from callboard.store.hints import Hint, RunnersChanged
+
+
+class FleetRunner(msgspec.Struct, kw_only=True):
+    """A runner as dispatch needs it."""
+
+    runner_id: str
+    name: str
+    hostname: str
+    project_dir: str
+    epoch: int
+    slots: int
+    draining: bool
+    last_heard_at: int
+    offer: Offer
+
+
+def offer_of(row: Row) -> Offer:
+    """What a runner's row says that it offers."""
+    return Offer(
+        hostname=row["hostname"],
+        roots=tuple(json.loads(row["roots"])),
+        executor_types=tuple(json.loads(row["executor_types"])),
+        tags=tuple(json.loads(row["tags"])),
+        require_matching_tags=bool(row["require_matching_tags"]),
+    )
+
+
+def record_class(tx: Transaction, demands: Demands, canonical: str) -> str:
+    """The class of the demands, recorded with the time since when no registered runner fits it."""
+    key = demand_class(demands)
+    if tx.one("known_class", demand_class=key) is None:
+        fits = any(not match(demands, offer_of(row)) for row in tx.all("all_runners"))
+        tx.run("insert_class", demand_class=key, demands=canonical, unmatched_since=None if fits else tx.now_ms)
+    return key
+
+
+def reconsider_classes(tx: Transaction) -> None:
+    """After a runner came, changed or went: writes for each class whether some registered runner fits it."""
+    offers = [offer_of(row) for row in tx.all("all_runners")]
+    for row in tx.all("all_classes"):
+        demands = msgspec.json.decode(row["demands"], type=Demands)
+        fits = any(not match(demands, offer) for offer in offers)
+        if fits == (row["unmatched_since"] is None):
+            continue
+        since = None if fits else tx.now_ms
+        tx.run("mark_class", demand_class=row["demand_class"], unmatched_since=since)
+
+
+class Fleet:
+    """All registered runners, kept up by hints and reloaded whole: they are few."""
+
+    def __init__(self, database: Database, rules: LeaseRules) -> None:
+        self._database = database
+        self._rules = rules
+        self._runners: dict[str, FleetRunner] = {}
+        self._fits: dict[tuple[str, str], bool] = {}
+        self._demands: dict[str, Demands] = {}
+        self._stale = True
+
+    def on_hints(self, hints: list[Hint]) -> None:
+        """Reloads at the next use when runners changed."""
+        self._stale |= any(isinstance(hint, RunnersChanged) for hint in hints)
+
+    async def refresh(self) -> None:
+        """Reads the runners and the classes, if anything changed since the last time."""
+        if not self._stale:
+            return
+        self._stale = False
+        runners, classes = await self._database.read(lambda tx: (tx.all("all_runners"), tx.all("all_classes")))
+        self._runners = {row["runner_id"]: _runner(row) for row in runners}
+        self._demands = {row["demand_class"]: msgspec.json.decode(row["demands"], type=Demands) for row in classes}
+        self._fits.clear()
+
+    def learn(self, key: str, demands: Demands) -> None:
+        """A class that was just recorded."""
+        self._demands.setdefault(key, demands)
+
+    def knows(self, key: str) -> bool:
+        """Whether a class is in memory."""
+        return key in self._demands
+
+    async def get(self, runner_id: str) -> FleetRunner | None:
+        """A runner, or None."""
+        await self.refresh()
+        return self._runners.get(runner_id)
+
+    def peek(self, runner_id: str) -> FleetRunner | None:
+        """A runner as far as memory knows."""
+        return self._runners.get(runner_id)
+
+    async def all(self) -> list[FleetRunner]:
+        """Every registered runner."""
+        await self.refresh()
+        return list(self._runners.values())
+
+    def heard(self, runner_id: str, now_ms: int) -> None:
+        """A runner spoke."""
+        if runner := self._runners.get(runner_id):
+            runner.last_heard_at = max(runner.last_heard_at, now_ms)
+
+    def state(self, runner: FleetRunner, now_ms: int) -> RunnerState:
+        """Whether the runner is online, lost or draining."""
+        return runner_state(runner.draining, runner.last_heard_at, now_ms, self._rules)
+
+    def fits(self, runner: FleetRunner, key: str) -> bool:
+        """Whether a runner fits a class; a class not in memory yet fits nobody until the next reload."""
+        known = self._fits.get((runner.runner_id, key))
+        if known is None:
+            demands = self._demands.get(key)
+            if demands is None:
+                self._stale = True
+                return False
+            known = not match(demands, runner.offer)
+            self._fits[runner.runner_id, key] = known
+        return known
+
+
+def _runner(row: Row) -> FleetRunner:
+    return FleetRunner(
+        runner_id=row["runner_id"],
+        name=row["name"],
+        hostname=row["hostname"],
+        project_dir=row["project_dir"],
+        epoch=row["epoch"],
+        slots=row["slots"],
+        draining=bool(row["draining"]),
+        last_heard_at=row["last_heard_at"],
+        offer=offer_of(row),
+    )

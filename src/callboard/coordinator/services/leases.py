@@ -1,0 +1,176 @@
+"""What lapses: leases, unheard claims, deadlines, waits for a runner. A lease lapses only while it could be renewed."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from callboard.coordinator.services import run_changes
+from callboard.coordinator.services.run_changes import RunEnd
+from callboard.domain.run import after_lost
+from callboard.domain.runner import LeaseRules
+from callboard.store.database import Database, Row, Transaction
+from callboard.store.hints import RunnersChanged
+from callboard.store.idempotency import forget_old
+
+GRACE_KEY: Final = "leases_expire_from"
+"""The row that all coordinators obey: no lease expires before this time."""
+
+
+class Swept(msgspec.Struct, kw_only=True):
+    """What one sweep did."""
+
+    interrupted: int = 0
+    requeued: int = 0
+    failed: int = 0
+    stop_requested: int = 0
+    in_grace: bool = False
+
+
+class ClockWatch:
+    """Notices that time went on without us: a pause of this process, or wall and monotonic clock parting."""
+
+    def __init__(self, wall_ms: Callable[[], int], monotonic_ms: Callable[[], int], jump_ms: int) -> None:
+        self._wall_ms = wall_ms
+        self._monotonic_ms = monotonic_ms
+        self._jump_ms = jump_ms
+        self._last: tuple[int, int] | None = None
+
+    def jumped(self, quiet_ms: int) -> bool:
+        """Whether the clocks parted, or more than `quiet_ms` passed, since the last call."""
+        now = (self._wall_ms(), self._monotonic_ms())
+        last, self._last = self._last, now
+        if last is None:
+            return True
+        wall, monotonic = now[0] - last[0], now[1] - last[1]
+        return abs(wall - monotonic) > self._jump_ms or monotonic > quiet_ms
+
+
+class LeaseService:
+    """Sweeps what has lapsed; one call does one bounded round."""
+
+    def __init__(self, database: Database, rules: LeaseRules, watch: ClockWatch) -> None:
+        self._database = database
+        self._rules = rules
+        self._watch = watch
+        self._graced = False
+
+    async def sweep_once(self) -> Swept:
+        """Interrupts, requeues, fails and stops what is due; each run in a transaction of its own with a fresh look."""
+        swept = Swept()
+        if self._watch.jumped(self._rules.lost_runner_ms // 2) or not self._graced:
+            self._graced = False
+            await self._database.write(lambda tx: _extend_grace(tx, self._rules.grace_ms))
+            self._graced = True
+        due = await self._database.read(lambda tx: _due(tx, self._rules))
+        swept.in_grace = due.in_grace
+        for run_id in due.lapsed:
+            await self._each(run_id, self._lapse, swept)
+        for run_id in due.long_lost:
+            await self._each(run_id, self._give_up, swept)
+        for run_id in due.past_deadline:
+            await self._each(run_id, self._time_out, swept)
+        for run_id, reason in due.waited_too_long:
+            await self._each(run_id, partial(_fail, reason=reason), swept)
+        return swept
+
+    async def _each(self, run_id: str, work: Callable[[Transaction, Row, Swept], None], swept: Swept) -> None:
+        def one(tx: Transaction) -> None:
+            run = tx.one("run_for_report", run_id=run_id)
+            if run is not None:
+                work(tx, run, swept)
+
+        await self._database.write(one)
+
+    def _lapse(self, tx: Transaction, run: Row, swept: Swept) -> None:
+        """A claim nobody spoke of goes back; a running attempt whose lease is over is interrupted."""
+        unheard = run["unheard_at"] is not None and run["unheard_at"] < tx.now_ms
+        over = run["lease_expires_at"] is not None and run["lease_expires_at"] < tx.now_ms
+        if run["status"] == "claimed" and (unheard or over):
+            swept.requeued += run_changes.unclaim(tx, run, "unheard")
+        elif run["status"] == "running" and over:
+            follows = self._what_follows(run)
+            why = "its runner has not been heard of since its lease began"
+            if run_changes.lose(tx, run, why, follows):
+                swept.interrupted += 1
+                self._follow(tx, run["run_id"], follows, swept)
+
+    def _what_follows(self, run: Row) -> str:
+        """A run that a person asked to stop is never tried again; an external one ends with its lease."""
+        if run["external"]:
+            return "give_up"
+        if run["stop_requested_at"] is not None:
+            return "wait"
+        return after_lost(run["on_lost"], run["tries"], bool(run["repeatable"]))
+
+    def _follow(self, tx: Transaction, run_id: str, follows: str, swept: Swept) -> None:
+        run = tx.one("run_for_report", run_id=run_id)
+        if run is None or follows == "wait":
+            return
+        if follows == "retry":
+            swept.requeued += run_changes.requeue_lost(tx, run)
+        else:
+            _give_up(tx, run, "max_attempts" if follows == "exhausted" else "interrupted", swept)
+
+    def _give_up(self, tx: Transaction, run: Row, swept: Swept) -> None:
+        if run["status"] == "interrupted" and run["interrupted_at"] <= tx.now_ms - self._rules.lost_run_ms:
+            _give_up(tx, run, "interrupted", swept)
+
+    def _time_out(self, tx: Transaction, run: Row, swept: Swept) -> None:
+        if run["status"] == "running" and run["deadline_at"] is not None and run["deadline_at"] <= tx.now_ms:
+            swept.stop_requested += run_changes.ask_to_stop(tx, run, reason="timeout", stopped_by=None)
+
+    async def prune_once(self) -> int:
+        """Forgets old idempotency keys and demand classes that no run needs, a batch at a time."""
+
+        def work(tx: Transaction) -> int:
+            gone = forget_old(tx)
+            for row in tx.all("unused_classes"):
+                gone += tx.run("delete_class", demand_class=row["demand_class"])
+            if gone:
+                tx.hint(RunnersChanged())
+            return gone
+
+        return await self._database.write(work)
+
+
+class _Due(msgspec.Struct):
+    lapsed: list[str]
+    long_lost: list[str]
+    past_deadline: list[str]
+    waited_too_long: list[tuple[str, str]]
+    in_grace: bool
+
+
+def _due(tx: Transaction, rules: LeaseRules) -> _Due:
+    """What a sweep should look at; in the grace period nothing that a runner could have prevented."""
+    row = tx.one("meta_value", key=GRACE_KEY)
+    in_grace = row is not None and tx.now_ms < int(row["value"])
+    now = tx.now_ms
+    waited = [(row["run_id"], "queue_timeout") for row in tx.all("runs_past_queue_deadline", now=now)]
+    waited += [(row["run_id"], "no_matching_runner") for row in tx.all("runs_without_runner", now=now)]
+    lapsed = [] if in_grace else [*tx.all("unheard_claims", now=now), *tx.all("lapsed_leases", now=now)]
+    lost = [] if in_grace else tx.all("long_lost_runs", before=now - rules.lost_run_ms)
+    return _Due(
+        lapsed=[row["run_id"] for row in lapsed],
+        long_lost=[row["run_id"] for row in lost],
+        past_deadline=[row["run_id"] for row in tx.all("runs_past_deadline", now=now)],
+        waited_too_long=waited,
+        in_grace=in_grace,
+    )
+
+
+def _extend_grace(tx: Transaction, grace_ms: int) -> None:
+    row = tx.one("meta_value", key=GRACE_KEY)
+    until = max(tx.now_ms + grace_ms, int(row["value"]) if row else 0)
+    tx.run("set_meta_value", key=GRACE_KEY, value=str(until))
+
+
+def _give_up(tx: Transaction, run: Row, reason: str, swept: Swept) -> None:
+    swept.failed += run_changes.end(tx, run, RunEnd(reason=reason, stopped_by=None, event="give_up"))
+
+
+def _fail(tx: Transaction, run: Row, swept: Swept, *, reason: str) -> None:
+    if run["status"] == "pending" and (reason != "no_matching_runner" or run["queue_key"] is not None):
+        swept.failed += run_changes.end(tx, run, RunEnd(reason=reason, event=reason))

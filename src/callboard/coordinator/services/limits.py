@@ -1,0 +1,13 @@
+"""How large a tree of sessions may grow; every number is configuration."""
+
+import msgspec
+
+
+class TreeLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits on lineage, enforced when a session is created."""
+
+    depth: int = 5
+    children_per_session: int = 20
+    sessions_per_root: int = 100
+    waiting_runs_per_session: int = 100
+    """How many resumes may be queued on one session."""

@@ -1,0 +1,330 @@
+"""What runners report of their attempts: started, usage, the end. (run_id, attempt) fences every report."""
+
+import json
+
+import msgspec
+
+from callboard.coordinator.services import run_changes
+from callboard.coordinator.services.fleet import Fleet
+from callboard.coordinator.services.run_changes import RunEnd, note_event
+from callboard.coordinator.services.run_creation import Ids
+from callboard.coordinator.services.run_requests import check_run_id
+from callboard.coordinator.services.runner_access import check_runner
+from callboard.domain import event as event_types
+from callboard.domain import ids as id_kinds
+from callboard.domain.caller import Caller
+from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from callboard.domain.run import END_REASONS, after_lost, status_of
+from callboard.domain.runner import LeaseRules
+from callboard.domain.usage import UsageRow
+from callboard.store.database import Database, Row, Transaction
+from callboard.wire.runner import Ended, EndedAnswer, ExternalEnd, NotLaunched, Started, StartedAnswer, UsageReport
+
+_EVENT_OF = {"completed": "complete", "failed": "fail", "stopped": "report_stopped"}
+_NEVER_REPORTED = ("no_matching_runner", "queue_timeout", "max_attempts", "completed", "stopped")
+KINDS = tuple(_EVENT_OF)
+
+
+def stale_attempt(run: Row, attempt: int) -> Conflict:
+    """The answer to a report of an attempt that does not own its run."""
+    return Conflict(
+        f"Attempt {attempt} of {run['run_id']} does not own the run: it is {run['status']}, "
+        f"attempt {run['attempt']}, runner {run['runner_id'] or 'none'}.",
+        code="stale_attempt",
+        hint="End this attempt's processes and report nothing more of it.",
+        errors=[
+            {
+                "run_id": run["run_id"],
+                "status": run["status"],
+                "attempt": run["attempt"],
+                "runner_id": run["runner_id"],
+            }
+        ],
+    )
+
+
+def find_run(tx: Transaction, run_id: str) -> Row:
+    """The run that a report is about."""
+    run = tx.one("run_for_report", run_id=run_id)
+    if run is None:
+        raise NotFound(f"There is no run {run_id}.", code="run_not_found")
+    return run
+
+
+def holds(tx: Transaction, run: Row, caller: Caller, attempt: int) -> bool:
+    """Whether the caller's runner was given this attempt, now or ever."""
+    held = tx.one("attempt_by_id", run_id=run["run_id"], attempt=attempt)
+    return held is not None and held["runner_id"] == caller.runner_id
+
+
+def owned_run(tx: Transaction, run_id: str, caller: Caller, attempt: int, rules: LeaseRules) -> Row:
+    """The live run, if this attempt of the caller owns it; a lost attempt that speaks again reconnects first."""
+    run = find_run(tx, run_id)
+    if run["attempt"] != attempt or not holds(tx, run, caller, attempt):
+        raise stale_attempt(run, attempt)
+    lost = run["status"] == "interrupted" or (run["status"] == "pending" and run["interrupted_at"] is not None)
+    if lost and run_changes.reconnect(tx, run, rules.lease_ms):
+        run = find_run(tx, run_id)
+    if run["status"] not in ("claimed", "running"):
+        raise stale_attempt(run, attempt)
+    return run
+
+
+class ReportService:
+    """Reports of runners."""
+
+    def __init__(self, database: Database, fleet: Fleet, ids: Ids, rules: LeaseRules) -> None:
+        self._database = database
+        self._fleet = fleet
+        self._ids = ids
+        self._rules = rules
+
+    async def _check(self, caller: Caller, run_id: str, runner_id: str, epoch: int) -> None:
+        check_run_id(run_id)
+        check_runner(caller, runner_id, epoch, await self._fleet.get(runner_id))
+
+    async def started(self, caller: Caller, run_id: str, report: Started) -> StartedAnswer:
+        """The permission to launch; asked again, the same answer."""
+        await self._check(caller, run_id, report.runner_id, report.epoch)
+        return await self._database.write(lambda tx: self._start(tx, caller, run_id, report))
+
+    def _start(self, tx: Transaction, caller: Caller, run_id: str, report: Started) -> StartedAnswer:
+        run = find_run(tx, run_id)
+        if run["attempt"] != report.attempt or not holds(tx, run, caller, report.attempt):
+            raise stale_attempt(run, report.attempt)
+        if run_changes.is_ended(run):
+            return StartedAnswer(ok=False, stop=True)
+        if run["status"] == "running":
+            return StartedAnswer(stop=run["stop_requested_at"] is not None)
+        if run["status"] != "claimed":
+            raise stale_attempt(run, report.attempt)
+        self._launch(tx, run, report)
+        return StartedAnswer()
+
+    def _launch(self, tx: Transaction, run: Row, report: Started) -> None:
+        timeout = json.loads(run["limits"]).get("timeout_seconds")
+        tx.run(
+            "start_run",
+            run_id=run["run_id"],
+            attempt=run["attempt"],
+            now=tx.now_ms,
+            deadline_at=None if timeout is None else tx.now_ms + int(timeout * 1000),
+            lease_expires_at=tx.now_ms + self._rules.lease_ms,
+        )
+        tx.run(
+            "insert_session_token",
+            token_id=self._ids.new(id_kinds.TOKEN),
+            secret_hash=report.session_token_sha256,
+            project_id=run["session_project_id"],
+            session_id=run["session_id"],
+            run_id=run["run_id"],
+            attempt=run["attempt"],
+            now=tx.now_ms,
+        )
+        binding = tx.one("last_generation", session_id=run["session_id"])
+        payload = {
+            "run_id": run["run_id"],
+            "number": run["number"],
+            "type": run["type"],
+            "trigger": run["trigger"],
+            "attempt": run["attempt"],
+            "runner_id": run["runner_id"],
+            "executor_type": run["executor_type"],
+            "project_dir": report.project_dir,
+            "binding_generation": binding["generation"] if binding else 0,
+        }
+        note_event(tx, run, event_types.RUN_START, payload)
+        run_changes.refresh_session(tx, run["session_id"])
+        run_changes.changed(tx, run, "running")
+
+    async def not_launched(self, caller: Caller, run_id: str, report: NotLaunched) -> EndedAnswer:
+        """The attempt was given back; it goes to the queue, or fails when this runner can never launch it."""
+        await self._check(caller, run_id, report.runner_id, report.epoch)
+        return await self._database.write(lambda tx: self._not_launched(tx, caller, run_id, report))
+
+    def _not_launched(self, tx: Transaction, caller: Caller, run_id: str, report: NotLaunched) -> EndedAnswer:
+        run = find_run(tx, run_id)
+        if run["attempt"] != report.attempt or not holds(tx, run, caller, report.attempt):
+            raise stale_attempt(run, report.attempt)
+        if run["status"] == "claimed" and report.retry:
+            run_changes.unclaim(tx, run, "not_launched")
+            return EndedAnswer(status="pending", reason="not_launched")
+        if run["status"] in ("claimed", "running", "interrupted"):
+            return self._failed_launch(tx, run, report)
+        return EndedAnswer(status=run["status"], reason=run["reason"] or "not_launched")
+
+    def _failed_launch(self, tx: Transaction, run: Row, report: NotLaunched) -> EndedAnswer:
+        """Nothing ran and nothing will: the run fails, or is stopped if that was asked for meanwhile."""
+        reason = run["stop_reason"] or "failed"
+        event = "report_stopped" if run["stop_reason"] else "fail"
+        how = RunEnd(
+            reason=reason,
+            error_code=report.code or "not_launched",
+            error_message=report.message or "The runner could not launch the agent.",
+            stopped_by=run["stopped_by"],
+            event=event,
+        )
+        run_changes.end(tx, run, how)
+        return EndedAnswer(status=status_of(reason), reason=reason)
+
+    async def usage(self, caller: Caller, run_id: str, report: UsageReport) -> EndedAnswer:
+        """Books usage; also of a stale attempt, whose money is spent, which then gets its 409."""
+        if caller.kind == "session":
+            return await self._external_usage(caller, run_id, report)
+        await self._check(caller, run_id, report.runner_id, report.epoch)
+
+        def work(tx: Transaction) -> tuple[Row, bool]:
+            run = find_run(tx, run_id)
+            if not holds(tx, run, caller, report.attempt):
+                raise stale_attempt(run, report.attempt)
+            self._book(tx, run, report.attempt, report.rows, incomplete=report.incomplete)
+            return run, run["attempt"] == report.attempt
+
+        run, current = await self._database.write(work)
+        if not current:
+            raise stale_attempt(run, report.attempt)
+        return EndedAnswer(status=run["status"], reason=run["reason"] or "")
+
+    async def _external_usage(self, caller: Caller, run_id: str, report: UsageReport) -> EndedAnswer:
+        check_run_id(run_id)
+
+        def work(tx: Transaction) -> EndedAnswer:
+            run = external_run(tx, caller, run_id, self._rules)
+            self._book(tx, run, run["attempt"], report.rows, incomplete=report.incomplete)
+            return EndedAnswer(status=run["status"], reason="")
+
+        return await self._database.write(work)
+
+    def _book(self, tx: Transaction, run: Row, attempt: int, rows: list[UsageRow], *, incomplete: bool) -> None:
+        booked = run_changes.book_usage(tx, run, attempt, rows)
+        if booked or incomplete:
+            payload = {"run_id": run["run_id"], "attempt": attempt, "rows": msgspec.to_builtins(rows)}
+            if incomplete:
+                payload["usage_incomplete"] = True
+            note_event(tx, run, event_types.USAGE, payload)
+
+    async def ended(self, caller: Caller, run_id: str, report: Ended, kind: str) -> EndedAnswer:
+        """The end of an attempt; the first committed end stands, and its own repeats get its answer."""
+        await self._check(caller, run_id, report.runner_id, report.epoch)
+        outcome = await self._database.write(lambda tx: self._end(tx, caller, run_id, report, kind))
+        if isinstance(outcome, Conflict):
+            raise outcome
+        return outcome
+
+    def _end(self, tx: Transaction, caller: Caller, run_id: str, report: Ended, kind: str) -> EndedAnswer | Conflict:
+        """The answer; a stale report's Conflict is returned, not raised, so that its usage stays booked."""
+        run = find_run(tx, run_id)
+        held = tx.one("attempt_by_id", run_id=run_id, attempt=report.attempt)
+        if held is None or held["runner_id"] != caller.runner_id:
+            raise stale_attempt(run, report.attempt)
+        if held["answer"]:
+            return msgspec.json.decode(held["answer"], type=EndedAnswer)
+        try:
+            run = owned_run(tx, run_id, caller, report.attempt, self._rules)
+        except Conflict as stale:
+            self._book(tx, run, report.attempt, report.usage, incomplete=report.usage_incomplete)
+            return stale
+        if run["event_count"] < report.event_count:
+            raise Conflict(
+                f"{run['event_count']} of {report.event_count} events of this attempt are stored.",
+                code="events_missing",
+                hint="Post all events of the attempt again, then report the end again.",
+                errors=[{"stored": run["event_count"], "reported": report.event_count}],
+            )
+        self._book(tx, run, report.attempt, report.usage, incomplete=report.usage_incomplete)
+        answer = self._finish(tx, run, report, kind)
+        tx.run(
+            "answer_attempt",
+            run_id=run_id,
+            attempt=report.attempt,
+            answer=msgspec.json.encode(answer).decode(),
+        )
+        return answer
+
+    def _finish(self, tx: Transaction, run: Row, report: Ended, kind: str) -> EndedAnswer:
+        reason = _reason(run, report, kind)
+        if reason == "interrupted":
+            retried = self._lost_agent(tx, run)
+            if retried == "retry":
+                return EndedAnswer(status="pending", reason="interrupted")
+            reason = "max_attempts" if retried == "exhausted" else reason
+        run_changes.end(tx, run, _end_of(run, report, kind, reason))
+        return EndedAnswer(status=status_of(reason), reason=reason)
+
+    def _lost_agent(self, tx: Transaction, run: Row) -> str:
+        """The runner says that the agent is gone: what on_lost says follows; a run to be stopped is never retried."""
+        if run["stop_requested_at"] is not None:
+            return "wait"
+        follows = after_lost(run["on_lost"], run["tries"], bool(run["repeatable"]))
+        if follows == "retry":
+            run_changes.lose(tx, run, "the agent is gone from its host", "retry")
+            run_changes.requeue_lost(tx, find_run(tx, run["run_id"]))
+        return follows
+
+    async def external_ended(self, caller: Caller, run_id: str, report: ExternalEnd) -> EndedAnswer:
+        """The end of an external session, by its session token."""
+        check_run_id(run_id)
+
+        def work(tx: Transaction) -> EndedAnswer:
+            run = external_run(tx, caller, run_id, self._rules)
+            how = RunEnd(
+                reason=report.reason,
+                exit_code=report.exit_code,
+                error_message=report.error_message,
+                result_text=report.result_text,
+                event=_EVENT_OF[report.reason],
+            )
+            run_changes.end(tx, run, how)
+            return EndedAnswer(status=status_of(report.reason), reason=report.reason)
+
+        return await self._database.write(work)
+
+
+def external_run(tx: Transaction, caller: Caller, run_id: str, rules: LeaseRules) -> Row:
+    """The run of an external session that the caller's token leads; its posts renew its lease."""
+    run = find_run(tx, run_id)
+    if not run["external"] or caller.run_id != run_id or caller.attempt != run["attempt"]:
+        raise Forbidden(
+            "Only the runner that holds the attempt may report this.",
+            hint="A session token reports usage and the end only of its own external session.",
+        )
+    if run["status"] == "interrupted" and run_changes.reconnect(tx, run, rules.external_lease_ms):
+        run = find_run(tx, run_id)
+    if run["status"] != "running":
+        raise stale_attempt(run, caller.attempt or 0)
+    tx.run(
+        "renew_lease",
+        run_id=run_id,
+        attempt=run["attempt"],
+        lease_expires_at=tx.now_ms + rules.external_lease_ms,
+    )
+    return run
+
+
+def _reason(run: Row, report: Ended, kind: str) -> str:
+    if kind == "completed":
+        return "completed"
+    if kind == "stopped":
+        return str(run["stop_reason"] or "stopped")
+    reason = report.reason or "failed"
+    if reason not in END_REASONS or reason in _NEVER_REPORTED:
+        raise InvalidRequest(
+            f"{reason!r} is no reason that a runner reports with failed.",
+            errors=[{"pointer": "/reason", "message": "not a reason of failed"}],
+        )
+    return reason
+
+
+def _end_of(run: Row, report: Ended, kind: str, reason: str) -> RunEnd:
+    data = report.result_data
+    return RunEnd(
+        reason=reason,
+        exit_code=report.exit_code,
+        error_code=report.error_code,
+        error_message=report.error_message,
+        result_text=report.result_text,
+        result_data=None if data is None else msgspec.json.encode(data).decode(),
+        certainty=report.certainty,
+        stopped_by=run["stopped_by"] if kind == "stopped" else None,
+        event=_EVENT_OF[kind],
+    )

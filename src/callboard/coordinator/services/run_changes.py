@@ -1,0 +1,256 @@
+"""Every change of a run's status, as work inside one transaction: row, session, events, queue and hints together.
+
+Knows no callers and no HTTP; who may ask for a change is decided before. The legal moves are in domain.run.RUN.
+"""
+
+import json
+from typing import Any
+
+import msgspec
+
+from callboard.domain import event as event_types
+from callboard.domain.run import ENDED, LIVE, REASON_SENTENCES, RUN, exit_code_of, queue_key, status_of
+from callboard.domain.session import session_status
+from callboard.domain.usage import UsageRow, UsageTotal, total
+from callboard.store.database import Row, Transaction
+from callboard.store.events import NewEvent, append
+from callboard.store.hints import Queued, RunChanged, RunnerTold, TokenRevoked
+
+RESULT_IN_EVENT_BYTES = 16_384
+
+
+class RunEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ends."""
+
+    reason: str
+    exit_code: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    result_text: str | None = None
+    result_data: str | None = None
+    """JSON text."""
+    certainty: str | None = None
+    stopped_by: str | None = None
+    event: str = ""
+    """The event of domain.run.RUN that this end is."""
+
+
+def note_event(tx: Transaction, run: Row, event_type: str, payload: dict[str, Any]) -> None:
+    """Appends an event of our own that belongs to a run."""
+    append(
+        tx,
+        run["session_id"],
+        run["root_session_id"],
+        [NewEvent(type=event_type, payload=msgspec.json.encode(payload))],
+        run_id=run["run_id"],
+        attempt=run["attempt"] or None,
+    )
+
+
+def changed(tx: Transaction, run: Row, status: str) -> None:
+    """Tells everybody who waits for this run, after the commit."""
+    tx.hint(RunChanged(run_id=run["run_id"], session_id=run["session_id"], status=status))
+
+
+def refresh_session(tx: Transaction, session_id: str) -> None:
+    """Derives the session's status and queue count from its runs, and offers its next run when it is idle."""
+    live = tx.one("live_run_of_session", session_id=session_id)
+    last = tx.one("last_ended_run", session_id=session_id)
+    waiting = tx.one("count_waiting_runs", session_id=session_id)
+    status = session_status(
+        live["status"] if live else None,
+        bool(live and live["stop_requested_at"]),
+        last["status"] if last else None,
+    )
+    count = int(waiting["waiting"]) if waiting else 0
+    tx.run("refresh_session", session_id=session_id, status=status, queued_runs=count, now=tx.now_ms)
+    if count and not live:
+        offer_next(tx, session_id)
+
+
+def offer_next(tx: Transaction, session_id: str) -> None:
+    """Makes the first pending run of an idle session claimable."""
+    head = tx.one("head_run_of_session", session_id=session_id)
+    if head is None or head["queue_key"] is not None:
+        return
+    key = queue_key(head["created_at"], head["priority"])
+    if tx.run("offer_run", run_id=head["run_id"], queue_key=key):
+        tx.hint(Queued(run_id=head["run_id"], session_id=session_id, demand_class=head["demand_class"], queue_key=key))
+
+
+def unclaim(tx: Transaction, run: Row, event: str) -> bool:
+    """A claim that came to nothing goes back to the queue; false when the run has moved on."""
+    RUN.next_state("claimed", event)
+    key = queue_key(run["created_at"], run["priority"])
+    if not tx.run("unclaim_run", run_id=run["run_id"], attempt=run["attempt"], queue_key=key):
+        return False
+    tx.hint(Queued(run_id=run["run_id"], session_id=run["session_id"], demand_class=run["demand_class"], queue_key=key))
+    revoke_session_tokens(tx, run["run_id"])
+    refresh_session(tx, run["session_id"])
+    changed(tx, run, "pending")
+    return True
+
+
+def lose(tx: Transaction, run: Row, why: str, follows: str) -> bool:
+    """The lease of a running attempt lapsed: interrupted, which is not an end."""
+    if not tx.run("lose_run", run_id=run["run_id"], attempt=run["attempt"], now=tx.now_ms):
+        return False
+    note_event(
+        tx,
+        run,
+        event_types.RUN_INTERRUPTED,
+        {
+            "run_id": run["run_id"],
+            "attempt": run["attempt"],
+            "runner_id": run["runner_id"],
+            "why": why,
+            "follows": follows,
+        },
+    )
+    refresh_session(tx, run["session_id"])
+    changed(tx, run, "interrupted")
+    return True
+
+
+def requeue_lost(tx: Transaction, run: Row) -> bool:
+    """A lost repeatable run waits to be claimed again; its old attempt is stale from that claim on."""
+    key = queue_key(run["created_at"], run["priority"])
+    if not tx.run("retry_lost_run", run_id=run["run_id"], attempt=run["attempt"], queue_key=key):
+        return False
+    tx.hint(Queued(run_id=run["run_id"], session_id=run["session_id"], demand_class=run["demand_class"], queue_key=key))
+    refresh_session(tx, run["session_id"])
+    changed(tx, run, "pending")
+    return True
+
+
+def reconnect(tx: Transaction, run: Row, lease_ms: int) -> bool:
+    """The lost attempt speaks again."""
+    timeout = json.loads(run["limits"]).get("timeout_seconds")
+    deadline = None if timeout is None or run["stop_requested_at"] else run["started_at"] + int(timeout * 1000)
+    if not tx.run(
+        "reconnect_run",
+        run_id=run["run_id"],
+        attempt=run["attempt"],
+        lease_expires_at=tx.now_ms + lease_ms,
+        deadline_at=deadline,
+    ):
+        return False
+    note_event(tx, run, event_types.RUN_RECONNECTED, {"run_id": run["run_id"], "attempt": run["attempt"]})
+    refresh_session(tx, run["session_id"])
+    changed(tx, run, "running")
+    return True
+
+
+def ask_to_stop(tx: Transaction, run: Row, *, reason: str, stopped_by: str | None) -> bool:
+    """Remembers that a live run is to be stopped and tells its runner; false when that was known already."""
+    if not tx.run("request_stop", run_id=run["run_id"], now=tx.now_ms, stop_reason=reason, stopped_by=stopped_by):
+        return False
+    note_event(
+        tx,
+        run,
+        event_types.STOP_REQUESTED,
+        {"run_id": run["run_id"], "attempt": run["attempt"], "reason": reason, "stopped_by": stopped_by},
+    )
+    refresh_session(tx, run["session_id"])
+    tx.hint(RunnerTold(runner_id=run["runner_id"]))
+    changed(tx, run, run["status"])
+    return True
+
+
+def end(tx: Transaction, run: Row, how: RunEnd) -> bool:
+    """Ends a run in every way there is: exactly one run_completed; false when it has moved on meanwhile."""
+    status = status_of(how.reason)
+    RUN.next_state(run["status"], how.event)
+    exit_code = exit_code_of(how.reason, how.exit_code)
+    message = how.error_message or (None if status == "completed" else REASON_SENTENCES[how.reason])
+    if not tx.run(
+        "end_run",
+        run_id=run["run_id"],
+        attempt=run["attempt"],
+        from_status=run["status"],
+        status=status,
+        reason=how.reason,
+        exit_code=exit_code,
+        error_code=None if status == "completed" else (how.error_code or how.reason),
+        error_message=None if status == "completed" else message,
+        result_text=how.result_text,
+        result_data=how.result_data,
+        certainty=how.certainty,
+        stopped_by=how.stopped_by,
+        now=tx.now_ms,
+    ):
+        return False
+    note_event(tx, run, event_types.RUN_COMPLETED, _completed_payload(tx, run, how, exit_code, message))
+    revoke_session_tokens(tx, run["run_id"])
+    if run["status"] in LIVE and run["runner_id"]:
+        tx.hint(RunnerTold(runner_id=run["runner_id"]))
+    refresh_session(tx, run["session_id"])
+    changed(tx, run, status)
+    return True
+
+
+def _completed_payload(tx: Transaction, run: Row, how: RunEnd, exit_code: int, message: str | None) -> dict[str, Any]:
+    payload: dict[str, Any] = {
+        "run_id": run["run_id"],
+        "attempt": run["attempt"],
+        "reason": how.reason,
+        "exit_code": exit_code,
+        "usage": msgspec.to_builtins(run_usage(tx, run["run_id"])),
+    }
+    if status_of(how.reason) != "completed":
+        payload["error"] = {"code": how.error_code or how.reason, "message": message}
+    if how.stopped_by:
+        payload["stopped_by"] = how.stopped_by
+    if how.certainty:
+        payload["certainty"] = how.certainty
+    result = _result(how)
+    if result is not None:
+        payload["result"] = result
+    return payload
+
+
+def _result(how: RunEnd) -> dict[str, Any] | None:
+    """The result where it is small; the event `result` before it has it whole."""
+    if how.result_data is not None and len(how.result_data) <= RESULT_IN_EVENT_BYTES:
+        return {"result_data": json.loads(how.result_data)}
+    if how.result_text is not None:
+        cut = how.result_text[:RESULT_IN_EVENT_BYTES]
+        return {"result_text": cut, "truncated": True} if cut != how.result_text else {"result_text": cut}
+    return None if how.result_data is None else {"truncated": True}
+
+
+def run_usage(tx: Transaction, run_id: str) -> UsageTotal:
+    """The sum of a run's ledger."""
+    return total(msgspec.convert(row, UsageRow, strict=False) for row in tx.all("usage_of_run", run_id=run_id))
+
+
+def book_usage(tx: Transaction, run: Row, attempt: int, rows: list[UsageRow]) -> int:
+    """Books ledger rows; the number that were new."""
+    booked = 0
+    for row in rows:
+        values = msgspec.to_builtins(row) | {"estimated": int(row.estimated)}
+        booked += tx.run(
+            "book_usage",
+            **values,
+            run_id=run["run_id"],
+            attempt=attempt,
+            session_id=run["session_id"],
+            project_id=run["session_project_id"],
+            agent_name=run["agent_name"],
+            now=tx.now_ms,
+        )
+    return booked
+
+
+def revoke_session_tokens(tx: Transaction, run_id: str) -> None:
+    """The session tokens of a run die with its attempt."""
+    tokens = tx.all("session_tokens_of_run", run_id=run_id)
+    if tokens:
+        tx.run("revoke_session_tokens", run_id=run_id, now=tx.now_ms)
+    for token in tokens:
+        tx.hint(TokenRevoked(token_id=token["token_id"]))
+
+
+def is_ended(run: Row) -> bool:
+    """Whether the run has ended."""
+    return run["status"] in ENDED

@@ -1,0 +1,355 @@
+"""Makes a run, and its session when it is the first, in one transaction: all that can be refused is refused first."""
+
+import json
+from typing import Any, Protocol
+
+import msgspec
+
+from callboard.coordinator.services import run_changes
+from callboard.coordinator.services.access import require_steering, visible_session
+from callboard.coordinator.services.fleet import record_class
+from callboard.coordinator.services.limits import TreeLimits
+from callboard.coordinator.services.run_requests import BUILT_IN_EXECUTORS, requested_demands
+from callboard.domain import event as event_types
+from callboard.domain import ids
+from callboard.domain.caller import Caller
+from callboard.domain.demands import Demands, canonical, demand_class, merge
+from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from callboard.domain.run import queue_key
+from callboard.store.database import Row, Transaction
+from callboard.store.events import NewEvent, append
+from callboard.store.hints import Queued, RunChanged
+from callboard.wire.requests import CreateRun
+from callboard.wire.responses import RunCreated
+
+TITLE_CHARACTERS = 80
+
+
+class Ids(Protocol):
+    """Where new ids come from."""
+
+    def new(self, prefix: str) -> str:
+        """A new id with this prefix."""
+
+
+class NewRun(msgspec.Struct, kw_only=True):
+    """A checked request for a run, with all that was decided before its transaction."""
+
+    request: CreateRun
+    prompt: str
+    caller: Caller
+    parent_session_id: str | None
+    """The proven or named parent, for a first run; the calling session, for a later one."""
+    executor_type: str
+    """What the request names, else the default; a later run takes its session's."""
+    offered_executors: frozenset[str]
+    no_match_ms: int
+    traceparent: str | None = None
+    retry_of: str | None = None
+
+
+def proven_parent(caller: Caller, named: str | None, header: str | None) -> str | None:
+    """The calling session: from a session token by proof, else as a person names it. Forbidden for a forged one."""
+    if caller.kind == "session":
+        for said in (named, header):
+            if said is not None and said != caller.session_id:
+                raise Forbidden(
+                    f"This token proves {caller.session_id}, not {said}.",
+                    code="foreign_parent",
+                    hint="Leave parent_session_id and X-Agent-Session-Id out: the token says who the parent is.",
+                )
+        return caller.session_id
+    if not caller.may_write:
+        raise Forbidden(f"A {caller.kind} token may not start runs.", hint="Use a user's or an owner's token.")
+    return named if named is not None else header
+
+
+def create(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> RunCreated:
+    """The run, and its session; raises before anything is written."""
+    if new.request.execution_mode == "async_callback" and new.parent_session_id is None:
+        raise InvalidRequest(
+            "async_callback resumes the calling session, and there is none.",
+            code="callback_without_session",
+            hint="Call with a session token, name parent_session_id, or use async_poll.",
+        )
+    parent = _parent(tx, new)
+    if new.request.type == "resume_session":
+        return _resume(tx, new, run_ids, limits)
+    return _start(tx, new, parent, run_ids, limits)
+
+
+def _parent(tx: Transaction, new: NewRun) -> Row | None:
+    if new.parent_session_id is None:
+        return None
+    try:
+        return visible_session(tx, new.caller, new.parent_session_id)
+    except NotFound:
+        raise NotFound(
+            f"There is no session {new.parent_session_id} that could be the parent.",
+            code="parent_not_found",
+            hint="Leave parent_session_id out to start a root session.",
+        ) from None
+
+
+def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limits: TreeLimits) -> RunCreated:
+    request = new.request
+    demands = _demands(new, new.executor_type, None, None, None)
+    project_id = _project(tx, new, parent)
+    if parent is not None:
+        _check_tree(tx, parent, limits)
+    session_id, run_id = run_ids.new(ids.SESSION), run_ids.new(ids.RUN)
+    session = {
+        "session_id": session_id,
+        "parent_session_id": parent["session_id"] if parent else None,
+        "root_session_id": parent["root_session_id"] if parent else session_id,
+        "depth": parent["depth"] + 1 if parent else 0,
+        "created_by": new.caller.token_id,
+        "context": request.context or "persistent",
+        "project_id": project_id,
+        "agent_name": request.agent_name,
+        "executor_type": new.executor_type,
+        "title": request.title or _title(new.prompt),
+        "labels": json.dumps(request.labels or {}),
+        "project_dir": request.project_dir,
+    }
+    tx.run(
+        "insert_session",
+        **session,
+        external=0,
+        status="pending",
+        queued_runs=1,
+        run_count=1,
+        latest_run_id=run_id,
+        now=tx.now_ms,
+    )
+    created = _session_event(session, request)
+    _insert(tx, new, session, run_id, 1, demands, idle=True, before=[created])
+    return RunCreated(run_id=run_id, session_id=session_id, status="pending")
+
+
+def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> RunCreated:
+    request = new.request
+    session = visible_session(tx, new.caller, request.session_id or "")
+    require_steering(tx, new.caller, session)
+    live = tx.one("live_run_of_session", session_id=session["session_id"])
+    _check_resumable(new, session, live, limits)
+    executor_type = request.executor_type or session["executor_type"] or new.executor_type
+    binding = tx.one("open_binding", session_id=session["session_id"])
+    demands = _demands(new, executor_type, session, binding, session["project_dir"])
+    if live and request.on_busy == "interrupt":
+        _interrupt(tx, live, session)
+    run_id = run_ids.new(ids.RUN)
+    taken = tx.one(
+        "add_run_to_session",
+        session_id=session["session_id"],
+        run_id=run_id,
+        executor_type=executor_type,
+        now=tx.now_ms,
+    )
+    if taken is None:
+        raise RuntimeError(f"session {session['session_id']} vanished inside a transaction")
+    tx.run("resumed_session", session_id=session["session_id"], now=tx.now_ms)
+    idle = live is None and session["queued_runs"] == 0
+    _insert(tx, new, session, run_id, taken["run_count"], demands, idle=idle, before=[])
+    return RunCreated(run_id=run_id, session_id=session["session_id"], status="pending")
+
+
+def _check_resumable(new: NewRun, session: Row, live: Row | None, limits: TreeLimits) -> None:
+    session_id = session["session_id"]
+    if session["archived_at"] is not None:
+        raise Conflict(
+            f"{session_id} is archived.", code="session_archived", hint=f"callboard session unarchive {session_id}"
+        )
+    if live is not None and session["external"]:
+        raise Conflict(
+            f"{session_id} is led by another process until its lease ends.",
+            code="session_external",
+            hint="End that process, or wait until it has been silent for its lease.",
+        )
+    busy = live is not None or session["queued_runs"] > 0
+    if busy and new.request.on_busy == "reject":
+        raise Conflict(
+            f"{session_id} has a run that is {live['status'] if live else 'pending'}.",
+            code="session_busy",
+            hint="Use on_busy=enqueue to wait, or on_busy=interrupt to stop it.",
+        )
+    if session["queued_runs"] >= limits.waiting_runs_per_session:
+        raise Conflict(f"{session_id} has {session['queued_runs']} waiting runs already.", code="limit_reached")
+
+
+def _interrupt(tx: Transaction, live: Row, session: Row) -> None:
+    run = live | {"root_session_id": session["root_session_id"], "session_project_id": session["project_id"]}
+    if live["status"] == "claimed":
+        run_changes.end(tx, run, run_changes.RunEnd(reason="stopped", stopped_by="busy", event="stop"))
+    else:
+        run_changes.ask_to_stop(tx, run, reason="stopped", stopped_by="busy")
+
+
+def _check_tree(tx: Transaction, parent: Row, limits: TreeLimits) -> None:
+    if parent["depth"] + 1 > limits.depth:
+        raise Conflict(
+            f"A child here would be at depth {parent['depth'] + 1}; the limit is {limits.depth}.",
+            code="limit_reached",
+            hint="Do the work in this session instead of starting another.",
+        )
+    children = tx.one("count_children", session_id=parent["session_id"])
+    if children and children["children"] >= limits.children_per_session:
+        raise Conflict(
+            f"{parent['session_id']} has {children['children']} children; the limit is {limits.children_per_session}.",
+            code="limit_reached",
+            hint="Resume one of them, or do the work in this session.",
+        )
+    size = tx.one("count_tree", root_session_id=parent["root_session_id"])
+    if size and size["sessions"] >= limits.sessions_per_root:
+        raise Conflict(
+            f"This tree has {size['sessions']} sessions; the limit is {limits.sessions_per_root}.",
+            code="limit_reached",
+            hint="Resume an existing session of the tree.",
+        )
+    above: Row | None = parent
+    while above is not None:
+        if above["tree_stopping"]:
+            raise Conflict(
+                f"The tree below {above['session_id']} is being stopped.",
+                code="tree_stopping",
+                hint="Start nothing more; this session is being stopped too.",
+            )
+        above = tx.one("session_by_id", session_id=above["parent_session_id"]) if above["parent_session_id"] else None
+
+
+def _project(tx: Transaction, new: NewRun, parent: Row | None) -> str | None:
+    if new.request.project is not None:
+        row = tx.one("project_by_name", project=new.request.project)
+        if row is None or not new.caller.sees_project(row["project_id"]):
+            raise NotFound(f"There is no project {new.request.project!r}.", code="project_not_found")
+        return str(row["project_id"])
+    if parent is not None and parent["project_id"] is not None:
+        return str(parent["project_id"])
+    return new.caller.project_id
+
+
+def _demands(
+    new: NewRun, executor_type: str, session: Row | None, binding: Row | None, session_dir: str | None
+) -> Demands:
+    """Affinity, then the request; contradictions are refused."""
+    if executor_type not in BUILT_IN_EXECUTORS and executor_type not in new.offered_executors:
+        known = ", ".join(sorted({*BUILT_IN_EXECUTORS, *new.offered_executors}))
+        raise InvalidRequest(
+            f"There is no executor {executor_type!r}.", code="unknown_executor", hint=f"Known: {known}."
+        )
+    own, more = requested_demands(new.request, executor_type)
+    affinity = affinity_of(session, binding, executor_type)
+    if affinity is None and own.project_dir is None and (more is None or more.project_dir is None):
+        affinity = Demands(executor_type=executor_type, project_dir=session_dir)
+    return merge(
+        ("the session's affinity", affinity),
+        ("the request", own),
+        ("additional_demands", more),
+        executor_type=executor_type,
+    )
+
+
+def affinity_of(session: Row | None, binding: Row | None, executor_type: str) -> Demands | None:
+    """Where a run of the session must go: its open conversation if that persists, and its workspace's host."""
+    if session is None:
+        return None
+    if session["workspace"]:
+        place = json.loads(session["workspace"])
+        return Demands(executor_type=executor_type, hostname=place["hostname"], project_dir=place["path"])
+    if binding is None or session["context"] != "persistent":
+        return None
+    return Demands(
+        executor_type=binding["executor_type"], hostname=binding["hostname"], project_dir=binding["project_dir"]
+    )
+
+
+def _insert(
+    tx: Transaction,
+    new: NewRun,
+    session: Row,
+    run_id: str,
+    number: int,
+    demands: Demands,
+    *,
+    idle: bool,
+    before: list[NewEvent],
+) -> None:
+    request, text = new.request, canonical(demands)
+    key = queue_key(tx.now_ms, request.priority)
+    wait = request.limits.queue_timeout_seconds if request.limits else None
+    trigger = "agent" if new.caller.kind == "session" else "user"
+    tx.run(
+        "insert_run",
+        run_id=run_id,
+        session_id=session["session_id"],
+        number=number,
+        type=request.type,
+        trigger=trigger,
+        prompt=new.prompt,
+        parameters=json.dumps(request.parameters) if request.parameters is not None else None,
+        agent=None,
+        agent_name=session["agent_name"],
+        executor_type=demands.executor_type,
+        demands=text,
+        demand_class=record_class(tx, demands, text),
+        execution_mode=request.execution_mode,
+        priority=request.priority,
+        limits=msgspec.json.encode(request.limits).decode() if request.limits else "{}",
+        on_lost=request.on_lost,
+        repeatable=int(request.repeatable),
+        model=request.model,
+        permission_mode=request.permission_mode,
+        project_dir=request.project_dir,
+        traceparent=new.traceparent,
+        created_by=new.caller.token_id,
+        caller_session_id=new.parent_session_id,
+        queue_key=key if idle else None,
+        queue_deadline_at=None if wait is None else tx.now_ms + int(wait * 1000),
+        no_match_ms=_no_match_ms(new),
+        retry_of=new.retry_of,
+        created_at=tx.now_ms,
+    )
+    queued = {"run_id": run_id, "number": number, "type": request.type, "trigger": trigger}
+    append(
+        tx,
+        session["session_id"],
+        session["root_session_id"],
+        [*before, NewEvent(type=event_types.RUN_QUEUED, payload=msgspec.json.encode(queued))],
+        run_id=run_id,
+        attempt=None,
+    )
+    tx.hint(RunChanged(run_id=run_id, session_id=session["session_id"], status="pending"))
+    if idle:
+        tx.hint(
+            Queued(
+                run_id=run_id,
+                session_id=session["session_id"],
+                demand_class=demand_class(demands),
+                queue_key=key,
+            )
+        )
+
+
+def _no_match_ms(new: NewRun) -> int:
+    asked = new.request.limits.no_match_seconds if new.request.limits else None
+    return new.no_match_ms if asked is None else int(asked * 1000)
+
+
+def _session_event(session: dict[str, Any], request: CreateRun) -> NewEvent:
+    shown = (
+        "session_id",
+        "parent_session_id",
+        "root_session_id",
+        "depth",
+        "context",
+        "agent_name",
+        "executor_type",
+        "title",
+    )
+    payload = {name: session[name] for name in shown} | {"labels": request.labels or {}}
+    return NewEvent(type=event_types.SESSION_CREATED, payload=msgspec.json.encode(payload))
+
+
+def _title(prompt: str) -> str:
+    line = next((line.strip() for line in prompt.splitlines() if line.strip()), "")
+    return line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1] + "…"

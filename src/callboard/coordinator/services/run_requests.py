@@ -1,0 +1,130 @@
+"""Checks a request for a run, as far as it can be checked without the store: words, sizes, schema, executor."""
+
+import re
+from typing import Any
+
+import jsonschema_rs
+
+from callboard.domain.demands import Demands
+from callboard.domain.errors import InvalidRequest
+from callboard.domain.ids import RUN, SESSION, is_id
+from callboard.domain.text import MAX_PROMPT_BYTES, check_text, check_tree
+from callboard.wire.requests import CreateRun
+
+BUILT_IN_EXECUTORS = ("claude-code", "codex", "acp", "command", "scripted")
+PROMPT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"prompt": {"type": "string", "minLength": 1}},
+    "required": ["prompt"],
+    "additionalProperties": False,
+}
+_PROMPT_VALIDATOR = jsonschema_rs.Draft202012Validator(PROMPT_SCHEMA)
+_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+def check_request(request: CreateRun) -> str:
+    """The prompt of a request without an agent; InvalidRequest says what is wrong with the request."""
+    if request.type == "resume_session" and request.session_id is None:
+        raise InvalidRequest(
+            "resume_session needs session_id.", errors=[{"pointer": "/session_id", "message": "missing"}]
+        )
+    if request.type == "start_session" and request.session_id is not None:
+        raise InvalidRequest(
+            "start_session takes no session_id: the coordinator gives it.",
+            errors=[{"pointer": "/session_id", "message": "not allowed with start_session"}],
+        )
+    for name in ("session_id", "parent_session_id"):
+        value = getattr(request, name)
+        if value is not None:
+            check_id(SESSION, value, f"/{name}")
+    _check_on_lost(request)
+    _check_project_dir(request)
+    return _prompt_of(request)
+
+
+def _check_on_lost(request: CreateRun) -> None:
+    if request.on_lost == "retry" and not request.repeatable:
+        raise InvalidRequest(
+            "on_lost=retry is only for runs that may be repeated.",
+            hint="Add repeatable: true if doing it twice does no harm, or use on_lost=wait.",
+            errors=[{"pointer": "/on_lost", "message": "needs repeatable"}],
+        )
+
+
+def _check_project_dir(request: CreateRun) -> None:
+    more = request.additional_demands
+    for pointer, value in (
+        ("/project_dir", request.project_dir),
+        ("/additional_demands/project_dir", more.project_dir if more else None),
+    ):
+        if value is not None and (not value.startswith("/") or ".." in value.split("/")):
+            raise InvalidRequest(
+                f"{pointer[1:]} must be an absolute path without '..'.",
+                errors=[{"pointer": pointer, "message": "not an absolute path without '..'"}],
+            )
+
+
+def check_id(prefix: str, value: str, pointer: str) -> str:
+    """The id itself; InvalidRequest `invalid_id` when it has not the form of its kind."""
+    if not is_id(prefix, value):
+        raise InvalidRequest(
+            f"{value[:80]!r} is not an id of the form {prefix}_….",
+            code="invalid_id",
+            errors=[{"pointer": pointer, "message": f"not of the form {prefix}_…"}],
+        )
+    return value
+
+
+def check_run_id(value: str) -> str:
+    """The run id itself, checked."""
+    return check_id(RUN, value, "/run_id")
+
+
+def check_session_id(value: str) -> str:
+    """The session id itself, checked."""
+    return check_id(SESSION, value, "/session_id")
+
+
+def _prompt_of(request: CreateRun) -> str:
+    if (request.prompt is None) == (request.parameters is None):
+        raise InvalidRequest(
+            "Give exactly one of prompt and parameters.",
+            errors=[{"pointer": "/prompt", "message": "exactly one of prompt and parameters"}],
+        )
+    if request.prompt is not None:
+        return check_text(request.prompt, "/prompt", limit_bytes=MAX_PROMPT_BYTES, empty=False)
+    check_tree(request.parameters, "/parameters")
+    errors = [
+        {
+            "pointer": "/parameters" + "".join(f"/{part}" for part in error.instance_path),
+            "message": error.message,
+            "schema": PROMPT_SCHEMA,
+        }
+        for error in _PROMPT_VALIDATOR.iter_errors(request.parameters)
+    ]
+    if errors:
+        raise InvalidRequest(
+            'The parameters do not fit the schema; without an agent they are {"prompt": text}.',
+            code="invalid_parameters",
+            errors=errors,
+        )
+    return check_text(str((request.parameters or {})["prompt"]), "/parameters/prompt", empty=False)
+
+
+def requested_demands(request: CreateRun, executor_type: str) -> tuple[Demands, Demands | None]:
+    """What the request itself demands, and what its additional demands add."""
+    own = Demands(executor_type=request.executor_type or executor_type, project_dir=request.project_dir)
+    more = request.additional_demands
+    if more is None:
+        return own, None
+    return own, Demands(
+        executor_type=more.executor_type or own.executor_type,
+        hostname=more.hostname,
+        project_dir=more.project_dir,
+        tags=tuple(more.tags),
+    )
+
+
+def valid_traceparent(value: str | None) -> str | None:
+    """The W3C traceparent header, or None when it has not that form."""
+    return value if value and _TRACEPARENT.match(value) else None

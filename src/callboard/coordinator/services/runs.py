@@ -1,0 +1,224 @@
+"""Runs as people and agents see them: create, retry, read, list and wait."""
+
+import asyncio
+import json
+
+import msgspec
+
+from callboard.coordinator.services.access import require_steering, visible_run
+from callboard.coordinator.services.fleet import Fleet
+from callboard.coordinator.services.limits import TreeLimits
+from callboard.coordinator.services.pages import check_limit, page_of, read_mark
+from callboard.coordinator.services.rendering import render_run
+from callboard.coordinator.services.run_changes import is_ended, run_usage
+from callboard.coordinator.services.run_creation import Ids, NewRun, create, proven_parent
+from callboard.coordinator.services.run_requests import check_request, check_run_id, check_session_id, valid_traceparent
+from callboard.coordinator.services.signals import Signals, run_key
+from callboard.domain.caller import Caller
+from callboard.domain.errors import Conflict, InvalidRequest, NotFound
+from callboard.domain.idempotency import Idempotency
+from callboard.domain.ids import SESSION, is_id
+from callboard.domain.run import CONTINUATION_PROMPT, STATUSES
+from callboard.domain.runner import LeaseRules
+from callboard.store.database import Database, Row, Transaction
+from callboard.store.idempotency import remember, remembered
+from callboard.wire.requests import AdditionalDemands, CreateRun, Limits
+from callboard.wire.responses import Page, Run, RunCreated
+
+MAX_WAIT_SECONDS = 60.0
+LOOK_AGAIN_SECONDS = 1.0
+"""The slow poll behind the wake-ups."""
+_CUT_OFF = ("interrupted", "timeout", "stopped", "budget_exceeded", "max_turns")
+
+
+class RunService:
+    """Runs of all sessions."""
+
+    def __init__(
+        self,
+        database: Database,
+        fleet: Fleet,
+        signals: Signals,
+        ids: Ids,
+        rules: LeaseRules,
+        limits: TreeLimits,
+        default_executor_type: str,
+    ) -> None:
+        self._database = database
+        self._fleet = fleet
+        self._signals = signals
+        self._ids = ids
+        self._rules = rules
+        self._limits = limits
+        self._default_executor_type = default_executor_type
+
+    async def create(
+        self,
+        caller: Caller,
+        request: CreateRun,
+        agent_session_id: str | None,
+        traceparent: str | None,
+        idempotency: Idempotency | None,
+    ) -> RunCreated:
+        """A new run, and a new session unless it is a resume; refuses before anything is created."""
+        parent = proven_parent(caller, request.parent_session_id, _session_header(agent_session_id))
+        prompt = check_request(request)
+        if request.agent_name is not None:
+            raise NotFound(
+                f"There is no agent {request.agent_name!r}.",
+                code="agent_not_found",
+                hint="Leave agent_name out to run the prompt as it is.",
+            )
+        new = NewRun(
+            request=request,
+            prompt=prompt,
+            caller=caller,
+            parent_session_id=parent,
+            executor_type=request.executor_type or self._default_executor_type,
+            offered_executors=await self._offered(),
+            no_match_ms=self._rules.no_match_ms,
+            traceparent=valid_traceparent(traceparent),
+        )
+        return await self._database.write(lambda tx: self._create(tx, new, idempotency))
+
+    def _create(self, tx: Transaction, new: NewRun, idempotency: Idempotency | None) -> RunCreated:
+        if answered := remembered(tx, idempotency):
+            return msgspec.json.decode(answered, type=RunCreated)
+        created = create(tx, new, self._ids, self._limits)
+        remember(tx, idempotency, 201, msgspec.json.encode(created))
+        return created
+
+    async def _offered(self) -> frozenset[str]:
+        """The executors that registered runners offer."""
+        runners = await self._fleet.all()
+        return frozenset(name for runner in runners for name in runner.offer.executor_types)
+
+    async def retry(self, caller: Caller, run_id: str, idempotency: Idempotency | None) -> RunCreated:
+        """A new run of the same session with the same work; Conflict unless the run has ended."""
+        check_run_id(run_id)
+        offered = await self._offered()
+
+        def work(tx: Transaction) -> RunCreated:
+            run = visible_run(tx, caller, run_id)
+            session = tx.one("session_by_id", session_id=run["session_id"]) or {}
+            require_steering(tx, caller, session)
+            if not is_ended(run):
+                raise Conflict(
+                    f"{run_id} is {run['status']}.", code="run_not_retryable", hint="Stop it first, or wait."
+                )
+            bound = tx.one("open_binding", session_id=run["session_id"])
+            new = _retry_of(run, bound, caller, offered)
+            return self._create(tx, new, idempotency)
+
+        return await self._database.write(work)
+
+    async def get(self, caller: Caller, run_id: str) -> Run:
+        """One run with its own result."""
+        check_run_id(run_id)
+
+        def work(tx: Transaction) -> Run:
+            return render_run(visible_run(tx, caller, run_id), run_usage(tx, run_id))
+
+        return await self._database.read(work)
+
+    async def list(
+        self,
+        caller: Caller,
+        *,
+        status: str | None,
+        session_id: str | None,
+        runner_id: str | None,
+        page: str | None,
+        limit: int,
+    ) -> Page:
+        """Runs, newest first; what the caller may not see is left out."""
+        if status is not None and status not in STATUSES:
+            raise InvalidRequest(
+                f"{status!r} is no status of a run.", errors=[{"pointer": "/status", "message": f"one of {STATUSES}"}]
+            )
+        if session_id is not None:
+            check_session_id(session_id)
+        mark = read_mark("runs", page, "run_~")
+        check_limit(limit)
+
+        def work(tx: Transaction) -> Page:
+            rows = _rows(
+                tx, mark, limit + 1, status=status or "", session_id=session_id or "", runner_id=runner_id or ""
+            )
+            shown = [row for row in rows[:limit] if _shows(tx, caller, row)]
+            items = [render_run(row, run_usage(tx, row["run_id"])) for row in shown]
+            return page_of("runs", items, limit, rows[limit - 1]["run_id"] if len(rows) > limit else None)
+
+        return await self._database.read(work)
+
+    async def wait(self, caller: Caller, run_id: str, timeout_seconds: float) -> Run:
+        """The run as soon as it has ended, or as it is when the time is over."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + min(max(timeout_seconds, 0.0), MAX_WAIT_SECONDS)
+        with self._signals.listen(run_key(run_id)) as event:
+            while True:
+                event.clear()
+                run = await self.get(caller, run_id)
+                left = deadline - loop.time()
+                if run.ended_at is not None or left <= 0:
+                    return run
+                try:
+                    await asyncio.wait_for(event.wait(), min(left, LOOK_AGAIN_SECONDS))
+                except TimeoutError:
+                    continue
+
+
+def _session_header(value: str | None) -> str | None:
+    if value is not None and not is_id(SESSION, value):
+        raise InvalidRequest("X-Agent-Session-Id is not an id of the form ses_….", code="invalid_id")
+    return value
+
+
+def _rows(tx: Transaction, mark: str, limit: int, *, status: str, session_id: str, runner_id: str) -> list[Row]:
+    if session_id and not runner_id:
+        return tx.all("list_runs_of_session", session_id=session_id, before=mark, status=status, limit=limit)
+    if status and not runner_id:
+        return tx.all("list_runs_by_status", status=status, before=mark, limit=limit)
+    return tx.all("list_runs", status=status, session_id=session_id, runner_id=runner_id, before=mark, limit=limit)
+
+
+def _shows(tx: Transaction, caller: Caller, row: Row) -> bool:
+    if caller.kind in ("owner", "user", "browser", "read_only") and caller.project_id is None:
+        return True
+    try:
+        visible_run(tx, caller, row["run_id"])
+    except NotFound:
+        return False
+    return True
+
+
+def _retry_of(run: Row, binding: Row | None, caller: Caller, offered: frozenset[str]) -> NewRun:
+    """A run that was cut off goes on in its conversation; one that failed is asked the same again."""
+    bound_here = binding is not None and binding["run_id"] == run["run_id"]
+    goes_on = bound_here and run["context"] == "persistent" and run["reason"] in _CUT_OFF
+    request = CreateRun(
+        type="resume_session",
+        session_id=run["session_id"],
+        prompt=CONTINUATION_PROMPT if goes_on else run["prompt"],
+        executor_type=run["executor_type"],
+        project_dir=run["project_dir"],
+        additional_demands=AdditionalDemands(tags=json.loads(run["demands"]).get("tags", [])),
+        execution_mode=run["execution_mode"] if run["caller_session_id"] else "sync",
+        on_lost=run["on_lost"],
+        repeatable=bool(run["repeatable"]),
+        priority=run["priority"],
+        model=run["model"],
+        permission_mode=run["permission_mode"],
+        limits=msgspec.json.decode(run["limits"], type=Limits) if run["limits"] != "{}" else None,
+    )
+    return NewRun(
+        request=request,
+        prompt=request.prompt or "",
+        caller=caller,
+        parent_session_id=run["caller_session_id"],
+        executor_type=run["executor_type"],
+        offered_executors=offered | {run["executor_type"]},
+        no_match_ms=run["no_match_ms"],
+        traceparent=run["traceparent"],
+        retry_of=run["run_id"],
+    )

@@ -1,0 +1,108 @@
+"""Stops: a promise to people. Pending runs never start; live ones get a request that their runner carries out."""
+
+from collections.abc import Iterator
+
+from callboard.coordinator.services import run_changes
+from callboard.coordinator.services.access import require_steering, visible_run, visible_session
+from callboard.coordinator.services.run_requests import check_run_id, check_session_id
+from callboard.domain.caller import Caller
+from callboard.domain.errors import Conflict
+from callboard.store.database import Database, Row, Transaction
+from callboard.wire.responses import Stopped
+
+
+class StopService:
+    """Stops of runs, sessions and trees."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def stop_run(self, caller: Caller, run_id: str) -> Stopped:
+        """Stops one run; once more changes nothing."""
+        check_run_id(run_id)
+
+        def work(tx: Transaction) -> Stopped:
+            run = visible_run(tx, caller, run_id)
+            session = visible_session(tx, caller, run["session_id"])
+            require_steering(tx, caller, session)
+            outcome = Stopped(status=run["status"], stopping=[], cancelled=[])
+            _stop(tx, run, _by(caller), outcome)
+            after = tx.one("run_by_id", run_id=run_id)
+            outcome.status = after["status"] if after else run["status"]
+            return outcome
+
+        return await self._database.write(work)
+
+    async def stop_session(self, caller: Caller, session_id: str, subtree: bool) -> Stopped:
+        """Stops the live run and cancels the waiting ones; with `subtree` those below first, leaf first."""
+        check_session_id(session_id)
+
+        def work(tx: Transaction) -> Stopped:
+            session = visible_session(tx, caller, session_id)
+            require_steering(tx, caller, session)
+            outcome = Stopped(status=session["status"], stopping=[], cancelled=[])
+            if subtree:
+                tx.run("set_tree_stopping", session_id=session_id, stopping=1)
+                for below in leaf_first(tx, session_id):
+                    _stop_session(tx, below, "tree", outcome)
+            _stop_session(tx, session_id, _by(caller), outcome)
+            after = tx.one("session_by_id", session_id=session_id)
+            outcome.status = after["status"] if after else session["status"]
+            return outcome
+
+        return await self._database.write(work)
+
+    async def sweep_once(self) -> int:
+        """Opens trees again in which nothing lives any more; the number of them."""
+
+        def work(tx: Transaction) -> int:
+            quiet = [row["session_id"] for row in tx.all("stopping_trees") if not _lives(tx, row["session_id"])]
+            return sum(tx.run("set_tree_stopping", session_id=session_id, stopping=0) for session_id in quiet)
+
+        if not await self._database.read(lambda tx: tx.all("stopping_trees")):
+            return 0
+        return await self._database.write(work)
+
+
+def _by(caller: Caller) -> str:
+    return "parent" if caller.kind == "session" else "person"
+
+
+def leaf_first(tx: Transaction, session_id: str) -> Iterator[str]:
+    """The sessions below one, every child before its parent; trees are small by their limits."""
+    for child in tx.all("children_of", session_id=session_id):
+        yield from leaf_first(tx, child["session_id"])
+        yield child["session_id"]
+
+
+def _lives(tx: Transaction, session_id: str) -> bool:
+    everyone = [*leaf_first(tx, session_id), session_id]
+    return any(tx.one("live_run_of_session", session_id=each) for each in everyone)
+
+
+def _stop_session(tx: Transaction, session_id: str, by: str, outcome: Stopped) -> None:
+    session = tx.one("session_by_id", session_id=session_id)
+    if session is None:
+        return
+    more = {"root_session_id": session["root_session_id"], "session_project_id": session["project_id"]}
+    runs = tx.all("waiting_runs_of_session", session_id=session_id)
+    live = tx.one("live_run_of_session", session_id=session_id)
+    for run in [*runs, live] if live else runs:
+        _stop(tx, run | more | {"external": session["external"]}, by, outcome)
+
+
+def _stop(tx: Transaction, run: Row, by: str, outcome: Stopped) -> None:
+    if run_changes.is_ended(run):
+        return
+    if run["external"]:
+        raise Conflict(
+            f"{run['session_id']} is led by another process.",
+            code="session_external",
+            hint="End it where it runs; its lease ends when it has been silent for a while.",
+        )
+    if run["status"] in ("pending", "claimed"):
+        if run_changes.end(tx, run, run_changes.RunEnd(reason="stopped", stopped_by=by, event="stop")):
+            outcome.cancelled.append(run["run_id"])
+        return
+    run_changes.ask_to_stop(tx, run, reason="stopped", stopped_by=by)
+    outcome.stopping.append(run["run_id"])

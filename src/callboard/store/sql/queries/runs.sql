@@ -1,0 +1,217 @@
+-- name: run_by_id
+-- One run, all columns.
+SELECT * FROM runs WHERE run_id = :run_id;
+
+-- name: run_for_report
+-- What fences and moves a run, with its session's context.
+SELECT r.*, s.root_session_id, s.context, s.external, s.project_id AS session_project_id
+FROM runs r JOIN sessions s ON s.session_id = r.session_id
+WHERE r.run_id = :run_id;
+
+-- name: insert_run
+-- A new pending run; queue_key is set when it may be claimed at once.
+INSERT INTO runs (run_id, session_id, number, type, "trigger", prompt, parameters, agent, agent_name, executor_type,
+    demands, demand_class, execution_mode, priority, limits, on_lost, repeatable, model, permission_mode, project_dir,
+    traceparent, created_by, caller_session_id, status, queue_key, queue_deadline_at, no_match_ms, retry_of, created_at)
+VALUES (:run_id, :session_id, :number, :type, :trigger, :prompt, :parameters, :agent, :agent_name, :executor_type,
+    :demands, :demand_class, :execution_mode, :priority, :limits, :on_lost, :repeatable, :model, :permission_mode,
+    :project_dir, :traceparent, :created_by, :caller_session_id, 'pending', :queue_key, :queue_deadline_at,
+    :no_match_ms, :retry_of, :created_at);
+
+-- name: claim_run
+-- The one claim: from pending, by compare-and-set; the attempt is the fencing token.
+UPDATE runs SET status = 'claimed', attempt = attempt + 1, queue_key = NULL, event_count = 0, last_key = '',
+    runner_id = :runner_id, runner_epoch = :epoch, claimed_at = :now, interrupted_at = NULL,
+    lease_expires_at = :lease_expires_at, unheard_at = :unheard_at
+WHERE run_id = :run_id AND status = 'pending' AND queue_key IS NOT NULL
+RETURNING *;
+
+-- name: insert_attempt
+-- Who holds which attempt.
+INSERT INTO attempts (run_id, attempt, runner_id, hostname, claimed_at)
+VALUES (:run_id, :attempt, :runner_id, :hostname, :now);
+
+-- name: attempt_by_id
+-- One attempt of a run.
+SELECT * FROM attempts WHERE run_id = :run_id AND attempt = :attempt;
+
+-- name: answer_attempt
+-- Keeps the answer to the end that was accepted.
+UPDATE attempts SET answer = :answer WHERE run_id = :run_id AND attempt = :attempt;
+
+-- name: start_run
+-- The permission to launch.
+UPDATE runs SET status = 'running', tries = tries + 1, started_at = :now, unheard_at = NULL,
+    queue_deadline_at = NULL, deadline_at = :deadline_at, lease_expires_at = :lease_expires_at
+WHERE run_id = :run_id AND attempt = :attempt AND status = 'claimed';
+
+-- name: unclaim_run
+-- A claim that came to nothing goes back to the queue; no try is counted.
+UPDATE runs SET status = 'pending', queue_key = :queue_key, runner_id = NULL, runner_epoch = NULL, claimed_at = NULL,
+    lease_expires_at = NULL, unheard_at = NULL
+WHERE run_id = :run_id AND attempt = :attempt AND status = 'claimed';
+
+-- name: lose_run
+-- The lease lapsed: not an end.
+UPDATE runs SET status = 'interrupted', lease_expires_at = NULL, deadline_at = NULL, interrupted_at = :now
+WHERE run_id = :run_id AND attempt = :attempt AND status = 'running';
+
+-- name: reconnect_run
+-- The lost attempt speaks again, and nobody has claimed the run since.
+UPDATE runs SET status = 'running', queue_key = NULL, interrupted_at = NULL, lease_expires_at = :lease_expires_at,
+    deadline_at = :deadline_at
+WHERE run_id = :run_id AND attempt = :attempt
+    AND (status = 'interrupted' OR (status = 'pending' AND interrupted_at IS NOT NULL));
+
+-- name: retry_lost_run
+-- A lost repeatable run goes back to the queue; the old attempt is stale from the next claim on.
+UPDATE runs SET status = 'pending', queue_key = :queue_key
+WHERE run_id = :run_id AND attempt = :attempt AND status = 'interrupted';
+
+-- name: end_run
+-- Every end, however it comes.
+UPDATE runs SET status = :status, reason = :reason, exit_code = :exit_code, error_code = :error_code,
+    error_message = :error_message, result_text = :result_text, result_data = :result_data, certainty = :certainty,
+    stopped_by = :stopped_by, ended_at = :now, queue_key = NULL, lease_expires_at = NULL, unheard_at = NULL,
+    deadline_at = NULL, queue_deadline_at = NULL
+WHERE run_id = :run_id AND attempt = :attempt AND status = :from_status;
+
+-- name: renew_lease
+-- A heartbeat that lists the attempt.
+UPDATE runs SET lease_expires_at = :lease_expires_at, unheard_at = NULL
+WHERE run_id = :run_id AND attempt = :attempt AND status IN ('claimed', 'running');
+
+-- name: request_stop
+-- Remembers that a live run is to be stopped, and by whom; the first request stands.
+UPDATE runs SET stop_requested_at = :now, stop_reason = :stop_reason, stopped_by = :stopped_by, deadline_at = NULL
+WHERE run_id = :run_id AND status IN ('running', 'interrupted') AND stop_requested_at IS NULL;
+
+-- name: live_run_of_session
+-- The one live run of a session.
+SELECT * FROM runs WHERE session_id = :session_id AND status IN ('claimed', 'running', 'interrupted');
+
+-- name: waiting_runs_of_session
+-- The pending runs of a session, first come first.
+SELECT * FROM runs WHERE session_id = :session_id AND status = 'pending' ORDER BY number LIMIT 1000;
+
+-- name: head_run_of_session
+-- The pending run that is next.
+SELECT run_id, attempt, created_at, priority, demand_class, queue_key, queue_deadline_at FROM runs
+WHERE session_id = :session_id AND status = 'pending' ORDER BY number LIMIT 1;
+
+-- name: count_waiting_runs
+-- How many runs of a session are pending.
+SELECT count(*) AS waiting FROM runs WHERE session_id = :session_id AND status = 'pending';
+
+-- name: last_ended_run
+-- The status of the run of a session that ended and has the highest number.
+SELECT status FROM runs WHERE session_id = :session_id AND status IN ('completed', 'failed', 'stopped')
+ORDER BY number DESC LIMIT 1;
+
+-- name: offer_run
+-- Lets a pending run be claimed.
+UPDATE runs SET queue_key = :queue_key WHERE run_id = :run_id AND status = 'pending' AND queue_key IS NULL;
+
+-- name: claimable_runs
+-- The queue, for filling the memory of a coordinator; a page by run_id.
+SELECT run_id, session_id, demand_class, queue_key FROM runs
+WHERE queue_key IS NOT NULL AND run_id > :after ORDER BY run_id LIMIT :limit;
+
+-- name: runs_of_runner_to_stop
+-- Live runs of a runner with a stop that waits for it.
+SELECT run_id, attempt, stop_reason FROM runs
+WHERE runner_id = :runner_id AND status IN ('claimed', 'running', 'interrupted') AND stop_requested_at IS NOT NULL
+ORDER BY stop_requested_at LIMIT 1000;
+
+-- name: live_runs_of_runner
+-- What a runner holds.
+SELECT run_id, attempt, status FROM runs
+WHERE runner_id = :runner_id AND status IN ('claimed', 'running', 'interrupted') LIMIT 10000;
+
+-- name: lapsed_leases
+-- Live runs whose lease is over.
+SELECT run_id, attempt, status FROM runs WHERE lease_expires_at IS NOT NULL AND lease_expires_at < :now
+ORDER BY lease_expires_at LIMIT 500;
+
+-- name: unheard_claims
+-- Claims of which nobody has spoken.
+SELECT run_id, attempt, status FROM runs WHERE unheard_at IS NOT NULL AND unheard_at < :now LIMIT 500;
+
+-- name: long_lost_runs
+-- Interrupted runs whose runner has been away for too long.
+SELECT run_id, attempt, status FROM runs WHERE status = 'interrupted' AND interrupted_at <= :before
+ORDER BY interrupted_at LIMIT 500;
+
+-- name: runs_past_deadline
+-- Running runs whose time is over.
+SELECT run_id, attempt, status FROM runs WHERE deadline_at IS NOT NULL AND deadline_at <= :now LIMIT 500;
+
+-- name: runs_past_queue_deadline
+-- Pending runs that have waited too long.
+SELECT run_id, attempt, status FROM runs
+WHERE queue_deadline_at IS NOT NULL AND queue_deadline_at <= :now AND status = 'pending' LIMIT 500;
+
+-- name: runs_without_runner
+-- Claimable runs that no registered runner fits, for longer than they wait.
+SELECT r.run_id, r.attempt, r.status FROM demand_classes c
+JOIN runs r ON r.demand_class = c.demand_class AND r.queue_key IS NOT NULL
+WHERE c.unmatched_since IS NOT NULL AND c.unmatched_since + r.no_match_ms <= :now
+    AND r.created_at + r.no_match_ms <= :now
+LIMIT 200;
+
+-- name: list_runs
+-- Runs, newest first, below a page mark.
+SELECT * FROM runs
+WHERE run_id < :before
+    AND (:status = '' OR status = :status)
+    AND (:session_id = '' OR session_id = :session_id)
+    AND (:runner_id = '' OR runner_id = :runner_id)
+ORDER BY run_id DESC LIMIT :limit;
+
+-- name: list_runs_by_status
+-- Runs of one status, newest first, below a page mark.
+SELECT * FROM runs WHERE status = :status AND run_id < :before ORDER BY run_id DESC LIMIT :limit;
+
+-- name: list_runs_of_session
+-- Runs of one session, newest first, below a page mark.
+SELECT * FROM runs WHERE session_id = :session_id AND run_id < :before AND (:status = '' OR status = :status)
+ORDER BY number DESC LIMIT :limit;
+
+-- name: earlier_turns
+-- Prompts and results of a session's earlier runs, newest first.
+SELECT number, prompt, status, reason, result_text, result_data, error_message FROM runs
+WHERE session_id = :session_id AND number < :number AND ended_at IS NOT NULL ORDER BY number DESC LIMIT 50;
+
+-- name: known_class
+-- Whether a demand class is recorded.
+SELECT unmatched_since FROM demand_classes WHERE demand_class = :demand_class;
+
+-- name: insert_class
+-- A new demand class.
+INSERT INTO demand_classes (demand_class, demands, unmatched_since) VALUES (:demand_class, :demands, :unmatched_since)
+ON CONFLICT (demand_class) DO NOTHING;
+
+-- name: all_classes
+-- Every demand class.
+SELECT demand_class, demands, unmatched_since FROM demand_classes;
+
+-- name: mark_class
+-- Since when no registered runner fits a class; null while one does.
+UPDATE demand_classes SET unmatched_since = :unmatched_since WHERE demand_class = :demand_class;
+
+-- name: unused_classes
+-- Demand classes that no pending run needs; a little at a time.
+SELECT demand_class FROM demand_classes c
+WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.demand_class = c.demand_class AND r.queue_key IS NOT NULL)
+LIMIT 500;
+
+-- name: delete_class
+-- Forgets a demand class unless a run waits in it again.
+DELETE FROM demand_classes WHERE demand_class = :demand_class
+    AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.demand_class = :demand_class AND r.status = 'pending');
+
+-- name: place_in_queue
+-- How many claimable runs of the same class come before.
+SELECT count(*) AS before FROM runs
+WHERE demand_class = :demand_class AND queue_key IS NOT NULL
+    AND (queue_key < :queue_key OR (queue_key = :queue_key AND run_id < :run_id));

@@ -1,0 +1,121 @@
+-- name: session_card
+-- A session with what its answer shows besides its columns: open binding, live run, children, last end.
+SELECT s.*,
+    b.generation AS binding_generation, b.executor_type AS binding_executor_type,
+    b.executor_session_id AS binding_executor_session_id, b.hostname AS binding_hostname,
+    b.project_dir AS binding_project_dir, b.runner_id AS binding_runner_id, b.run_id AS binding_run_id,
+    b.bound_at AS binding_bound_at, b.ended_at AS binding_ended_at, b.reason AS binding_reason,
+    e.reason AS end_reason, e.exit_code AS end_exit_code,
+    CASE WHEN EXISTS (SELECT 1 FROM runs l WHERE l.session_id = s.session_id
+        AND l.status IN ('claimed', 'running', 'interrupted')) THEN 1 ELSE 0 END AS live,
+    (SELECT count(*) FROM sessions c WHERE c.parent_session_id = s.session_id) AS children_total,
+    (SELECT count(*) FROM sessions c WHERE c.parent_session_id = s.session_id AND (c.queued_runs > 0
+        OR EXISTS (SELECT 1 FROM runs l WHERE l.session_id = c.session_id
+            AND l.status IN ('claimed', 'running', 'interrupted')))) AS children_busy
+FROM sessions s
+LEFT JOIN bindings b ON b.session_id = s.session_id AND b.ended_at IS NULL
+LEFT JOIN runs e ON e.run_id = (SELECT r.run_id FROM runs r
+    WHERE r.session_id = s.session_id AND r.ended_at IS NOT NULL ORDER BY r.number DESC LIMIT 1)
+WHERE s.session_id = :session_id;
+
+-- name: sessions_newest
+-- Sessions below a page mark, newest first; the empty text is no filter. The next ones follow other indexes.
+SELECT session_id, title, agent_name, labels FROM sessions
+WHERE session_id < :before
+    AND (:status = '' OR status = :status)
+    AND (:agent_name = '' OR agent_name = :agent_name)
+    AND (:parent_session_id = '' OR parent_session_id = :parent_session_id)
+    AND (:root_session_id = '' OR root_session_id = :root_session_id)
+    AND (:project_id = '' OR project_id = :project_id)
+ORDER BY session_id DESC LIMIT :limit;
+
+-- name: sessions_of_status
+-- The same, following the status.
+SELECT session_id, title, agent_name, labels FROM sessions
+WHERE status = :status AND session_id < :before
+    AND (:agent_name = '' OR agent_name = :agent_name)
+    AND (:parent_session_id = '' OR parent_session_id = :parent_session_id)
+    AND (:root_session_id = '' OR root_session_id = :root_session_id)
+    AND (:project_id = '' OR project_id = :project_id)
+ORDER BY session_id DESC LIMIT :limit;
+
+-- name: sessions_of_agent
+-- The same, following the agent.
+SELECT session_id, title, agent_name, labels FROM sessions
+WHERE agent_name = :agent_name AND session_id < :before
+    AND (:status = '' OR status = :status)
+    AND (:parent_session_id = '' OR parent_session_id = :parent_session_id)
+    AND (:root_session_id = '' OR root_session_id = :root_session_id)
+    AND (:project_id = '' OR project_id = :project_id)
+ORDER BY session_id DESC LIMIT :limit;
+
+-- name: sessions_of_project
+-- The same, following the project.
+SELECT session_id, title, agent_name, labels FROM sessions
+WHERE project_id = :project_id AND session_id < :before
+    AND (:status = '' OR status = :status)
+    AND (:agent_name = '' OR agent_name = :agent_name)
+    AND (:parent_session_id = '' OR parent_session_id = :parent_session_id)
+    AND (:root_session_id = '' OR root_session_id = :root_session_id)
+ORDER BY session_id DESC LIMIT :limit;
+
+-- name: sessions_of_root
+-- The same, following the tree.
+SELECT session_id, title, agent_name, labels FROM sessions
+WHERE root_session_id = :root_session_id AND session_id < :before
+    AND (:status = '' OR status = :status)
+    AND (:agent_name = '' OR agent_name = :agent_name)
+    AND (:parent_session_id = '' OR parent_session_id = :parent_session_id)
+    AND (:project_id = '' OR project_id = :project_id)
+ORDER BY session_id DESC LIMIT :limit;
+
+-- name: sessions_of_parent
+-- The same, following the parent.
+SELECT session_id, title, agent_name, labels FROM sessions
+WHERE parent_session_id = :parent_session_id AND session_id < :before
+    AND (:status = '' OR status = :status)
+    AND (:agent_name = '' OR agent_name = :agent_name)
+    AND (:root_session_id = '' OR root_session_id = :root_session_id)
+    AND (:project_id = '' OR project_id = :project_id)
+ORDER BY session_id DESC LIMIT :limit;
+
+-- name: sessions_of_runner
+-- The same, of the sessions whose live run a runner holds.
+SELECT session_id, title, agent_name, labels FROM sessions
+WHERE session_id IN (SELECT r.session_id FROM runs r
+        WHERE r.runner_id = :runner_id AND r.status IN ('claimed', 'running', 'interrupted'))
+    AND session_id < :before
+    AND (:status = '' OR status = :status)
+    AND (:agent_name = '' OR agent_name = :agent_name)
+    AND (:parent_session_id = '' OR parent_session_id = :parent_session_id)
+    AND (:root_session_id = '' OR root_session_id = :root_session_id)
+    AND (:project_id = '' OR project_id = :project_id)
+ORDER BY session_id DESC LIMIT :limit;
+
+-- name: sessions_ending_in
+-- Sessions whose id ends in these characters.
+SELECT session_id FROM sessions WHERE session_id LIKE '%' || :ending ORDER BY session_id DESC LIMIT :limit;
+
+-- name: work_sessions
+-- Sessions that work on issues, newest first, below a page mark.
+SELECT session_id, issues, lifecycle FROM sessions
+WHERE issues <> '[]' AND session_id < :before AND (:project_id = '' OR project_id = :project_id)
+ORDER BY session_id DESC LIMIT :limit;
+
+-- name: subtree
+-- A session and all below it, parents before children.
+WITH RECURSIVE below (session_id) AS (
+    SELECT session_id FROM sessions WHERE session_id = :session_id
+    UNION ALL
+    SELECT c.session_id FROM sessions c JOIN below ON c.parent_session_id = below.session_id)
+SELECT s.session_id, s.parent_session_id, s.depth, s.status, s.title, s.agent_name, s.queued_runs, s.waiting_for,
+    s.lifecycle, s.created_at,
+    CASE WHEN EXISTS (SELECT 1 FROM runs l WHERE l.session_id = s.session_id
+        AND l.status IN ('claimed', 'running', 'interrupted')) THEN 1 ELSE 0 END AS live
+FROM below JOIN sessions s ON s.session_id = below.session_id
+ORDER BY s.depth, s.session_id LIMIT :limit;
+
+-- name: bindings_of_session
+-- A page of a session's bindings, newest first.
+SELECT * FROM bindings WHERE session_id = :session_id AND generation < :before
+ORDER BY generation DESC LIMIT :limit;

@@ -1,0 +1,68 @@
+-- name: usage_total_of_session
+-- The sum of a session's ledger, null where nothing is; unpriced: some row has tokens and no known cost.
+SELECT CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
+    CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
+    CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
+    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
+    max(CASE WHEN cost_microdollars IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+FROM usage_rows WHERE session_id = :session_id;
+
+-- name: usage_total_of_run
+-- The sum of a run's ledger.
+SELECT CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
+    CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
+    CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
+    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
+    max(CASE WHEN cost_microdollars IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+FROM usage_rows WHERE run_id = :run_id;
+
+-- name: usage_of_session_by_run
+-- The sums of a session's runs, newest run first.
+SELECT run_id AS key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
+    CAST(sum(output_tokens) AS BIGINT) AS output_tokens, CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
+    CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
+    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
+    max(CASE WHEN cost_microdollars IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+FROM usage_rows WHERE session_id = :session_id GROUP BY run_id ORDER BY run_id DESC LIMIT :limit;
+
+-- name: usage_of_session_by_model
+-- The sums of a session's models.
+SELECT model AS key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
+    CAST(sum(output_tokens) AS BIGINT) AS output_tokens, CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
+    CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
+    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
+    max(CASE WHEN cost_microdollars IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+FROM usage_rows WHERE session_id = :session_id GROUP BY model ORDER BY model LIMIT :limit;
+
+-- name: usage_of_tree
+-- The sums of all sessions of a tree.
+SELECT u.session_id AS key, CAST(sum(u.input_tokens) AS BIGINT) AS input_tokens,
+    CAST(sum(u.output_tokens) AS BIGINT) AS output_tokens,
+    CAST(sum(u.cache_read_tokens) AS BIGINT) AS cache_read_tokens,
+    CAST(sum(u.cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(u.turns) AS BIGINT) AS turns,
+    CAST(sum(u.cost_microdollars) AS BIGINT) AS cost_microdollars, max(u.estimated) AS estimated,
+    max(CASE WHEN u.cost_microdollars IS NULL AND u.input_tokens + u.output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+FROM sessions s JOIN usage_rows u ON u.session_id = s.session_id
+WHERE s.root_session_id = :root_session_id GROUP BY u.session_id;
+
+-- name: usage_grouped
+-- The ledger of a time, summed by one of its columns; a day is its number since 1970, in text. Keyset by key.
+SELECT key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
+    CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
+    CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
+    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
+    max(CASE WHEN cost_microdollars IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+FROM (
+    SELECT u.*, CASE :group_by
+        WHEN 'session' THEN u.session_id
+        WHEN 'run' THEN u.run_id
+        WHEN 'model' THEN u.model
+        WHEN 'agent' THEN coalesce(u.agent_name, '')
+        WHEN 'project' THEN coalesce(u.project_id, '')
+        ELSE CAST(u.booked_at / 86400000 AS TEXT)
+    END AS key
+    FROM usage_rows u
+    WHERE u.booked_at >= :from_ms AND u.booked_at < :to_ms AND (:project_id = '' OR u.project_id = :project_id)
+) AS grouped
+WHERE key > :after OR (:from_first = 1 AND key = '')
+GROUP BY key ORDER BY key LIMIT :limit;

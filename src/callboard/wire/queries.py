@@ -1,0 +1,98 @@
+"""What may stand behind the question mark of an address: names, types and bounds. Knows no route."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from callboard.domain.run import RunStatus
+from callboard.domain.session import SessionStatus
+from callboard.domain.text import MAX_INTEGER
+
+MAX_LIMIT = 200
+_ID_END = "_[0-7][0-9a-hjkmnp-tv-z]{25}$"
+
+SessionId = Annotated[str, Meta(pattern="^ses" + _ID_END)]
+RunId = Annotated[str, Meta(pattern="^run" + _ID_END)]
+TokenId = Annotated[str, Meta(pattern="^tok" + _ID_END)]
+RunnerId = Annotated[str, Meta(pattern="^rnr_[0-9a-f]{20}$")]
+ShortWord = Annotated[str, Meta(min_length=1, max_length=200)]
+TypeList = Annotated[str, Meta(max_length=2000, pattern="^[a-z][a-z0-9_.]*(,[a-z][a-z0-9_.]*)*$")]
+GroupBy = Literal["day", "session", "run", "model", "agent", "project"]
+
+
+class Query(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Query parameters; an unknown one is an error, an empty one counts as absent."""
+
+
+class PageQuery(Query, kw_only=True):
+    """A page of a list."""
+
+    page: Annotated[str, Meta(max_length=1000, description="`next_page` of the answer before.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="How many items at most.")] = 50
+
+
+class RunsQuery(PageQuery, kw_only=True):
+    """GET /runs."""
+
+    status: RunStatus | None = None
+    session_id: SessionId | None = None
+    runner_id: RunnerId | None = None
+
+
+class WaitQuery(Query, kw_only=True):
+    """GET /runs/{id}/wait."""
+
+    timeout: Annotated[float, Meta(ge=0, le=600, description="Seconds after which the run is shown as it is.")] = 30
+
+
+class SessionsQuery(PageQuery, kw_only=True):
+    """GET /sessions."""
+
+    status: SessionStatus | None = None
+    agent_name: ShortWord | None = None
+    parent_session_id: SessionId | None = None
+    root_session_id: SessionId | None = None
+    project: ShortWord | None = None
+    ref: Annotated[str, Meta(min_length=1, max_length=100, description="A session reference.")] | None = None
+    q: Annotated[str, Meta(min_length=1, max_length=200, description="Words in the title or the labels.")] | None = None
+
+
+class EventsQuery(Query, kw_only=True):
+    """GET /sessions/{id}/events."""
+
+    after: Annotated[int, Meta(ge=0, le=MAX_INTEGER, description="The `seq` after which to begin.")] = 0
+    types: Annotated[TypeList, Meta(description="Only these event types, separated by commas.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="How many events at most.")] = 100
+
+
+class StreamQuery(Query, kw_only=True):
+    """GET /sse/sessions."""
+
+    session_id: SessionId | None = None
+    root_session_id: SessionId | None = None
+    types: Annotated[TypeList, Meta(description="Only these event types; `delta` for pieces of messages.")] | None = (
+        None
+    )
+    after: (
+        Annotated[str, Meta(max_length=100, description="The cursor after which to begin; else from now.")] | None
+    ) = None
+
+
+class PollQuery(msgspec.Struct, kw_only=True):
+    """GET /runner/runs; unknown parameters of newer runners are accepted."""
+
+    runner_id: RunnerId
+    epoch: Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+    wait: Annotated[float, Meta(ge=0, le=60, description="Seconds to hold the request open.")] = 30
+    slots: Annotated[int, Meta(ge=0, le=10_000, description="How many runs the runner can take now.")] = 1
+
+
+class UsageQuery(Query, kw_only=True):
+    """GET /usage."""
+
+    group_by: GroupBy = "day"
+    from_: Annotated[str, Meta(max_length=40, description="RFC 3339; usage booked at or after.")] | None = (
+        msgspec.field(name="from", default=None)
+    )
+    to: Annotated[str, Meta(max_length=40, description="RFC 3339; usage booked before.")] | None = None
