@@ -1,0 +1,69 @@
+"""Calls of a runner: docs/runner-protocol.md. None is marked repeatable, because a runner repeats in its own order."""
+
+from typing import Final, Literal
+
+from callboard.client.call import Call, Nothing, path
+from callboard.wire.runner import (
+    Deregister,
+    Ended,
+    EndedAnswer,
+    ExternalEnd,
+    Heartbeat,
+    HeartbeatAnswer,
+    NotLaunched,
+    PollAnswer,
+    Register,
+    Registered,
+    Started,
+    StartedAnswer,
+    UsageReport,
+)
+
+POLL_MARGIN_SECONDS: Final = 10.0
+End = Literal["completed", "failed", "stopped"]
+
+
+def register(body: Register) -> Call[Registered]:
+    """Join, or take over from an older process of the same runner."""
+    return Call(method="POST", path=path("runner", "register"), body=body, response=Registered)
+
+
+def heartbeat(body: Heartbeat) -> Call[HeartbeatAnswer]:
+    """Renew the leases of the listed attempts."""
+    return Call(method="POST", path=path("runner", "heartbeat"), body=body, response=HeartbeatAnswer)
+
+
+def deregister(body: Deregister) -> Call[Nothing]:
+    """Leave for good."""
+    return Call(method="POST", path=path("runner", "deregister"), body=body, response=Nothing)
+
+
+def poll(runner_id: str, epoch: int, *, slots: int, wait_seconds: float = 30.0) -> Call[PollAnswer]:
+    """Runs, stops and commands for this runner; empty when there was nothing for `wait_seconds`."""
+    return Call(
+        method="GET",
+        path=path("runner", "runs"),
+        query={"runner_id": runner_id, "epoch": epoch, "wait": wait_seconds, "slots": slots},
+        response=PollAnswer,
+        timeout_seconds=wait_seconds + POLL_MARGIN_SECONDS,
+    )
+
+
+def started(run_id: str, body: Started) -> Call[StartedAnswer]:
+    """Ask for the permission to launch."""
+    return Call(method="POST", path=path("runner", "runs", run_id, "started"), body=body, response=StartedAnswer)
+
+
+def not_launched(run_id: str, body: NotLaunched) -> Call[Nothing]:
+    """Give the run back: nothing of it ran."""
+    return Call(method="POST", path=path("runner", "runs", run_id, "not_launched"), body=body, response=Nothing)
+
+
+def usage(run_id: str, body: UsageReport) -> Call[Nothing]:
+    """Book usage; each row counts once."""
+    return Call(method="POST", path=path("runner", "runs", run_id, "usage"), body=body, response=Nothing)
+
+
+def ended(run_id: str, end: End, body: Ended | ExternalEnd) -> Call[EndedAnswer]:
+    """Report the attempt's end; the first committed end stands."""
+    return Call(method="POST", path=path("runner", "runs", run_id, end), body=body, response=EndedAnswer)
