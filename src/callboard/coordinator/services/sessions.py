@@ -1,0 +1,234 @@
+"""Sessions as people and agents read and keep them: lists, trees, results, titles, the archive. Starts no runs."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from callboard.coordinator.services.access import visible_session
+from callboard.coordinator.services.import_log import LogLines, import_log
+from callboard.coordinator.services.pages import check_limit, page_of, read_mark
+from callboard.coordinator.services.rendering import render_binding, render_run
+from callboard.coordinator.services.run_creation import Ids, affinity_of
+from callboard.coordinator.services.run_requests import check_session_id
+from callboard.coordinator.services.session_lists import SessionQuery, check_query, list_sessions, show_session
+from callboard.coordinator.services.tree import read_tree
+from callboard.coordinator.services.usage import usage_of_run
+from callboard.domain.caller import Caller
+from callboard.domain.errors import Conflict, Forbidden, NotFound
+from callboard.domain.event import SESSION_UPDATED
+from callboard.domain.run import ENDED
+from callboard.store.database import Database, Row, T, Transaction
+from callboard.store.events import NewEvent, append
+from callboard.store.hints import TokenRevoked
+from callboard.wire.requests import UpdateSession
+from callboard.wire.responses import Affinity, Page, Result, Session, Tree
+from callboard.wire.times import rfc3339_or_none
+
+_DELETES = ("usage", "attempts", "tokens", "events", "native_ids", "bindings", "runs")
+"""What goes before the session itself, in the order that foreign keys want."""
+
+
+class SessionService:
+    """All sessions."""
+
+    def __init__(self, database: Database, ids: Ids) -> None:
+        self._database = database
+        self._ids = ids
+
+    async def get(self, caller: Caller, session_id: str) -> Session:
+        """One session."""
+        return await self._read(caller, session_id, lambda tx, _: show_session(tx, session_id))
+
+    async def list(self, caller: Caller, **query: Any) -> Page:
+        """A page of sessions, newest first; the arguments are the fields of SessionQuery."""
+        asked = SessionQuery(**query)
+        check_query(asked)
+        return await self._database.read(lambda tx: list_sessions(tx, caller, asked))
+
+    async def tree(self, caller: Caller, session_id: str) -> Tree:
+        """The session and all below it."""
+        return await self._read(caller, session_id, read_tree)
+
+    async def bindings(self, caller: Caller, session_id: str, *, page: str | None = None, limit: int = 50) -> Page:
+        """The session's bindings, newest first."""
+        check_limit(limit)
+        before = int(read_mark(f"bindings:{session_id}", page, str(2**53)))
+
+        def work(tx: Transaction, session: Row) -> Page:
+            rows = tx.all("bindings_of_session", session_id=session["session_id"], before=before, limit=limit + 1)
+            last = str(rows[limit - 1]["generation"]) if len(rows) > limit else None
+            return page_of(f"bindings:{session_id}", [render_binding(row) for row in rows[:limit]], limit, last)
+
+        return await self._read(caller, session_id, work)
+
+    async def runs(self, caller: Caller, session_id: str, *, page: str | None = None, limit: int = 50) -> Page:
+        """The session's runs, newest first."""
+        check_limit(limit)
+        before = read_mark(f"runs:{session_id}", page, "run_" + "z" * 26)
+
+        def work(tx: Transaction, session: Row) -> Page:
+            rows = tx.all(
+                "list_runs_of_session", session_id=session["session_id"], before=before, status="", limit=limit + 1
+            )
+            items = [render_run(row, usage_of_run(tx, row["run_id"])) for row in rows[:limit]]
+            last = rows[limit - 1]["run_id"] if len(rows) > limit else None
+            return page_of(f"runs:{session_id}", items, limit, last)
+
+        return await self._read(caller, session_id, work)
+
+    async def affinity(self, caller: Caller, session_id: str) -> Affinity:
+        """Where a resume of the session must run."""
+        return await self._read(caller, session_id, _affinity)
+
+    async def result(self, caller: Caller, session_id: str) -> Result:
+        """The result of the latest run. Conflict while it has not ended, NotFound when it ended without one."""
+        return await self._read(caller, session_id, _result)
+
+    async def update(self, caller: Caller, session_id: str, request: UpdateSession) -> Session:
+        """Writes title and labels; what is absent stays."""
+
+        def work(tx: Transaction, session: Row) -> Session:
+            changes = {name: value for name, value in _changes(request).items() if value != _present(session, name)}
+            if changes:
+                described = {name: changes.get(name, _present(session, name)) for name in ("title", "labels")}
+                tx.run(
+                    "describe_session",
+                    session_id=session_id,
+                    title=described["title"],
+                    labels=json.dumps(described["labels"]),
+                    now=tx.now_ms,
+                )
+                _tell(tx, session, changes)
+            return show_session(tx, session_id)
+
+        return await self._change(caller, session_id, work)
+
+    async def archive(self, caller: Caller, session_id: str) -> Session:
+        """Puts an idle session away: it is still read, and not resumed. Conflict while it has work."""
+        return await self._change(caller, session_id, lambda tx, session: _put_away(tx, session, archived=True))
+
+    async def unarchive(self, caller: Caller, session_id: str) -> Session:
+        """Takes a session out of the archive."""
+        return await self._change(caller, session_id, lambda tx, session: _put_away(tx, session, archived=False))
+
+    async def delete(self, caller: Caller, session_id: str) -> None:
+        """Removes a session and all that was kept of it. Conflict while it has children or work."""
+        await self._change(caller, session_id, _delete)
+
+    async def import_log(self, caller: Caller, lines: LogLines) -> Session:
+        """A finished, archived session that holds the events of an old log."""
+        _check_writer(caller)
+        session_id = await self._database.write(lambda tx: import_log(tx, caller, lines, self._ids))
+        return await self.get(caller, session_id)
+
+    async def _read(self, caller: Caller, session_id: str, work: Callable[[Transaction, Row], T]) -> T:
+        check_session_id(session_id)
+        return await self._database.read(lambda tx: work(tx, visible_session(tx, caller, session_id)))
+
+    async def _change(self, caller: Caller, session_id: str, work: Callable[[Transaction, Row], T]) -> T:
+        check_session_id(session_id)
+        _check_writer(caller)
+        return await self._database.write(lambda tx: work(tx, visible_session(tx, caller, session_id)))
+
+
+def _check_writer(caller: Caller) -> None:
+    if not caller.may_write:
+        raise Forbidden(
+            f"A {caller.kind} token may not change what people keep.", hint="Use a user's or an owner's token."
+        )
+
+
+def _affinity(tx: Transaction, session: Row) -> Affinity:
+    binding = tx.one("open_binding", session_id=session["session_id"])
+    place = affinity_of(session, binding, session["executor_type"] or "")
+    carried = binding if session["context"] == "persistent" else None
+    return Affinity(
+        session_id=session["session_id"],
+        hostname=place.hostname if place else None,
+        project_dir=place.project_dir if place else None,
+        executor_type=carried["executor_type"] if carried else None,
+        executor_session_id=carried["executor_session_id"] if carried else None,
+    )
+
+
+def _result(tx: Transaction, session: Row) -> Result:
+    run = tx.one("run_by_id", run_id=session["latest_run_id"])
+    if run is None:
+        raise NotFound(f"{session['session_id']} has no run yet.", code="result_not_found")
+    if run["status"] not in ENDED:
+        raise Conflict(
+            f"The latest run {run['run_id']} is {run['status']}.",
+            code="run_not_finished",
+            hint=f"Wait for it (callboard wait {run['run_id']}), or read an earlier run's own result.",
+        )
+    if run["result_text"] is None and run["result_data"] is None:
+        raise NotFound(
+            f"The latest run {run['run_id']} ended ({run['reason']}) without a result.", code="result_not_found"
+        )
+    return Result(
+        session_id=session["session_id"],
+        run_id=run["run_id"],
+        status=run["status"],
+        result_text=run["result_text"],
+        result_data=None if run["result_data"] is None else json.loads(run["result_data"]),
+    )
+
+
+def _changes(request: UpdateSession) -> dict[str, Any]:
+    asked = {"title": request.title, "labels": request.labels}
+    return {name: value for name, value in asked.items() if value is not msgspec.UNSET}
+
+
+def _present(session: Row, name: str) -> Any:
+    return json.loads(session["labels"]) if name == "labels" else session[name]
+
+
+def _tell(tx: Transaction, session: Row, changes: dict[str, Any]) -> None:
+    append(
+        tx,
+        session["session_id"],
+        session["root_session_id"],
+        [NewEvent(type=SESSION_UPDATED, payload=msgspec.json.encode(changes))],
+        run_id=None,
+        attempt=None,
+    )
+
+
+def _check_idle(tx: Transaction, session: Row) -> None:
+    live = tx.one("live_run_of_session", session_id=session["session_id"])
+    if live is not None or session["queued_runs"]:
+        state = live["status"] if live else "pending"
+        raise Conflict(
+            f"{session['session_id']} has a run that is {state}.",
+            code="session_busy",
+            hint=f"Stop it first: callboard stop {session['session_id']}",
+        )
+
+
+def _put_away(tx: Transaction, session: Row, *, archived: bool) -> Session:
+    if archived != (session["archived_at"] is not None):
+        if archived:
+            _check_idle(tx, session)
+        at = tx.now_ms if archived else None
+        tx.run("archive_session", session_id=session["session_id"], archived_at=at, now=tx.now_ms)
+        _tell(tx, session, {"archived_at": rfc3339_or_none(at)})
+    return show_session(tx, session["session_id"])
+
+
+def _delete(tx: Transaction, session: Row) -> None:
+    session_id = session["session_id"]
+    child = tx.one("has_children", session_id=session_id)
+    if child is not None:
+        raise Conflict(
+            f"{session_id} has children, {child['session_id']} among them.",
+            code="session_has_children",
+            hint="Delete the children first, or archive the session.",
+        )
+    _check_idle(tx, session)
+    for token in tx.all("working_tokens_of_session", session_id=session_id):
+        tx.hint(TokenRevoked(token_id=token["token_id"]))
+    for room in _DELETES:
+        tx.run(f"delete_{room}_of_session", session_id=session_id)
+    tx.run("delete_session", session_id=session_id)

@@ -1,0 +1,210 @@
+"""Tokens: who a secret proves, and what the owner does with tokens. Knows no header and no file."""
+
+import hmac
+from collections import OrderedDict
+from typing import Final
+
+import msgspec
+
+from callboard.coordinator.services.pages import check_limit, page_of, read_mark
+from callboard.coordinator.services.rendering import render_token
+from callboard.coordinator.services.run_creation import Ids
+from callboard.coordinator.services.run_requests import check_id
+from callboard.domain import ids
+from callboard.domain.caller import Caller
+from callboard.domain.errors import Forbidden, NotFound, Unauthenticated
+from callboard.store.database import Database, Row, Transaction
+from callboard.store.hints import Hint, TokenRevoked
+from callboard.store.tokens import hash_of, insert_token, new_secret, revoke, works
+from callboard.wire.requests import CreateToken
+from callboard.wire.responses import Me, Page, Token, TokenCreated
+
+REMEMBERED_MS: Final = 5_000
+REMEMBERED_TOKENS: Final = 10_000
+MAX_SECRET: Final = 500
+_LIST: Final = "tokens"
+_NEWEST: Final = "tok_" + "z" * 26
+
+
+class TokenService:
+    """All tokens. What a secret proves is remembered for at most five seconds, less when it is revoked here."""
+
+    def __init__(self, database: Database, new_ids: Ids) -> None:
+        self._database = database
+        self._ids = new_ids
+        self._remembered = _Remembered()
+        database.subscribe(self._remembered.on_hints)
+
+    async def authenticate(self, secret: str) -> Caller:
+        """Who holds the secret. Unauthenticated when it is unknown, expired or revoked: the answer is the same."""
+        if not 0 < len(secret) <= MAX_SECRET:
+            raise _unauthenticated()
+        secret_hash = hash_of(secret)
+        caller = self._remembered.get(secret_hash, self._database.clock.now_ms())
+        return caller or await self._look_up(secret_hash)
+
+    async def _look_up(self, secret_hash: str) -> Caller:
+        revocations = self._remembered.revocations
+
+        def work(tx: Transaction) -> tuple[Row | None, int]:
+            return tx.one("token_by_hash", secret_hash=secret_hash), tx.now_ms
+
+        row, now_ms = await self._database.read(work)
+        if row is None or not hmac.compare_digest(row["secret_hash"], secret_hash) or not works(row, now_ms):
+            raise _unauthenticated()
+        caller = _caller(row)
+        if revocations == self._remembered.revocations:
+            self._remembered.put(secret_hash, caller, now_ms, row["expires_at"])
+        return caller
+
+    async def create(self, caller: Caller, request: CreateToken) -> TokenCreated:
+        """A new token; its secret is in this answer and nowhere else."""
+        _check_owner(caller)
+        secret = new_secret()
+        token_id = self._ids.new(ids.TOKEN)
+
+        def work(tx: Transaction) -> None:
+            project_id = request.project_id or caller.project_id
+            _check_project(tx, caller, project_id)
+            lifetime = request.expires_in_seconds
+            insert_token(
+                tx,
+                token_id=token_id,
+                kind=request.kind,
+                secret_hash=hash_of(secret),
+                label=request.label,
+                project_id=project_id,
+                expires_at=None if lifetime is None else tx.now_ms + round(lifetime * 1000),
+            )
+
+        await self._database.write(work)
+        return TokenCreated(token_id=token_id, token=secret, kind=request.kind)
+
+    async def list(self, caller: Caller, *, page: str | None = None, limit: int = 50) -> Page:
+        """Tokens without their secrets, newest first; those that are revoked or expired too."""
+        _check_owner(caller)
+        check_limit(limit)
+        before = read_mark(_LIST, page, _NEWEST)
+        project_id = caller.project_id or ""
+        rows = await self._database.read(
+            lambda tx: tx.all("list_tokens", before=before, project_id=project_id, limit=limit + 1)
+        )
+        last = rows[limit - 1]["token_id"] if len(rows) > limit else None
+        return page_of(_LIST, [render_token(row) for row in rows[:limit]], limit, last)
+
+    async def revoke(self, caller: Caller, token_id: str) -> Token:
+        """Ends a token at once, and its streams within seconds; harmless when it has ended."""
+        _check_owner(caller)
+        check_id(ids.TOKEN, token_id, "/token_id")
+
+        def work(tx: Transaction) -> Token:
+            _token(tx, caller, token_id)
+            revoke(tx, token_id)
+            return render_token(_token(tx, caller, token_id))
+
+        return await self._database.write(work)
+
+    async def self_(self, caller: Caller) -> Me:
+        """What the bearer may do."""
+        return Me(
+            token_id=caller.token_id,
+            kind=caller.kind,
+            project_id=caller.project_id,
+            session_id=caller.session_id,
+            runner_id=caller.runner_id,
+        )
+
+    async def ensure_owner(self, secret: str) -> None:
+        """Makes the secret of the data directory's `token` file known as an owner's; harmless when it is."""
+        await self._ensure(secret, "owner", "the owner's token file")
+
+    async def ensure_join(self, secret: str) -> None:
+        """Makes the secret of the data directory's `runner-token` file known; harmless when it is."""
+        await self._ensure(secret, "runner_join", "the runner-token file")
+
+    async def _ensure(self, secret: str, kind: str, label: str) -> None:
+        token_id, secret_hash = self._ids.new(ids.TOKEN), hash_of(secret)
+        await self._database.write(
+            lambda tx: insert_token(tx, token_id=token_id, kind=kind, secret_hash=secret_hash, label=label)
+        )
+
+
+class _Known(msgspec.Struct, frozen=True):
+    caller: Caller
+    until_ms: int
+
+
+class _Remembered:
+    """Callers by the hash of their secret: bounded, the longest unused goes first, and forgotten when revoked."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._hashes: dict[str, str] = {}
+        self.revocations = 0
+
+    def get(self, secret_hash: str, now_ms: int) -> Caller | None:
+        known = self._known.get(secret_hash)
+        if known is None:
+            return None
+        if now_ms >= known.until_ms:
+            self._forget(known.caller.token_id)
+            return None
+        self._known.move_to_end(secret_hash)
+        return known.caller
+
+    def put(self, secret_hash: str, caller: Caller, now_ms: int, expires_at: int | None) -> None:
+        until_ms = now_ms + REMEMBERED_MS
+        self._known[secret_hash] = _Known(caller, until_ms if expires_at is None else min(until_ms, expires_at))
+        self._hashes[caller.token_id] = secret_hash
+        if len(self._known) > REMEMBERED_TOKENS:
+            _, oldest = self._known.popitem(last=False)
+            del self._hashes[oldest.caller.token_id]
+
+    def on_hints(self, hints: list[Hint]) -> None:
+        for hint in hints:
+            if isinstance(hint, TokenRevoked):
+                self.revocations += 1
+                self._forget(hint.token_id)
+
+    def _forget(self, token_id: str) -> None:
+        secret_hash = self._hashes.pop(token_id, None)
+        if secret_hash is not None:
+            del self._known[secret_hash]
+
+
+def _caller(row: Row) -> Caller:
+    return Caller(
+        token_id=row["token_id"],
+        kind=row["kind"],
+        project_id=row["project_id"],
+        runner_id=row["runner_id"],
+        session_id=row["session_id"],
+        run_id=row["run_id"],
+        attempt=row["attempt"],
+    )
+
+
+def _unauthenticated() -> Unauthenticated:
+    return Unauthenticated(
+        "The bearer token is unknown, expired or revoked.",
+        hint="Use the token in the coordinator's data directory, or have its owner make one: callboard token create",
+    )
+
+
+def _check_owner(caller: Caller) -> None:
+    if not caller.is_owner:
+        raise Forbidden("Only the owner manages tokens.", hint="Use the owner's token.")
+
+
+def _check_project(tx: Transaction, caller: Caller, project_id: str | None) -> None:
+    if project_id is None:
+        return
+    if not caller.sees_project(project_id) or tx.one("project_by_id", project_id=project_id) is None:
+        raise NotFound(f"There is no project {project_id}.", code="project_not_found")
+
+
+def _token(tx: Transaction, caller: Caller, token_id: str) -> Row:
+    row = tx.one("token_by_id", token_id=token_id)
+    if row is None or not caller.sees_project(row["project_id"]):
+        raise NotFound(f"There is no token {token_id}.", code="token_not_found", hint="callboard token list")
+    return row

@@ -1,0 +1,131 @@
+"""What was used and what it cost: every figure is a sum over the ledger. Books nothing."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from callboard.coordinator.services.access import visible_session
+from callboard.coordinator.services.pages import MAX_LIMIT, check_limit, page_of, read_mark
+from callboard.coordinator.services.rendering import render_usage
+from callboard.coordinator.services.run_requests import check_session_id
+from callboard.domain.caller import Caller
+from callboard.domain.errors import Forbidden, InvalidRequest
+from callboard.domain.usage import UsageTotal
+from callboard.store.database import Database, Row, Transaction
+from callboard.store.reading import subtree
+from callboard.wire.responses import Page, SessionUsage, UsageGroup
+
+GROUPS: Final = ("day", "session", "run", "model", "agent", "project")
+MAX_GROUPS: Final = 1_000
+DAY_MS: Final = 86_400_000
+
+
+class UsageService:
+    """Reads the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of_session(self, caller: Caller, session_id: str) -> SessionUsage:
+        """A session's usage: its own, with all below it, and its own per run (the newest 1,000) and model."""
+        check_session_id(session_id)
+
+        def work(tx: Transaction) -> SessionUsage:
+            session = visible_session(tx, caller, session_id)
+            by_session = usage_of_tree(tx, session["root_session_id"])
+            below = [row["session_id"] for row in subtree(tx, session_id)]
+            return SessionUsage(
+                session_id=session_id,
+                self=by_session.get(session_id, UsageTotal()),
+                subtree=sum_of(by_session[one] for one in below if one in by_session),
+                by_run=_groups(tx.all("usage_of_session_by_run", session_id=session_id, limit=MAX_GROUPS)),
+                by_model=_groups(tx.all("usage_of_session_by_model", session_id=session_id, limit=MAX_GROUPS)),
+            )
+
+        return await self._database.read(work)
+
+    async def grouped(
+        self,
+        caller: Caller,
+        group_by: str,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        *,
+        page: str | None = None,
+        limit: int = MAX_LIMIT,
+    ) -> Page:
+        """Sums of what was booked at or after `from_ms` and before `to_ms` (Unix milliseconds), by ascending key.
+
+        The key of a day is its date (UTC); the key of what has no agent or project is empty.
+        """
+        if not caller.is_person:
+            raise Forbidden(
+                f"A {caller.kind} token may not read the ledger of all sessions.",
+                hint="Read the usage of your own session.",
+            )
+        if group_by not in GROUPS:
+            raise InvalidRequest(
+                f"{group_by!r} is no grouping.",
+                errors=[{"pointer": "/group_by", "message": f"one of {', '.join(GROUPS)}"}],
+            )
+        check_limit(limit)
+        list_name = f"usage:{group_by}"
+        after = read_mark(list_name, page, "")
+        rows = await self._database.read(
+            lambda tx: tx.all(
+                "usage_grouped",
+                group_by=group_by,
+                from_ms=0 if from_ms is None else from_ms,
+                to_ms=2**62 if to_ms is None else to_ms,
+                project_id=caller.project_id or "",
+                after=after,
+                from_first=int(page is None),
+                limit=limit + 1,
+            )
+        )
+        last = rows[limit - 1]["key"] if len(rows) > limit else None
+        return page_of(list_name, _groups(rows[:limit], day=group_by == "day"), limit, last)
+
+
+def usage_of_session(tx: Transaction, session_id: str) -> UsageTotal:
+    """The sum of a session's ledger."""
+    return render_usage(tx.all("usage_total_of_session", session_id=session_id)[0])
+
+
+def usage_of_run(tx: Transaction, run_id: str) -> UsageTotal:
+    """The sum of a run's ledger."""
+    return render_usage(tx.all("usage_total_of_run", run_id=run_id)[0])
+
+
+def usage_of_tree(tx: Transaction, root_session_id: str) -> dict[str, UsageTotal]:
+    """The sums of those sessions of a tree that used anything, by session id."""
+    return {row["key"]: render_usage(row) for row in tx.all("usage_of_tree", root_session_id=root_session_id)}
+
+
+def sum_of(parts: Iterable[UsageTotal]) -> UsageTotal:
+    """The sum of sums; the cost is None when no part has one."""
+    result = UsageTotal()
+    for part in parts:
+        add(result, part)
+    return result
+
+
+def add(into: UsageTotal, part: UsageTotal) -> None:
+    """Adds a sum to another one in place."""
+    into.input_tokens += part.input_tokens
+    into.output_tokens += part.output_tokens
+    into.cache_read_tokens += part.cache_read_tokens
+    into.cache_creation_tokens += part.cache_creation_tokens
+    into.turns += part.turns
+    into.estimated |= part.estimated
+    into.unpriced |= part.unpriced
+    if part.cost_microdollars is not None:
+        into.cost_microdollars = (into.cost_microdollars or 0) + part.cost_microdollars
+
+
+def _groups(rows: list[Row], *, day: bool = False) -> list[UsageGroup]:
+    return [UsageGroup(key=_date(row["key"]) if day else row["key"], usage=render_usage(row)) for row in rows]
+
+
+def _date(day: str) -> str:
+    return datetime.fromtimestamp(int(day) * DAY_MS // 1000, UTC).date().isoformat()

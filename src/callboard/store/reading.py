@@ -1,0 +1,117 @@
+"""What lists, pages and trees read of sessions: functions over a transaction that return rows.
+
+Knows no caller: who may see a row is decided above.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from callboard.store.database import Row, Transaction
+
+NEWEST: Final = "ses_" + "z" * 26
+"""Above every session id: where a list begins."""
+WINDOW: Final = 1_000
+MAX_WINDOWS: Final = 10
+MAX_TREE: Final = 1_000
+MAX_ISSUE_WINDOWS: Final = 100
+_ENDED_LIFECYCLES: Final = ("complete", "cancelled")
+
+
+class SessionFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list of sessions is narrowed to; the empty text is no filter. All that are set must hold."""
+
+    status: str = ""
+    agent_name: str = ""
+    parent_session_id: str = ""
+    root_session_id: str = ""
+    project_id: str = ""
+    runner_id: str = ""
+    """Only sessions whose live run this runner holds."""
+
+
+_QUERIES: Final = (
+    ("runner_id", "sessions_of_runner"),
+    ("parent_session_id", "sessions_of_parent"),
+    ("root_session_id", "sessions_of_root"),
+    ("agent_name", "sessions_of_agent"),
+    ("project_id", "sessions_of_project"),
+    ("status", "sessions_of_status"),
+)
+"""Which query a list takes: that of the first filter set, in the order of how few rows each leaves."""
+
+
+def session_card(tx: Transaction, session_id: str) -> Row | None:
+    """A session with what its answer shows besides its columns."""
+    return tx.one("session_card", session_id=session_id)
+
+
+def candidate_sessions(tx: Transaction, filters: SessionFilters, before: str, limit: int) -> list[Row]:
+    """Ids, titles, agents and labels of the newest sessions below an id that the filters leave."""
+    query = next((query for name, query in _QUERIES if getattr(filters, name)), "sessions_newest")
+    values = msgspec.to_builtins(filters)
+    if query != "sessions_of_runner":
+        del values["runner_id"]
+    return tx.all(query, **values, before=before, limit=limit)
+
+
+def session_page(
+    tx: Transaction,
+    filters: SessionFilters,
+    accepts: Callable[[Row], bool] | None,
+    *,
+    before: str,
+    limit: int,
+) -> tuple[list[str], str | None]:
+    """The ids of a page, and after which id the next one begins (None: nothing follows).
+
+    With `accepts`, which a database cannot index, at most 10,000 rows are looked at for one page; a page may then
+    be short, or empty, and still have a next one.
+    """
+    if accepts is None:
+        rows = candidate_sessions(tx, filters, before, limit + 1)
+        ids = [row["session_id"] for row in rows[:limit]]
+        return ids, ids[-1] if len(rows) > limit else None
+    chosen: list[str] = []
+    for _ in range(MAX_WINDOWS):
+        rows = candidate_sessions(tx, filters, before, WINDOW)
+        for row in filter(accepts, rows):
+            if len(chosen) == limit:
+                return chosen, chosen[-1]
+            chosen.append(row["session_id"])
+        if len(rows) < WINDOW:
+            return chosen, None
+        before = rows[-1]["session_id"]
+    return chosen, before
+
+
+def subtree(tx: Transaction, session_id: str) -> list[Row]:
+    """A session and all below it, parents before children; at most 1,000."""
+    return tx.all("subtree", session_id=session_id, limit=MAX_TREE)
+
+
+def sessions_ending_in(tx: Transaction, ending: str, limit: int) -> list[str]:
+    """Ids that end in these characters of an id, newest first."""
+    return [row["session_id"] for row in tx.all("sessions_ending_in", ending=ending, limit=limit)]
+
+
+def sessions_on_issue(tx: Transaction, number: int, project_id: str) -> list[str]:
+    """The active work sessions on an issue, else the latest that was; newest first.
+
+    Active is every lifecycle but complete and cancelled, whatever the runs do.
+    """
+    latest: list[str] = []
+    active: list[str] = []
+    before = NEWEST
+    for _ in range(MAX_ISSUE_WINDOWS):
+        rows = tx.all("work_sessions", project_id=project_id, before=before, limit=WINDOW)
+        for row in rows:
+            if any(issue.get("number") == number for issue in msgspec.json.decode(row["issues"])):
+                latest = latest or [row["session_id"]]
+                if row["lifecycle"] is not None and row["lifecycle"] not in _ENDED_LIFECYCLES:
+                    active.append(row["session_id"])
+        if len(rows) < WINDOW:
+            break
+        before = rows[-1]["session_id"]
+    return active or latest
