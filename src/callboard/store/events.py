@@ -89,15 +89,17 @@ def append(
     run_id: str | None = None,
     attempt: int | None = None,
     keyed: bool = False,
+    counted: bool = True,
 ) -> list[int]:
     """Stores events in the order given and returns their numbers in the session's log. NotFound `session_not_found`.
 
     With `keyed` every event has a client key; one that this attempt has stored before, or that comes twice, is not
-    stored again and gets its first number. New ones are counted in the run's event_count.
+    stored again and gets its first number. New ones are counted in the run's event_count, unless `counted` is false:
+    what an agent posts itself is no part of its runner's report.
     """
     if not events:
         return []
-    if not keyed or _extends_keys(tx, events, run_id, attempt):
+    if not keyed or (counted and _extends_keys(tx, events, run_id, attempt)):
         first = _store(tx, session_id, root_session_id, events, run_id, attempt)
         return list(range(first, first + len(events)))
     known = _known_seqs(tx, run_id, attempt, {_key_of(event) for event in events})
@@ -106,7 +108,8 @@ def append(
         ordered = [event for event in events if new.get(_key_of(event)) is event]
         first = _store(tx, session_id, root_session_id, ordered, run_id, attempt)
         known.update((_key_of(event), first + index) for index, event in enumerate(ordered))
-        tx.run("count_events", run_id=run_id, attempt=attempt, count=len(ordered), last_key=max(new))
+        if counted:
+            tx.run("count_events", run_id=run_id, attempt=attempt, count=len(ordered), last_key=max(new))
     return [known[_key_of(event)] for event in events]
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.fleet import Fleet
-from callboard.coordinator.services.pages import check_limit, page_of
+from callboard.coordinator.services.pages import check_limit
+from callboard.coordinator.services.rendering import render_event
 from callboard.coordinator.services.reports import external_run, owned_run
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.coordinator.services.runner_access import check_runner
@@ -100,8 +101,9 @@ class EventService:
 
         def work(tx: Transaction) -> Page:
             visible_session(tx, caller, session_id)
-            events, more = page_by_seq(tx, session_id, after=after, types=types, limit=limit)
-            return page_of("events", events, limit, str(events[-1].seq) if more and events else None)
+            found = page_by_seq(tx, session_id, after, limit, frozenset(types or ()))
+            items = [render_event(event) for event in found.events]
+            return Page(items=items, next_page=None if found.next_after is None else str(found.next_after), limit=limit)
 
         return await self._database.read(work)
 

@@ -10,6 +10,7 @@ from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.run_changes import RunEnd
 from callboard.domain.run import after_lost
 from callboard.domain.runner import LeaseRules
+from callboard.store.clock import JumpDetector
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.hints import RunnersChanged
 from callboard.store.idempotency import forget_old
@@ -28,41 +29,21 @@ class Swept(msgspec.Struct, kw_only=True):
     in_grace: bool = False
 
 
-class ClockWatch:
-    """Notices that time went on without us: a pause of this process, or wall and monotonic clock parting."""
-
-    def __init__(self, wall_ms: Callable[[], int], monotonic_ms: Callable[[], int], jump_ms: int) -> None:
-        self._wall_ms = wall_ms
-        self._monotonic_ms = monotonic_ms
-        self._jump_ms = jump_ms
-        self._last: tuple[int, int] | None = None
-
-    def jumped(self, quiet_ms: int) -> bool:
-        """Whether the clocks parted, or more than `quiet_ms` passed, since the last call."""
-        now = (self._wall_ms(), self._monotonic_ms())
-        last, self._last = self._last, now
-        if last is None:
-            return True
-        wall, monotonic = now[0] - last[0], now[1] - last[1]
-        return abs(wall - monotonic) > self._jump_ms or monotonic > quiet_ms
-
-
 class LeaseService:
     """Sweeps what has lapsed; one call does one bounded round."""
 
-    def __init__(self, database: Database, rules: LeaseRules, watch: ClockWatch) -> None:
+    def __init__(self, database: Database, rules: LeaseRules) -> None:
         self._database = database
         self._rules = rules
-        self._watch = watch
-        self._graced = False
+        self._jumps = JumpDetector(database.clock, rules.clock_jump_ms)
+        self._swept_at: int | None = None
 
     async def sweep_once(self) -> Swept:
         """Interrupts, requeues, fails and stops what is due; each run in a transaction of its own with a fresh look."""
         swept = Swept()
-        if self._watch.jumped(self._rules.lost_runner_ms // 2) or not self._graced:
-            self._graced = False
+        if self._was_away():
             await self._database.write(lambda tx: _extend_grace(tx, self._rules.grace_ms))
-            self._graced = True
+        self._swept_at = self._database.clock.now_ms()
         due = await self._database.read(lambda tx: _due(tx, self._rules))
         swept.in_grace = due.in_grace
         for run_id in due.lapsed:
@@ -74,6 +55,13 @@ class LeaseService:
         for run_id, reason in due.waited_too_long:
             await self._each(run_id, partial(_fail, reason=reason), swept)
         return swept
+
+    def _was_away(self) -> bool:
+        """Whether holders may have been unable to renew: a start, a silent store or process, or a jump of the clock."""
+        jumped = self._jumps.jumped()
+        if self._swept_at is None:
+            return True
+        return jumped or self._database.clock.now_ms() - self._swept_at > self._rules.lost_runner_ms // 2
 
     async def _each(self, run_id: str, work: Callable[[Transaction, Row, Swept], None], swept: Swept) -> None:
         def one(tx: Transaction) -> None:

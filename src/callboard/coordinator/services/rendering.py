@@ -11,6 +11,7 @@ from callboard.domain import runner as runners
 from callboard.domain.run import REASON_SENTENCES
 from callboard.domain.session import group_of
 from callboard.domain.usage import UsageTotal
+from callboard.store.events import StoredEvent
 from callboard.wire import responses as wire
 from callboard.wire.times import rfc3339, rfc3339_or_none
 
@@ -237,3 +238,18 @@ def render_token(row: Columns) -> wire.Token:
 
 def _json(text: str | None) -> Any:
     return None if text is None else json.loads(text)
+
+
+def render_event(event: StoredEvent) -> wire.Event:
+    """An entry of a session's log."""
+    return wire.Event(
+        session_id=event.session_id,
+        seq=event.seq,
+        cursor=event.cursor,
+        run_id=event.run_id,
+        attempt=event.attempt,
+        type=event.type,
+        at=rfc3339(event.at),
+        source_at=rfc3339_or_none(event.source_at),
+        payload=event.payload,
+    )
