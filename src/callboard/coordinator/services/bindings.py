@@ -45,17 +45,17 @@ class BindingService:
                 code="binding_conflict",
                 hint="One attempt has one conversation; report the first one.",
             )
-        _own(tx, session_id, bind)
+        own_conversation(tx, session_id, bind)
         begins = run["context"] == "fresh" and open_binding is not None and open_binding["run_id"] != run["run_id"]
         if open_binding is not None and same and not begins:
             kept = open_binding
         else:
-            kept = _next_generation(tx, run, open_binding, bind)
+            kept = open_generation(tx, run, open_binding, bind)
         tx.run("bound_attempt", run_id=run["run_id"], attempt=run["attempt"], bound_id=bind.executor_session_id)
         return render_binding(kept)
 
 
-def _own(tx: Transaction, session_id: str, bind: Bind) -> None:
+def own_conversation(tx: Transaction, session_id: str, bind: Bind) -> None:
     """A native id belongs to one session for ever."""
     native = {
         "executor_type": bind.executor_type,
@@ -80,7 +80,8 @@ def _same(open_binding: Row, bind: Bind) -> bool:
     )
 
 
-def _next_generation(tx: Transaction, run: Row, open_binding: Row | None, bind: Bind) -> Row:
+def open_generation(tx: Transaction, run: Row, open_binding: Row | None, bind: Bind) -> Row:
+    """Closes the open binding and opens the next one; the new row."""
     session_id = run["session_id"]
     tx.run("close_binding", session_id=session_id, now=tx.now_ms)
     last = tx.one("last_generation", session_id=session_id)

@@ -6,7 +6,8 @@ from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.pages import check_limit
 from callboard.coordinator.services.rendering import render_event
-from callboard.coordinator.services.reports import external_run, owned_run
+from callboard.coordinator.services.reports import external_run, find_run, owned_run
+from callboard.coordinator.services.run_changes import is_external
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.coordinator.services.runner_access import check_runner
 from callboard.domain import event as event_types
@@ -61,19 +62,20 @@ class EventService:
         """What a session token may post: all that an external session tells of itself, else only notes."""
         if caller.session_id != session_id:
             raise Forbidden(f"This token belongs to {caller.session_id}.", hint="Post to your own session.")
-        session = visible_session(tx, caller, session_id)
-        allowed = event_types.EXTERNAL_TYPES if session["external"] else frozenset({event_types.NOTE})
+        visible_session(tx, caller, session_id)
+        run = find_run(tx, caller.run_id or "")
+        external = is_external(run)
+        allowed = event_types.EXTERNAL_TYPES if external else frozenset({event_types.NOTE})
         for event in posted.events:
             if event.type not in allowed:
                 raise Forbidden(
                     f"A session token may not post {event.type}.", hint=f"Allowed: {', '.join(sorted(allowed))}."
                 )
-        if session["external"]:
-            run = external_run(tx, caller, caller.run_id or "", self._rules)
+        if external:
+            run = external_run(tx, caller, run["run_id"], self._rules)
             if _answers(posted.events):
                 tx.run("answered_session", session_id=session_id)
             return EventsStored(seqs=_append(tx, run, [_event(event) for event in posted.events], counted=True))
-        run = tx.one("run_for_report", run_id=caller.run_id) or {}
         return EventsStored(seqs=_append(tx, run, [_event(event, NOTE_KEY) for event in posted.events], counted=False))
 
     async def delta(self, caller: Caller, session_id: str, delta: PostDelta) -> None:

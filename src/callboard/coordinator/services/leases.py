@@ -86,7 +86,7 @@ class LeaseService:
 
     def _what_follows(self, run: Row) -> str:
         """A run that a person asked to stop is never tried again; an external one ends with its lease."""
-        if run["external"]:
+        if run_changes.is_external(run):
             return "give_up"
         if run["stop_requested_at"] is not None:
             return "wait"

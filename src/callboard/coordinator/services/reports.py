@@ -283,7 +283,7 @@ class ReportService:
 def external_run(tx: Transaction, caller: Caller, run_id: str, rules: LeaseRules) -> Row:
     """The run of an external session that the caller's token leads; its posts renew its lease."""
     run = find_run(tx, run_id)
-    if not run["external"] or caller.run_id != run_id or caller.attempt != run["attempt"]:
+    if not run_changes.is_external(run) or caller.run_id != run_id or caller.attempt != run["attempt"]:
         raise Forbidden(
             "Only the runner that holds the attempt may report this.",
             hint="A session token reports usage and the end only of its own external session.",

@@ -251,6 +251,11 @@ def revoke_session_tokens(tx: Transaction, run_id: str) -> None:
         tx.hint(TokenRevoked(token_id=token["token_id"]))
 
 
+def is_external(run: Row) -> bool:
+    """Whether another process leads the run and reports it with its session token; its session may have others."""
+    return bool(run["trigger"] == "external")
+
+
 def is_ended(run: Row) -> bool:
     """Whether the run has ended."""
     return run["status"] in ENDED

@@ -96,7 +96,7 @@ def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limit
     demands = _demands(new, new.executor_type, None, None, None)
     project_id = _project(tx, new, parent)
     if parent is not None:
-        _check_tree(tx, parent, limits)
+        check_tree(tx, parent, limits)
     session_id, run_id = run_ids.new(ids.SESSION), run_ids.new(ids.RUN)
     session = {
         "session_id": session_id,
@@ -160,7 +160,7 @@ def _check_resumable(new: NewRun, session: Row, live: Row | None, limits: TreeLi
         raise Conflict(
             f"{session_id} is archived.", code="session_archived", hint=f"callboard session unarchive {session_id}"
         )
-    if live is not None and session["external"]:
+    if live is not None and run_changes.is_external(live):
         raise Conflict(
             f"{session_id} is led by another process until its lease ends.",
             code="session_external",
@@ -185,7 +185,8 @@ def _interrupt(tx: Transaction, live: Row, session: Row) -> None:
         run_changes.ask_to_stop(tx, run, reason="stopped", stopped_by="busy")
 
 
-def _check_tree(tx: Transaction, parent: Row, limits: TreeLimits) -> None:
+def check_tree(tx: Transaction, parent: Row, limits: TreeLimits) -> None:
+    """Conflict `limit_reached` or `tree_stopping` when a session may have no further child."""
     if parent["depth"] + 1 > limits.depth:
         raise Conflict(
             f"A child here would be at depth {parent['depth'] + 1}; the limit is {limits.depth}.",

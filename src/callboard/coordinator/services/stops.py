@@ -88,13 +88,13 @@ def _stop_session(tx: Transaction, session_id: str, by: str, outcome: Stopped) -
     runs = tx.all("waiting_runs_of_session", session_id=session_id)
     live = tx.one("live_run_of_session", session_id=session_id)
     for run in [*runs, live] if live else runs:
-        _stop(tx, run | more | {"external": session["external"]}, by, outcome)
+        _stop(tx, run | more, by, outcome)
 
 
 def _stop(tx: Transaction, run: Row, by: str, outcome: Stopped) -> None:
     if run_changes.is_ended(run):
         return
-    if run["external"]:
+    if run_changes.is_external(run):
         raise Conflict(
             f"{run['session_id']} is led by another process.",
             code="session_external",

@@ -1,0 +1,142 @@
+"""Answers why a run waits, lives or ended: gathers the facts, lets the domain decide, renders. Changes nothing."""
+
+import json
+from typing import Final
+
+import msgspec
+
+from callboard.coordinator.services.access import visible_run
+from callboard.coordinator.services.fleet import offer_of
+from callboard.coordinator.services.run_requests import check_run_id
+from callboard.domain.caller import Caller
+from callboard.domain.demands import Demands
+from callboard.domain.run import after_lost
+from callboard.domain.runner import LeaseRules, runner_state
+from callboard.domain.why import Answer, Blocker, RunFacts, RunnerAnswer, RunnerFacts, explain
+from callboard.store.database import Database, Row, Transaction
+from callboard.wire import responses as wire
+from callboard.wire.times import rfc3339_or_none
+
+MAX_RUNNERS: Final = 200
+"""How many runners an answer shows, those that fit first."""
+_SINCE: Final = {"claimed": "claimed_at", "running": "started_at", "interrupted": "interrupted_at"}
+
+
+class WhyService:
+    """Explains runs."""
+
+    def __init__(self, database: Database, rules: LeaseRules) -> None:
+        self._database = database
+        self._rules = rules
+
+    async def explain(self, caller: Caller, run_id: str) -> wire.Why:
+        """Why the run is where it is, per runner, with its deadlines and its place in the queue."""
+        check_run_id(run_id)
+        return await self._database.read(lambda tx: self._explain(tx, caller, run_id))
+
+    def _explain(self, tx: Transaction, caller: Caller, run_id: str) -> wire.Why:
+        run = visible_run(tx, caller, run_id)
+        facts = _facts(tx, run, self._rules)
+        answer = explain(facts)
+        claimable = run["queue_key"] is not None
+        return wire.Why(
+            run_id=run_id,
+            status=run["status"],
+            sentence=answer.sentence,
+            code=answer.code,
+            reason=run["reason"],
+            next_step=answer.next_step,
+            demands=json.loads(run["demands"]),
+            place_in_queue=facts.before + 1 if claimable else None,
+            waits_for_run_id=facts.blocker.run_id if facts.blocker else None,
+            no_match_deadline_at=rfc3339_or_none(facts.no_match_deadline_ms),
+            queue_deadline_at=rfc3339_or_none(run["queue_deadline_at"]),
+            lost_deadline_at=rfc3339_or_none(facts.lost_deadline_ms),
+            runners=_runners(answer) if caller.is_person else [],
+        )
+
+
+def _facts(tx: Transaction, run: Row, rules: LeaseRules) -> RunFacts:
+    runner = tx.one("runner_by_id", runner_id=run["runner_id"]) if run["runner_id"] else None
+    pending, claimable = run["status"] == "pending", run["queue_key"] is not None
+    return RunFacts(
+        run_id=run["run_id"],
+        status=run["status"],
+        demands=msgspec.json.decode(run["demands"], type=Demands),
+        now_ms=tx.now_ms,
+        external=run["trigger"] == "external",
+        reason=run["reason"],
+        stopped_by=run["stopped_by"],
+        error_message=run["error_message"],
+        runner_name=(runner["name"] or runner["hostname"]) if runner else None,
+        since_ms=run[_SINCE.get(run["status"], "created_at")],
+        stop_requested=run["stop_requested_at"] is not None,
+        lost_deadline_ms=_lost_deadline(run, rules),
+        no_match_deadline_ms=_no_match_deadline(tx, run) if claimable else None,
+        blocker=_blocker(tx, run) if pending and not claimable else None,
+        before=_before(tx, run) if claimable else 0,
+        runners=_all_runners(tx, rules) if pending else (),
+    )
+
+
+def _lost_deadline(run: Row, rules: LeaseRules) -> int | None:
+    if run["status"] != "interrupted":
+        return None
+    follows = after_lost(run["on_lost"], run["tries"], bool(run["repeatable"]))
+    waits = follows == "wait" or run["stop_requested_at"] is not None
+    return int(run["interrupted_at"]) + rules.lost_run_ms if waits else None
+
+
+def _no_match_deadline(tx: Transaction, run: Row) -> int | None:
+    """The clock runs only while no registered runner, online or not, fits."""
+    known = tx.one("known_class", demand_class=run["demand_class"])
+    if known is None or known["unmatched_since"] is None:
+        return None
+    return int(max(known["unmatched_since"], run["created_at"]) + run["no_match_ms"])
+
+
+def _blocker(tx: Transaction, run: Row) -> Blocker | None:
+    before = tx.one("run_before", session_id=run["session_id"], run_id=run["run_id"], number=run["number"])
+    if before is None:
+        return None
+    return Blocker(run_id=before["run_id"], status=before["status"], external=before["trigger"] == "external")
+
+
+def _before(tx: Transaction, run: Row) -> int:
+    before = tx.one(
+        "place_in_queue", demand_class=run["demand_class"], queue_key=run["queue_key"], run_id=run["run_id"]
+    )
+    return int(before["before"]) if before else 0
+
+
+def _all_runners(tx: Transaction, rules: LeaseRules) -> tuple[RunnerFacts, ...]:
+    live = {row["runner_id"]: row["live_runs"] for row in tx.all("live_runs_by_runner")}
+    return tuple(
+        RunnerFacts(
+            runner_id=row["runner_id"],
+            name=row["name"],
+            hostname=row["hostname"],
+            state=runner_state(bool(row["draining"]), row["last_heard_at"], tx.now_ms, rules),
+            quiet_ms=tx.now_ms - row["last_heard_at"],
+            slots=row["slots"],
+            live_runs=live.get(row["runner_id"], 0),
+            offer=offer_of(row),
+        )
+        for row in tx.all("all_runners")
+    )
+
+
+def _runners(answer: Answer) -> list[wire.WhyRunner]:
+    nearest_first = sorted(answer.runners, key=lambda each: (not each.fits, len(each.reasons)))
+    return [_runner(each) for each in nearest_first[:MAX_RUNNERS]]
+
+
+def _runner(answer: RunnerAnswer) -> wire.WhyRunner:
+    return wire.WhyRunner(
+        runner_id=answer.runner.runner_id,
+        name=answer.runner.name,
+        hostname=answer.runner.hostname,
+        state=answer.runner.state,
+        fits=answer.fits,
+        reasons=[wire.WhyReason(code=reason.code, sentence=reason.sentence) for reason in answer.reasons],
+    )

@@ -1,0 +1,275 @@
+"""Why a run is where it is: one decision from what is known of it to a code, a sentence and the next step."""
+
+from typing import Final
+
+import msgspec
+
+from callboard.domain.demands import Demands, Offer, Reason, match
+from callboard.domain.run import ENDED, REASON_SENTENCES
+from callboard.domain.runner import RunnerState
+
+CODES: Final[dict[str, str]] = {
+    "ended": "The run has ended; `reason` says how.",
+    "running": "A runner executes the run.",
+    "external": "Another process leads the conversation and reports it.",
+    "stopping": "The run is being stopped.",
+    "interrupted": "Contact with the run's runner is lost; what follows depends on on_lost.",
+    "claimed": "A runner took the run and prepares it.",
+    "behind_run": "Another run of the same session is before it.",
+    "behind_external": "Another process leads the session's conversation now.",
+    "no_runner": "No runner is registered.",
+    "no_matching_runner": "No registered runner meets the demands.",
+    "runner_lost": "The runners that fit are not heard of.",
+    "runner_draining": "The runners that fit take no new runs.",
+    "no_free_slot": "The runners that fit are full.",
+    "in_queue": "Other runs are before it.",
+    "next": "A runner takes it with its next poll.",
+}
+"""The closed list of answers."""
+
+_STOPPED_BY: Final = {
+    "person": "A person stopped it.",
+    "parent": "Its parent session stopped it.",
+    "tree": "The tree that it belongs to was stopped.",
+    "busy": "It made way for a newer run of its session.",
+    "lifecycle": "The work that it belongs to was halted.",
+}
+_RETRY: Final = "callboard retry {run_id}"
+_AFTER_END: Final = {
+    "completed": None,
+    "no_matching_runner": "Start a runner that meets the demands, then: " + _RETRY,
+    "queue_timeout": "Raise limits.queue_timeout_seconds or add a runner, then: " + _RETRY,
+    "timeout": "Raise limits.timeout_seconds, then: " + _RETRY,
+    "max_turns": "Raise limits.max_turns, then: " + _RETRY,
+    "interrupted": "Look whether the runner's machine is up, then: " + _RETRY,
+    "executor_session_missing": "Resume on the host that has the conversation, or start a new session.",
+    "workspace_not_portable": "Bring the runner of the session's host back, then: " + _RETRY,
+    "budget_exceeded": "Raise the budget, then: " + _RETRY,
+}
+_LACKS: Final = {
+    "hostname_differs": "is on the host {wanted}",
+    "executor_missing": "offers the executor {wanted}",
+    "outside_roots": "may work in {wanted}",
+    "tag_missing": "has the tag {wanted}",
+    "needs_shared_tag": "takes runs that share none of its tags",
+}
+_REMEDIES: Final = {
+    "hostname_differs": "Start the runner on {wanted}.",
+    "executor_missing": "Start a runner that offers it: callboard runner --executor {wanted}",
+    "outside_roots": "Start a runner that may work there: callboard runner --root {wanted}",
+    "tag_missing": "Start a runner that has it: callboard runner --tag {wanted}",
+    "needs_shared_tag": "Give the run a tag of the runner, or start a runner without require_matching_tags.",
+}
+
+
+class RunnerFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered runner as it stands now."""
+
+    runner_id: str
+    name: str
+    hostname: str
+    state: RunnerState
+    quiet_ms: int
+    """How long ago it was last heard."""
+    slots: int
+    live_runs: int
+    offer: Offer
+
+
+class Blocker(msgspec.Struct, frozen=True, kw_only=True):
+    """The run of the same session that is before this one."""
+
+    run_id: str
+    status: str
+    external: bool
+
+
+class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A run and what surrounds it; times in Unix milliseconds."""
+
+    run_id: str
+    status: str
+    demands: Demands
+    now_ms: int
+    external: bool = False
+    reason: str | None = None
+    stopped_by: str | None = None
+    error_message: str | None = None
+    runner_name: str | None = None
+    since_ms: int = 0
+    """When the present status began."""
+    stop_requested: bool = False
+    lost_deadline_ms: int | None = None
+    """When an interrupted run fails; None when it does not wait."""
+    no_match_deadline_ms: int | None = None
+    """When the run fails because no registered runner fits; None while one does."""
+    blocker: Blocker | None = None
+    before: int = 0
+    """How many runs with the same demands are before it in the queue."""
+    runners: tuple[RunnerFacts, ...] = ()
+
+
+class RunnerAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Why one runner does not take the run; no reasons: it would."""
+
+    runner: RunnerFacts
+    fits: bool
+    reasons: list[Reason]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Why the run is where it is."""
+
+    code: str
+    sentence: str
+    next_step: str | None = None
+    runners: list[RunnerAnswer] = []
+
+
+def explain(run: RunFacts) -> Answer:
+    """The answer for a run in any state."""
+    if run.status in ENDED:
+        return _ended(run)
+    if run.status == "interrupted":
+        return _interrupted(run)
+    if run.status == "pending":
+        return _pending(run)
+    return _live(run)
+
+
+def duration(time_ms: int) -> str:
+    """A span of time in words, rounded down: `50 s`, `4 min`, `3 h`, `2 days`."""
+    seconds = max(0, time_ms) // 1000
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _ended(run: RunFacts) -> Answer:
+    reason = run.reason or "failed"
+    parts = [REASON_SENTENCES[reason]]
+    if reason == "stopped" and run.stopped_by:
+        parts = [_STOPPED_BY[run.stopped_by]]
+    if run.error_message and run.error_message not in parts and reason not in ("completed", "stopped"):
+        parts.append(run.error_message)
+    step = _AFTER_END.get(reason, _RETRY)
+    return Answer(code="ended", sentence=" ".join(parts), next_step=step and step.format(run_id=run.run_id))
+
+
+def _live(run: RunFacts) -> Answer:
+    where = run.runner_name or "its runner"
+    spent = duration(run.now_ms - run.since_ms)
+    if run.stop_requested:
+        return Answer(
+            code="stopping",
+            sentence=f"A stop was asked for; {where} ends the agent and all its processes.",
+            next_step="Wait: it is shown as stopped when none of them is left.",
+        )
+    if run.external:
+        return Answer(code="external", sentence=f"Another process has led this conversation for {spent}.")
+    if run.status == "claimed":
+        return Answer(code="claimed", sentence=f"{where} took the run {spent} ago and has not started the agent yet.")
+    return Answer(code="running", sentence=f"It has been running on {where} for {spent}.")
+
+
+def _interrupted(run: RunFacts) -> Answer:
+    where = run.runner_name or "its runner"
+    lost = f"Contact with {where} was lost {duration(run.now_ms - run.since_ms)} ago."
+    if run.lost_deadline_ms is None:
+        return Answer(code="interrupted", sentence=f"{lost} What follows is decided at once.")
+    left = duration(run.lost_deadline_ms - run.now_ms)
+    follows = f"The agent may still be at work; unless the runner comes back within {left}, the run fails."
+    if run.stop_requested:
+        follows = f"The runner gets the stop first when it comes back; after {left} the run ends without it."
+    return Answer(
+        code="interrupted",
+        sentence=f"{lost} {follows}",
+        next_step=f"Look whether the machine of {where} is up and reaches the coordinator.",
+    )
+
+
+def _pending(run: RunFacts) -> Answer:
+    answers = [_ask(runner, run.demands) for runner in run.runners]
+    code, sentence, step = _behind(run.blocker) if run.blocker else _queued(run, answers)
+    return Answer(code=code, sentence=sentence, next_step=step, runners=answers)
+
+
+def _ask(runner: RunnerFacts, demands: Demands) -> RunnerAnswer:
+    """What one runner says to the demands, and whether it could take a run now."""
+    mismatches = match(demands, runner.offer)
+    reasons = list(mismatches)
+    if runner.state == "lost":
+        reasons.append(Reason(code="runner_lost", found=str(runner.quiet_ms // 1000)))
+    elif runner.state == "draining":
+        reasons.append(Reason(code="runner_draining"))
+    elif runner.live_runs >= runner.slots:
+        reasons.append(Reason(code="no_free_slot", found=str(runner.slots)))
+    return RunnerAnswer(runner=runner, fits=not mismatches, reasons=reasons)
+
+
+def _behind(blocker: Blocker) -> tuple[str, str, str | None]:
+    if blocker.external:
+        return (
+            "behind_external",
+            "Another process leads this session's conversation now; the run waits until it ends or its lease is over.",
+            "End that process, or wait.",
+        )
+    return (
+        "behind_run",
+        f"It waits for {blocker.run_id} of the same session, which is {blocker.status}.",
+        f"Wait, or stop that one: callboard stop {blocker.run_id}",
+    )
+
+
+def _queued(run: RunFacts, answers: list[RunnerAnswer]) -> tuple[str, str, str | None]:
+    fitting = [answer for answer in answers if answer.fits]
+    ready = [answer for answer in fitting if not answer.reasons]
+    if not answers:
+        return "no_runner", f"No runner is registered.{_deadline(run)}", "Start one: callboard runner"
+    if not fitting:
+        return _no_match(run, answers)
+    if not ready:
+        return _all_away(fitting)
+    if run.before:
+        runs = "1 run with the same demands is" if run.before == 1 else f"{run.before} runs with the same demands are"
+        return "in_queue", f"{runs} before it in the queue.", "Wait, or add a runner or slots."
+    return "next", f"{ready[0].runner.name or ready[0].runner.hostname} takes it with its next poll.", None
+
+
+def _no_match(run: RunFacts, answers: list[RunnerAnswer]) -> tuple[str, str, str | None]:
+    """Names what every runner lacks; when there is no such thing, the runner that lacks least."""
+    lacking = [[(reason.code, reason.wanted) for reason in match(run.demands, one.runner.offer)] for one in answers]
+    missing_everywhere = [lack for lack in lacking[0] if all(lack in other for other in lacking)]
+    nearest = min(range(len(answers)), key=lambda index: len(lacking[index]))
+    code, wanted = (missing_everywhere or lacking[nearest])[0]
+    if missing_everywhere:
+        phrases = [_LACKS[each].format(wanted=value) for each, value in missing_everywhere]
+        sentence = f"No registered runner {', and none '.join(phrases)}."
+    else:
+        best = answers[nearest]
+        sentence = (
+            f"None of the {len(answers)} registered runners meets all demands. "
+            f"Nearest is {best.runner.name or best.runner.hostname}: {best.reasons[0].sentence}"
+        )
+    return "no_matching_runner", sentence + _deadline(run), _REMEDIES[code].format(wanted=wanted)
+
+
+def _deadline(run: RunFacts) -> str:
+    if run.no_match_deadline_ms is None:
+        return ""
+    return f" Unless that changes within {duration(run.no_match_deadline_ms - run.now_ms)}, the run fails."
+
+
+def _all_away(fitting: list[RunnerAnswer]) -> tuple[str, str, str | None]:
+    """The fitting runner that could be ready soonest speaks for all: a full one, then a draining, then a lost one."""
+    order = ("no_free_slot", "runner_draining", "runner_lost")
+    soonest = min(fitting, key=lambda answer: order.index(answer.reasons[0].code))
+    reason, name = soonest.reasons[0], soonest.runner.name or soonest.runner.hostname
+    count = "The one runner that fits" if len(fitting) == 1 else f"Of the {len(fitting)} runners that fit, the nearest"
+    steps = {
+        "no_free_slot": "Wait for a run to end, or add a runner or slots.",
+        "runner_draining": f"Let it take runs again: callboard runner resume {soonest.runner.runner_id}",
+        "runner_lost": f"Look whether {soonest.runner.hostname} is up and its runner runs.",
+    }
+    return reason.code, f"{count} is {name}. {reason.sentence}", steps[reason.code]

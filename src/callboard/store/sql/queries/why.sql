@@ -1,0 +1,11 @@
+-- name: run_before
+-- The run of a session that holds up another one: its live run, else the nearest pending one before it.
+SELECT run_id, status, "trigger" FROM runs
+WHERE session_id = :session_id AND run_id <> :run_id
+    AND (status IN ('claimed', 'running', 'interrupted') OR (status = 'pending' AND number < :number))
+ORDER BY CASE WHEN status = 'pending' THEN 1 ELSE 0 END, number DESC LIMIT 1;
+
+-- name: live_runs_by_runner
+-- How many runs each runner holds.
+SELECT runner_id, count(*) AS live_runs FROM runs
+WHERE status IN ('claimed', 'running', 'interrupted') GROUP BY runner_id;
