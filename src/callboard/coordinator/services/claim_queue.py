@@ -22,6 +22,10 @@ class ClaimQueue:
     def __len__(self) -> int:
         return len(self._known)
 
+    def classes(self) -> list[str]:
+        """The demand classes in which runs wait."""
+        return list(self._heaps)
+
     def add(self, queued: Queued) -> None:
         """Puts a run in its place."""
         if queued.run_id not in self._known:

@@ -78,9 +78,10 @@ class Dispatch:
                     poller.event.set()
 
     def _wake_for(self, demand_class: str) -> None:
+        unknown = not self._fleet.knows(demand_class)
         for poller in self._pollers.values():
             runner = self._fleet.peek(poller.runner_id)
-            if poller.slots > 0 and (runner is None or self._fleet.fits(runner, demand_class)):
+            if poller.slots > 0 and (unknown or runner is None or self._fleet.fits(runner, demand_class)):
                 poller.event.set()
 
     async def poll(
@@ -127,15 +128,21 @@ class Dispatch:
         ]
 
     async def _claim(self, runner: FleetRunner, slots: int) -> list[Claim]:
-        """Takes what fits from the queue and claims it in one transaction; what was not claimed is put back."""
+        """Takes what fits from the queue and claims it; goes on while all that it took had moved on meanwhile."""
         now = await self._database.now_ms()
         if self._fleet.state(runner, now) == "lost":
             return []
-        entries = self._queue.take(lambda key: self._fleet.fits(runner, key), min(slots, MAX_CLAIMS))
-        if not entries:
-            return []
+        await self._fleet.learn(self._queue.classes())
+        while entries := self._queue.take(lambda key: self._fleet.fits(runner, key), min(slots, MAX_CLAIMS)):
+            claims = await self._claim_entries(entries, runner)
+            if claims:
+                return claims
+        return []
+
+    async def _claim_entries(self, entries: list[Entry], runner: FleetRunner) -> list[Claim]:
+        """Claims in one transaction; what could not be tried is put back."""
         try:
-            return await self._database.write(lambda tx: _claim_entries(tx, entries, runner, self._rules))
+            return await self._database.write(lambda tx: _claim_each(tx, entries, runner, self._rules))
         except BaseException:
             for entry in entries:
                 self._queue.put_back(entry)
@@ -159,7 +166,7 @@ def _claimable_after(after: str) -> Callable[[Transaction], list[Row]]:
     return lambda tx: tx.all("claimable_runs", after=after, limit=LOAD_PAGE)
 
 
-def _claim_entries(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:
+def _claim_each(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:
     claims = (_claim_one(tx, run_id, runner, rules) for _, run_id, _ in entries)
     return [claim for claim in claims if claim is not None]
 

@@ -1,6 +1,7 @@
 """The registered runners in memory: what each offers and which demand classes it fits. The rows are the truth."""
 
 import json
+from collections.abc import Iterable
 
 import msgspec
 
@@ -65,25 +66,33 @@ class Fleet:
         self._runners: dict[str, FleetRunner] = {}
         self._fits: dict[tuple[str, str], bool] = {}
         self._demands: dict[str, Demands] = {}
-        self._stale = True
+        self._changes = 1
+        self._seen = 0
 
     def on_hints(self, hints: list[Hint]) -> None:
         """Reloads at the next use when runners changed."""
-        self._stale |= any(isinstance(hint, RunnersChanged) for hint in hints)
+        self._changes += any(isinstance(hint, RunnersChanged) for hint in hints)
 
     async def refresh(self) -> None:
         """Reads the runners and the classes, if anything changed since the last time."""
-        if not self._stale:
+        changes = self._changes
+        if self._seen == changes:
             return
-        self._stale = False
         runners, classes = await self._database.read(lambda tx: (tx.all("all_runners"), tx.all("all_classes")))
         self._runners = {row["runner_id"]: _runner(row) for row in runners}
         self._demands = {row["demand_class"]: msgspec.json.decode(row["demands"], type=Demands) for row in classes}
         self._fits.clear()
+        self._seen = changes
 
-    def learn(self, key: str, demands: Demands) -> None:
-        """A class that was just recorded."""
-        self._demands.setdefault(key, demands)
+    async def learn(self, keys: Iterable[str]) -> None:
+        """Reads the classes that are not in memory yet."""
+        unknown = [key for key in keys if key not in self._demands]
+        if not unknown:
+            return
+        rows = await self._database.read(lambda tx: [tx.one("class_by_key", demand_class=key) for key in unknown])
+        for row in rows:
+            if row is not None:
+                self._demands[row["demand_class"]] = msgspec.json.decode(row["demands"], type=Demands)
 
     def knows(self, key: str) -> bool:
         """Whether a class is in memory."""
@@ -113,12 +122,11 @@ class Fleet:
         return runner_state(runner.draining, runner.last_heard_at, now_ms, self._rules)
 
     def fits(self, runner: FleetRunner, key: str) -> bool:
-        """Whether a runner fits a class; a class not in memory yet fits nobody until the next reload."""
+        """Whether a runner fits a class; one that is not in memory fits nobody until it is learned."""
         known = self._fits.get((runner.runner_id, key))
         if known is None:
             demands = self._demands.get(key)
             if demands is None:
-                self._stale = True
                 return False
             known = not match(demands, runner.offer)
             self._fits[runner.runner_id, key] = known

@@ -191,6 +191,10 @@ SELECT unmatched_since FROM demand_classes WHERE demand_class = :demand_class;
 INSERT INTO demand_classes (demand_class, demands, unmatched_since) VALUES (:demand_class, :demands, :unmatched_since)
 ON CONFLICT (demand_class) DO NOTHING;
 
+-- name: class_by_key
+-- One demand class.
+SELECT demand_class, demands FROM demand_classes WHERE demand_class = :demand_class;
+
 -- name: all_classes
 -- Every demand class.
 SELECT demand_class, demands, unmatched_since FROM demand_classes;
