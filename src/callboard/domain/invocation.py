@@ -3,7 +3,7 @@
 Knows no process, journal or protocol; these words are what the runner and the executors say to each other.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -54,6 +54,10 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
         return (self.agent or {}).get(field)
 
 
+LAUNCH_FILES: Final = "${LAUNCH_FILES}"
+"""Stands in an argument of a launch for the directory of its files."""
+
+
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """One process to start. The environment is complete: nothing is inherited."""
 
@@ -61,6 +65,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str]
     cwd: str
     stdin: Literal["pipe", "null"] = "pipe"
+    files: dict[str, str] = {}
+    """Private files for it, by plain name: what must not stand in an argument that everybody can read."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 import callboard.keeper
-from callboard.domain.invocation import Launch
+from callboard.domain.invocation import LAUNCH_FILES, Launch
 from callboard.executors.journal import JournalReader, Record
 from callboard.keeper import IDENTITY, JOURNAL, LAUNCH, READY, SOCKET
 from callboard.keeper.journal import Journal
@@ -61,8 +61,7 @@ async def start_keeper(
 
     It lives on when we die. Returns when its socket is there; KeeperFailed when there is none.
     """
-    orders = msgspec.to_builtins(launch) | {"limits": dict(limits or {}), "tracking": tracking}
-    _prepare(directory, json.dumps(orders).encode())
+    _prepare(directory, launch, {"limits": dict(limits or {}), "tracking": tracking})
     starter = await _spawn(directory)
     try:
         async with asyncio.timeout(START_SECONDS):
@@ -274,11 +273,22 @@ async def _spawn(directory: Path) -> asyncio.subprocess.Process:
         os.close(log)
 
 
-def _prepare(directory: Path, orders: bytes) -> None:
+def _prepare(directory: Path, launch: Launch, more: dict[str, Any]) -> None:
+    """Writes what the keeper is to do, and the private files of the launch."""
     directory.mkdir(mode=0o700, parents=True)
-    handle = os.open(directory / LAUNCH, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    files = directory / "files"
+    files.mkdir(mode=0o700)
+    for name, text in launch.files.items():
+        _write_private(files / Path(name).name, text.encode())
+    argv = [part.replace(LAUNCH_FILES, str(files.absolute())) for part in launch.argv]
+    orders = {"argv": argv, "env": launch.env, "cwd": launch.cwd, "stdin": launch.stdin, **more}
+    _write_private(directory / LAUNCH, json.dumps(orders).encode())
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(orders)
+        file.write(data)
 
 
 def _tail(path: Path) -> str:

@@ -1,0 +1,99 @@
+"""Launches the real Claude Code client in its two-way stream-json mode.
+
+The prompt goes to stdin, never into an argument; what could hold a secret goes into private files.
+"""
+
+import json
+from typing import Final
+
+from callboard.domain.invocation import LAUNCH_FILES, Invocation, Launch, PermissionMode
+from callboard.executors.base import NativeIds, UsageGrain
+from callboard.executors.claude_conversation import ClaudeConversation
+
+_PERMISSIONS: Final[dict[PermissionMode, tuple[str, ...]]] = {
+    # A repository's own settings could allow more than reading.
+    "read_only": (
+        "--permission-mode=dontAsk",
+        "--disallowedTools=Edit,Write,NotebookEdit",
+        "--setting-sources=user",
+    ),
+    "ask": ("--permission-mode=default",),
+    "edit": ("--permission-mode=acceptEdits",),
+    "full": ("--permission-mode=bypassPermissions",),
+}
+_STREAM: Final = (
+    "-p",
+    "--input-format=stream-json",
+    "--output-format=stream-json",
+    "--verbose",
+    "--include-partial-messages",
+    "--replay-user-messages",
+    "--permission-prompt-tool=stdio",
+)
+
+
+class ClaudeCodeExecutor:
+    """Its table in the runner's file: `argv` (default `claude`), `args`, `env`, `strict_mcp`, `background_seconds`."""
+
+    name = "claude-code"
+    native_ids: NativeIds = "chosen"
+    usage_grain: UsageGrain = "call"
+    takes_messages = True
+
+    def start(self, invocation: Invocation) -> Launch:
+        """A client that begins a conversation under the id that we chose."""
+        session = [f"--session-id={invocation.chosen_session_uuid}"]
+        if invocation.context == "fresh":
+            session.append("--no-session-persistence")
+        return _launch(invocation, session)
+
+    def resume(self, invocation: Invocation) -> Launch:
+        """A client that continues a conversation."""
+        return _launch(invocation, [f"--resume={invocation.executor_session_id}"])
+
+    def conversation(self, invocation: Invocation) -> ClaudeConversation:
+        """The reader of its lines."""
+        return ClaudeConversation(invocation, self.resume)
+
+
+def _launch(invocation: Invocation, session: list[str]) -> Launch:
+    settings = invocation.settings
+    files = {}
+    argv = [*settings.get("argv", ("claude",)), *_STREAM, *session, *_options(invocation)]
+    if prompt := invocation.of_agent("system_prompt"):
+        files["system-prompt.md"] = str(prompt)
+        argv.append(f"--append-system-prompt-file={LAUNCH_FILES}/system-prompt.md")
+    if servers := invocation.of_agent("mcp_servers"):
+        files["mcp.json"] = json.dumps({"mcpServers": servers})
+        argv.append(f"--mcp-config={LAUNCH_FILES}/mcp.json")
+    if settings.get("strict_mcp", True):
+        argv.append("--strict-mcp-config")
+    argv += settings.get("args", ())
+    env = {"DISABLE_AUTOUPDATER": "1"} | invocation.environment | dict(settings.get("env", {}))
+    return Launch(argv=argv, env=env, cwd=invocation.project_dir, files=files)
+
+
+def _options(invocation: Invocation) -> list[str]:
+    """What the agent, the run and its limits say, as flags of the form `--flag=value`."""
+    limits, schema = invocation.limits, invocation.of_agent("output_schema")
+    mode = invocation.permission_mode or invocation.of_agent("permission_mode") or "ask"
+    options = [*_PERMISSIONS[mode], *_tools(invocation.of_agent("tools"))]
+    if model := invocation.model or invocation.of_agent("model"):
+        options.append(f"--model={model}")
+    if limits.get("max_turns") is not None:
+        options.append(f"--max-turns={limits['max_turns']}")
+    if limits.get("budget_microdollars") is not None:
+        options.append(f"--max-budget-usd={limits['budget_microdollars'] / 1_000_000:.6f}")
+    if schema:
+        options.append(f"--json-schema={json.dumps(schema)}")
+    return options
+
+
+def _tools(tools: list[str] | None) -> list[str]:
+    """Built-in tools are made available by name; patterns and tools of MCP servers are allowed beforehand."""
+    if tools is None:
+        return []
+    builtin = [name.partition("(")[0] for name in tools if not name.startswith("mcp__")]
+    allowed = [name for name in tools if name.startswith("mcp__") or "(" in name]
+    flags = [f"--tools={','.join(dict.fromkeys(builtin))}"]
+    return [*flags, f"--allowedTools={','.join(allowed)}"] if allowed else flags
