@@ -14,7 +14,7 @@ from callboard.domain.event import MAX_BATCH, SESSION_CREATED, present_name
 from callboard.domain.run import exit_code_of, status_of
 from callboard.store.database import Transaction
 from callboard.store.events import NewEvent, append
-from callboard.wire.times import rfc3339, to_ms
+from callboard.wire.times import LATEST_MS, rfc3339, to_ms
 
 EXECUTOR: Final = "imported"
 """No runner offers it: what was only read cannot be resumed."""
@@ -72,13 +72,21 @@ def _event(line: dict[str, Any]) -> NewEvent:
     if not isinstance(event_type, str) or not _TYPE.match(event_type):
         raise ValueError("event_type must be a plain word of at most 64 characters")
     timestamp = rest.pop("timestamp", None)
-    if timestamp is not None and not isinstance(timestamp, str):
-        raise ValueError("timestamp must be RFC 3339 text")
     return NewEvent(
         type=present_name(event_type),
         payload=msgspec.json.encode(rest),
-        source_at=None if timestamp is None else to_ms(timestamp),
+        source_at=None if timestamp is None else _moment(timestamp),
     )
+
+
+def _moment(timestamp: Any) -> int:
+    try:
+        time_ms = to_ms(timestamp)
+    except (TypeError, ValueError, OverflowError):
+        time_ms = -1
+    if not 0 <= time_ms <= LATEST_MS:
+        raise ValueError("timestamp must be RFC 3339 text of the years 1970 to 9999")
+    return time_ms
 
 
 def _title(events: list[NewEvent]) -> str:
