@@ -1,6 +1,8 @@
 """Copies a SQLite database while it is written to, and checks a copy. Decides neither when nor where."""
 
 import os
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -36,17 +38,21 @@ def copy_database(source: Path, target: Path) -> None:
 
 def problems_of(path: Path) -> list[str]:
     """What is wrong with a database file: broken pages and indexes, then broken references; empty when all is well."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
-        connection.execute("PRAGMA journal_mode = DELETE").fetchall()
-        found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({MAX_PROBLEMS})") if row[0] != "ok"]
-        for row in connection.execute("PRAGMA foreign_key_check"):
-            found.append(f"{row[0]} row {row[1]} refers to nothing in {row[2]}")
-            if len(found) >= MAX_PROBLEMS:
-                break
-        return found
+        return list(islice(_problems(connection), MAX_PROBLEMS))
+    except apsw.CorruptError as error:
+        return [str(error)]
     finally:
         connection.close()
+
+
+def _problems(connection: apsw.Connection) -> Iterator[str]:
+    for row in connection.execute(f"PRAGMA integrity_check({MAX_PROBLEMS})"):
+        if row[0] != "ok":
+            yield str(row[0])
+    for row in connection.execute("PRAGMA foreign_key_check"):
+        yield f"{row[0]} row {row[1]} refers to nothing in {row[2]}"
 
 
 def _copy_pages(source: Path, target: Path) -> None:
@@ -59,6 +65,8 @@ def _copy_pages(source: Path, target: Path) -> None:
         with writer.backup("main", reader, "main") as backup:
             while not backup.done:
                 backup.step(PAGES_AT_ONCE)
+        # A copy is one file, without a log beside it.
+        writer.execute("PRAGMA journal_mode = DELETE").fetchall()
     finally:
         writer.close()
         reader.close()

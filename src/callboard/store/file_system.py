@@ -55,6 +55,13 @@ def file_system_of(path: PurePath, mounts: Iterable[tuple[str, str]]) -> str:
 def check_place(path: Path, sqlite_version: str) -> None:
     """StoreRefused when a database at this path would not be safe."""
     refuse_old_sqlite(sqlite_version)
-    mounts = [(mount.mountpoint, mount.fstype) for mount in psutil.disk_partitions(all=True)]
     real = Path(os.path.realpath(path))
-    refuse_network(real, file_system_of(real, mounts))
+    refuse_network(real, file_system_of(real, _mounts()))
+
+
+def _mounts() -> list[tuple[str, str]]:
+    """What is mounted where; nothing where the machine does not tell."""
+    try:
+        return [(mount.mountpoint, mount.fstype) for mount in psutil.disk_partitions(all=True)]
+    except OSError:
+        return []

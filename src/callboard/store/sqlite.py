@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Final
 
@@ -38,12 +39,11 @@ class SqliteDatabase:
         self._writes = Lane(timeout_seconds)
         self._reads = Lane(timeout_seconds)
         named = queries.load()
-        self._threads: list[threading.Thread] = [
+        self._reading: list[threading.Thread] = [
             SqliteReader(reader, named, clock, self._reads, number).thread for number, reader in enumerate(readers, 1)
         ]
-        self._reader_count = len(readers)
-        self._threads.append(SqliteWriter(writer, named, clock, self._writes).thread)
-        for thread in self._threads:
+        self._writing = SqliteWriter(writer, named, clock, self._writes).thread
+        for thread in (*self._reading, self._writing):
             thread.start()
 
     @property
@@ -75,13 +75,19 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Finishes what waits; a thread that hangs is left behind after a few seconds. Harmless when repeated."""
-        self._reads.close(self._reader_count)
+        seconds = min(CLOSE_SECONDS, self._timeout_seconds)
+        # The writer closes last: the last connection copies the log into the database and removes it.
+        self._reads.close(len(self._reading))
+        await asyncio.to_thread(_join, self._reading, seconds)
         self._writes.close(1)
-        await asyncio.to_thread(self._join, min(CLOSE_SECONDS, self._timeout_seconds))
+        await asyncio.to_thread(_join, [self._writing], seconds)
 
-    def _join(self, seconds: float) -> None:
-        for thread in self._threads:
-            thread.join(seconds)
+
+def _join(threads: list[threading.Thread], seconds: float) -> None:
+    """Waits for threads to end, all together no longer than this."""
+    until = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 async def open_sqlite(

@@ -29,11 +29,7 @@ _SETTINGS: Final = (
 )
 
 _PASSING: Final = (
-    apsw.FullError,
     apsw.IOError,
-    apsw.BusyError,
-    apsw.LockedError,
-    apsw.InterruptError,
     apsw.NoMemError,
     apsw.CantOpenError,
     apsw.CorruptError,
@@ -64,6 +60,8 @@ def translate(error: apsw.Error) -> Exception:
         return Unavailable("The database took too long and was interrupted.", code="store_timeout")
     if isinstance(error, apsw.FullError):
         return Unavailable("The disk of the database is full.", hint="Free some space; nothing was lost.")
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return Unavailable("Another process holds the database.", hint="Let only one coordinator use it.")
     if isinstance(error, _PASSING):
         return Unavailable(f"The database cannot do this now: {error}")
     return error

@@ -19,7 +19,7 @@ MAX_GROUP: Final = 512
 MAX_GROUP_SECONDS: Final = 0.05
 CHECKPOINT_PAGES: Final = 2_000
 """From here on the log is copied into the database whenever nothing waits."""
-FORCED_CHECKPOINT_PAGES: Final = 12_000
+FORCED_CHECKPOINT_PAGES: Final = 8_000
 """From here on it is copied although work waits."""
 
 log = structlog.get_logger(__name__)
@@ -130,8 +130,12 @@ class SqliteWriter:
             raise GroupLost(translate(error)) from error
 
     def _undo(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        """Ends a lost transaction; one that SQLite has ended by itself is left alone."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except apsw.Error as error:
+            log.warning("a lost transaction could not be ended", error=str(error))
 
     def _on_commit(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._pages = pages

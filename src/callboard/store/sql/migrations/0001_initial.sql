@@ -92,6 +92,7 @@ CREATE INDEX sessions_by_parent ON sessions (parent_session_id) WHERE parent_ses
 CREATE INDEX sessions_by_root ON sessions (root_session_id, session_id);
 CREATE INDEX sessions_by_status ON sessions (status, session_id);
 CREATE INDEX sessions_by_agent ON sessions (agent_name, session_id) WHERE agent_name IS NOT NULL;
+CREATE INDEX sessions_stopping ON sessions (session_id) WHERE tree_stopping = 1;
 CREATE INDEX sessions_by_project ON sessions (project_id, session_id) WHERE project_id IS NOT NULL;
 
 CREATE TABLE demand_classes (
@@ -211,6 +212,7 @@ CREATE TABLE native_ids (                       -- a native id belongs to one se
     session_id          TEXT NOT NULL REFERENCES sessions (session_id),
     PRIMARY KEY (executor_type, executor_session_id, id_scope)
 );
+CREATE INDEX native_ids_by_session ON native_ids (session_id);
 
 CREATE TABLE event_batches (                    -- a batch of a session's events, one row
     batch_id   INTEGER PRIMARY KEY AUTOINCREMENT,

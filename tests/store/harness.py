@@ -1,0 +1,159 @@
+"""The databases that the store's tests run on. The only place in them that knows which database it is."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from callboard.store import queries
+from callboard.store.backup import copy_database, problems_of
+from callboard.store.clock import Clock
+from callboard.store.database import Database, Transaction
+from callboard.store.sqlite import open_sqlite
+from callboard.store.sqlite_connection import SqliteTransaction
+
+KINDS = ("sqlite",)
+
+
+class Harness(Protocol):
+    """One database of some kind, and what tests do to it from outside."""
+
+    async def open(self, *, clock: Clock | None = None, timeout_seconds: float = 30) -> Database:
+        """Open it, again if need be."""
+
+    def endless_statement(self, tx: Transaction) -> None:
+        """Run a statement that ends only when it is interrupted."""
+
+    def fill_disk(self, tx: Transaction) -> None:
+        """Leave no room for another page, as far as this writer sees."""
+
+    def free_disk(self, tx: Transaction) -> None:
+        """Give the room back."""
+
+    def plan(self, tx: Transaction, query: str) -> list[str]:
+        """Return the steps that the database plans for a named query."""
+
+    def copy(self, target: Path) -> None:
+        """Make a backup while the database is used."""
+
+    def problems(self) -> list[str]:
+        """Return what is damaged."""
+
+
+class SqliteHarness:
+    """A file in a directory of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "callboard.db"
+
+    async def open(self, *, clock: Clock | None = None, timeout_seconds: float = 30) -> Database:
+        """Open the file."""
+        return await open_sqlite(self.path, clock=clock, timeout_seconds=timeout_seconds)
+
+    def endless_statement(self, tx: Transaction) -> None:
+        """Count for ever."""
+        _execute(tx, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+
+    def fill_disk(self, tx: Transaction) -> None:
+        """Let the file grow no further."""
+        _execute(tx, f"PRAGMA max_page_count = {_execute(tx, 'PRAGMA page_count')[0][0]}")
+
+    def free_disk(self, tx: Transaction) -> None:
+        """Let the file grow again."""
+        _execute(tx, "PRAGMA max_page_count = 1000000")
+
+    def plan(self, tx: Transaction, query: str) -> list[str]:
+        """Ask SQLite for its plan."""
+        found = queries.load()[query]
+        return [row[3] for row in _execute(tx, f"EXPLAIN QUERY PLAN {found.sql}", dict.fromkeys(found.parameters))]
+
+    def copy(self, target: Path) -> None:
+        """Copy the file while it is written to."""
+        copy_database(self.path, target)
+
+    def problems(self) -> list[str]:
+        """Check every page, index and reference."""
+        return problems_of(self.path)
+
+
+def make(kind: str, directory: Path) -> Harness:
+    """Return an empty database of a kind."""
+    return {"sqlite": SqliteHarness}[kind](directory)
+
+
+_numbers = itertools.count(1)
+
+
+def new_session(tx: Transaction) -> str:
+    """Insert a session and return its id."""
+    session_id = f"ses_{next(_numbers):026d}"
+    _insert(
+        tx,
+        "insert_session",
+        session_id=session_id,
+        root_session_id=session_id,
+        depth=0,
+        created_by="a test",
+        context="persistent",
+        external=0,
+        labels="{}",
+        status="pending",
+        queued_runs=0,
+        run_count=1,
+        now=tx.now_ms,
+    )
+    return session_id
+
+
+def new_attempt(tx: Transaction) -> tuple[str, str]:
+    """Insert a session whose run is claimed for the first time; return the ids of both."""
+    session_id = new_session(tx)
+    run_id = session_id.replace("ses", "run")
+    _insert(
+        tx,
+        "insert_run",
+        run_id=run_id,
+        session_id=session_id,
+        number=1,
+        type="start_session",
+        trigger="user",
+        executor_type="scripted",
+        demands="{}",
+        demand_class="any",
+        execution_mode="sync",
+        priority=0,
+        limits="{}",
+        on_lost="wait",
+        repeatable=0,
+        created_by="a test",
+        queue_key=tx.now_ms,
+        no_match_ms=1,
+        created_at=tx.now_ms,
+    )
+    claim = {"runner_id": "a runner", "epoch": 1, "lease_expires_at": tx.now_ms + 30_000}
+    assert _insert(tx, "claim_run", run_id=run_id, now=tx.now_ms, **claim) == 1
+    return session_id, run_id
+
+
+def remember(key: str, value: str = "") -> Callable[[Transaction], int]:
+    """Return a work that writes one small row, which `recall` reads."""
+    return lambda tx: tx.run("set_meta_value", key=key, value=value)
+
+
+def recall(key: str) -> Callable[[Transaction], str | None]:
+    """Return a work that reads the value of a small row."""
+
+    def work(tx: Transaction) -> str | None:
+        row = tx.one("meta_value", key=key)
+        return row["value"] if row else None
+
+    return work
+
+
+def _insert(tx: Transaction, query: str, **values: Any) -> int:
+    """Run a query of another room; parameters that it has and we do not care about are null."""
+    return tx.run(query, **(dict.fromkeys(queries.load()[query].parameters) | values))
+
+
+def _execute(tx: Transaction, statement: str, parameters: dict[str, Any] | None = None) -> list[Any]:
+    return cast(SqliteTransaction, tx)._connection.execute(statement, parameters).fetchall()

@@ -1,0 +1,72 @@
+"""Every named query takes an index where a table grows, and every query that code asks for exists."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from callboard.store import queries
+from callboard.store.database import Database
+from tests.architecture.tree import SOURCE, python_files
+from tests.store.harness import Harness
+
+GROWING = ("sessions", "runs", "attempts", "bindings", "native_ids", "event_batches", "usage_rows", "idempotency_keys")
+WHOLE_ON_PURPOSE = {
+    "newest_event_batch": "in the order of the key, and ends with the first row",
+    "oldest_event_batches": "in the order of the key, and ends with its limit",
+}
+"""Queries that read a growing table whole, each with its reason."""
+
+
+async def plan(database: Database, harness: Harness, query: str) -> list[str]:
+    return await database.read(lambda tx: harness.plan(tx, query))
+
+
+@pytest.mark.parametrize("query", sorted(queries.load()))
+async def test_no_query_reads_a_growing_table_whole(database: Database, harness: Harness, query: str) -> None:
+    steps = await plan(database, harness, query)
+    scans = [step for step in steps if re.match(rf"SCAN ({'|'.join(GROWING)})\b(?! USING)", step)]
+    assert scans == [] or query in WHOLE_ON_PURPOSE
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("event_heads_by_seq", "event_batches_by_seq (session_id=? AND last_seq>?)"),
+        ("event_heads_after", "PRIMARY KEY (rowid>?)"),
+        ("event_heads_of_session_after", "event_batches_by_seq (session_id=?)"),
+        ("event_batches_between", "PRIMARY KEY (rowid>? AND rowid<?)"),
+        ("batches_covering_keys", "event_batches_by_key (run_id=? AND attempt=? AND last_key>?)"),
+        ("extend_keys", "(run_id=?)"),
+        ("claim_run", "(run_id=?)"),
+    ],
+)
+async def test_the_hot_paths_take_their_index_and_sort_nothing(
+    database: Database, harness: Harness, query: str, index: str
+) -> None:
+    steps = await plan(database, harness, query)
+    assert index in steps[0]
+    assert not any("TEMP B-TREE" in step for step in steps)
+
+
+def test_code_asks_only_for_queries_that_exist() -> None:
+    known = queries.load()
+    unknown = [
+        f"{path.relative_to(SOURCE)}:{line}: {name}"
+        for path in python_files(SOURCE / "store", SOURCE / "coordinator")
+        for line, name in _named(ast.parse(path.read_text(encoding="utf-8")))
+        if name not in known
+    ]
+    assert unknown == []
+
+
+def _named(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """The queries that calls name, with their lines: tx.one("…"), with a transaction under its usual names."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="tx" | "transaction"), attr="one" | "all" | "run"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield node.lineno, name
