@@ -1,0 +1,193 @@
+"""Everything that a runner can be told, by tables of the user's file and by flags, checked. Reads no file itself.
+
+[runner]            hostname, name, project_dir, roots, tags, slots, ...      -> RunnerTable
+[runner.keeper]     limits of the process that keeps an attempt              -> KeeperTable
+[executors.NAME]    a program that can be executed here, and only here named  -> ExecutorTable
+"""
+
+import difflib
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from callboard.domain.errors import InvalidRequest
+from callboard.runner.directories import real_roots
+
+SLOTS_PER_CORE: Final = 2
+ExecutorKind = Literal["scripted", "command", "claude-code"]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    pass
+
+
+class KeeperTable(_Table, frozen=True):
+    """`[keeper]`: the limits of the small process that keeps each attempt."""
+
+    line_bytes: Annotated[int, Meta(ge=1024, le=16 * 1024 * 1024)] | None = None
+    """Of one line of an agent's output; what is longer is cut."""
+    journal_bytes: Annotated[int, Meta(ge=65_536)] | None = None
+    """Of output that the coordinator has not accepted yet; beyond it the agent waits."""
+    drain_seconds: Seconds | None = None
+    """How long after the agent's exit others may still write to its output."""
+    interrupt_seconds: Seconds | None = None
+    """From the executor's own interrupt to SIGTERM."""
+    term_seconds: Seconds | None = None
+    """From SIGTERM to SIGKILL."""
+    kill_seconds: Seconds | None = None
+    """How long the last processes are waited for."""
+    orphan_seconds: Seconds | None = None
+    """How long the agent lives without any runner."""
+
+    def as_limits(self) -> dict[str, float]:
+        """Those that are set, as the keeper wants them."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+
+
+class ExecutorTable(_Table, frozen=True):
+    """`[executors.NAME]`: how one executor is run on this machine."""
+
+    type: ExecutorKind | None = None
+    """Which adapter; the name itself when it is that of an adapter."""
+    argv: Annotated[list[str], Meta(min_length=1)] | None = None
+    """The program, with its arguments for `command`; for `claude-code` what to start instead of `claude`."""
+    args: list[str] = []
+    """More arguments for `claude-code`."""
+    prompt: Literal["stdin", "argument", "none"] = "stdin"
+    """How a `command` gets the prompt."""
+    path: str | None = None
+    """Where the program of `claude-code` is, when it is not on the PATH; short for an `argv` of one."""
+    strict_mcp: bool | None = None
+    """Whether `claude-code` uses only the MCP servers of the agent; default true."""
+    background_seconds: Seconds | None = None
+    """How long `claude-code` may wait for what it left running."""
+    env: dict[str, str] = {}
+    """Variables that the agent gets."""
+    environment: list[str] = []
+    """Names of the runner's own variables that the agent gets as well."""
+
+    def settings(self) -> dict[str, Any]:
+        """What the executor is told."""
+        settings: dict[str, Any] = msgspec.to_builtins(self)
+        path = settings.pop("path", None)
+        return settings if path is None else {"argv": [path]} | settings
+
+
+class RunnerTable(_Table, frozen=True):
+    """`[runner]` and `[executors]`, or what flags say in their place. A field that is None is not set there."""
+
+    hostname: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    name: Annotated[str, Meta(max_length=100)] | None = None
+    project_dir: str | None = None
+    roots: list[str] | None = None
+    tags: list[Annotated[str, Meta(min_length=1, max_length=100)]] | None = None
+    require_matching_tags: bool | None = None
+    slots: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    offer: list[Name] | None = None
+    """Only these executors, of those that are found."""
+    allow_shell: bool | None = None
+    """Whether `command` runs any prompt as a shell script."""
+    keeper: KeeperTable = KeeperTable()
+    executors: dict[Name, ExecutorTable] = {}
+
+
+class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What one runner process does, complete; directories are real paths."""
+
+    url: str
+    join_token: str | None
+    """The token to register with; not needed once the runner has its own credential."""
+    state_dir: Path
+    """The data directory on this machine; runners and executors keep their state below it."""
+    hostname: str
+    name: str
+    project_dir: Path
+    roots: tuple[Path, ...]
+    tags: tuple[str, ...] = ()
+    require_matching_tags: bool = False
+    slots: int
+    offer: tuple[str, ...] | None = None
+    allow_shell: bool = False
+    keeper: KeeperTable = KeeperTable()
+    executors: dict[str, ExecutorTable] = {}
+    poll_seconds: float = 30.0
+    """How long one poll for work is held."""
+
+    def __repr__(self) -> str:
+        """Without the token."""
+        return f"RunnerSettings(url={self.url!r}, project_dir={str(self.project_dir)!r}, name={self.name!r})"
+
+
+def read_tables(runner: Mapping[str, Any] | None, executors: Mapping[str, Any] | None, origin: str) -> RunnerTable:
+    """The tables of a file. Raises InvalidRequest with the place and a suggestion for what is wrong in them."""
+    if runner and "executors" in runner:
+        raise InvalidRequest(f"{origin}: there is no [runner.executors].", hint="Write [executors.NAME].")
+    try:
+        return msgspec.convert(dict(runner or {}) | {"executors": dict(executors or {})}, RunnerTable)
+    except msgspec.ValidationError as cause:
+        raise InvalidRequest(f"{origin}: {cause}.", hint=_suggestion(str(cause))) from cause
+
+
+def runner_settings(given: RunnerTable, *, url: str, join_token: str | None, state_dir: Path) -> RunnerSettings:
+    """Settings from what was given by flags and file, merged; the rest are the defaults of this machine.
+
+    Raises InvalidRequest for a directory that is not there.
+    """
+    project_dir = _directory(given.project_dir or ".")
+    roots = [_directory(root) for root in given.roots or ()]
+    return RunnerSettings(
+        url=url.rstrip("/"),
+        join_token=join_token,
+        state_dir=state_dir.absolute(),
+        hostname=given.hostname or socket.gethostname(),
+        name=given.name or "",
+        project_dir=project_dir,
+        roots=real_roots(project_dir, roots),
+        tags=tuple(dict.fromkeys(given.tags or ())),
+        require_matching_tags=bool(given.require_matching_tags),
+        slots=given.slots or SLOTS_PER_CORE * (os.cpu_count() or 1),
+        offer=None if given.offer is None else tuple(given.offer),
+        allow_shell=bool(given.allow_shell),
+        keeper=given.keeper,
+        executors=given.executors,
+    )
+
+
+def merged(*by_precedence: RunnerTable) -> RunnerTable:
+    """One table out of several, the first that sets a field decides; executors of all of them by name."""
+    values: dict[str, Any] = {}
+    executors: dict[str, ExecutorTable] = {}
+    for one in by_precedence:
+        for name in RunnerTable.__struct_fields__:
+            if name not in values and getattr(one, name) not in (None, KeeperTable()):
+                values[name] = getattr(one, name)
+        executors = one.executors | executors
+    return RunnerTable(**(values | {"executors": executors}))
+
+
+def _directory(text: str) -> Path:
+    try:
+        path = Path(text).expanduser().resolve(strict=True)
+    except (OSError, RuntimeError) as cause:
+        raise InvalidRequest(f"The directory {text} cannot be opened: {cause}.") from cause
+    if not path.is_dir():
+        raise InvalidRequest(f"{text} is no directory.")
+    return path
+
+
+def _suggestion(message: str) -> str:
+    """The known key that an unknown one was probably meant to be."""
+    _, found, rest = message.partition("unknown field `")
+    if not found:
+        return ""
+    wrong = rest.partition("`")[0]
+    known = [name for table in (RunnerTable, KeeperTable, ExecutorTable) for name in table.__struct_fields__]
+    near = difflib.get_close_matches(wrong, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(set(known)))}."

@@ -1,0 +1,39 @@
+"""What every part of a running runner shares. A plain record: it does nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from callboard.executors.base import Executor
+from callboard.runner.clock import Clock
+from callboard.runner.config import RunnerSettings
+from callboard.runner.contact import Contact
+from callboard.runner.held import Holdings
+from callboard.runner.registration import Membership
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferedExecutor:
+    """An executor under the name that runs ask for, with its table of the runner's file."""
+
+    executor: Executor
+    table: Mapping[str, Any]
+    passed: tuple[str, ...] = ()
+    """Names of environment variables that its agents get besides the allowed ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerContext:
+    """One registered process of a runner."""
+
+    settings: RunnerSettings
+    membership: Membership
+    contact: Contact
+    clock: Clock
+    executors: Mapping[str, OfferedExecutor]
+    attempts: Path
+    """The folder of the attempts."""
+    holdings: Holdings
+    environment: Mapping[str, str] = field(repr=False)
+    """The runner's own environment, of which agents get the allowed part."""

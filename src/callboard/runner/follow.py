@@ -1,0 +1,204 @@
+"""Follows one launch: reads its journal to the end, has its executor say what that means, and stops it when asked.
+
+Reads from the beginning each time; what was done in an earlier reading has keys and ids, so that it is not done twice.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from callboard.domain.invocation import (
+    Action,
+    Approve,
+    Bind,
+    CloseInput,
+    Decision,
+    Delta,
+    Emit,
+    Finish,
+    Input,
+    Outcome,
+    Relaunch,
+    Signal,
+    Usage,
+    Withdraw,
+)
+from callboard.executors.base import Conversation
+from callboard.executors.journal import Record
+from callboard.executors.process import KeeperGone, KeeperLink
+from callboard.runner.clock import Clock
+from callboard.runner.deltas import Deltas
+from callboard.runner.held import HeldAttempt
+from callboard.runner.outbox import Outbox, posted_event
+from callboard.runner.waiting import is_set_within
+
+CATCH_UP_SECONDS: Final = 2.0
+"""How long a stop waits until the journal is read, so that the executor knows in which state the agent is."""
+STOP_RETRY_SECONDS: Final = 0.5
+SAVE_SECONDS: Final = 1.0
+SHARE_BYTES: Final = 256 * 1024
+COST_OF_A_RECORD: Final = 4096
+"""Reading a record costs as much as so many bytes of it."""
+NOBODY_TO_ASK: Final = "Nobody can be asked for permission on this runner, so it is denied."
+_LOG = structlog.get_logger(__name__)
+
+
+class Following:
+    """One reading of one launch.
+
+    `interrupted` and `signalled` say afterwards which steps of the stop ladder came before the agent's exit, and
+    `certainty` how sure it is that no process is left.
+    """
+
+    def __init__(
+        self, held: HeldAttempt, number: int, conversation: Conversation, outbox: Outbox, deltas: Deltas
+    ) -> None:
+        self.interrupted = False
+        self.signalled = False
+        self.certainty: str | None = None
+        self._held = held
+        self._number = number
+        self._conversation = conversation
+        self._outbox = outbox
+        self._deltas = deltas
+        self._link = KeeperLink(held.files.launch_folder(number), number, held.attempt.tracking)
+        self._known_until = held.accepted.get(number, 0)
+        self._replayed_until = 0
+        self._caught_up = asyncio.Event()
+        self._exited = self._overdue = False
+        self._event_index = 0
+        self._unshared_bytes = 0
+
+    async def until_end(self, clock: Clock) -> Outcome | Relaunch:
+        """How the launch ended. Raises KeeperTaken, JournalBroken."""
+        try:
+            await self._attach()
+            async with asyncio.TaskGroup() as group:
+                others = [group.create_task(one) for one in (self._stop_when_wanted(clock), self._acknowledge(clock))]
+                async for record in self._link.records():
+                    await self._take(record)
+                    await self._let_others_run(record, clock)
+                for other in others:
+                    other.cancel()
+        finally:
+            await self._link.close()
+        return self._conversation.outcome()
+
+    async def _attach(self) -> None:
+        if await self._link.connect():
+            with suppress(KeeperGone, TimeoutError):
+                self._replayed_until = (await self._link.status())["size"]
+        await self._do(self._conversation.begin(), None)
+        self._note_position(0)
+
+    async def _take(self, record: Record) -> None:
+        self._note_fact(record)
+        self._event_index = 0
+        await self._do(self._conversation.record(record), record)
+        self._outbox.mark(self._number, record.end)
+        self._note_position(record.end)
+        await self._outbox.room()
+
+    async def _let_others_run(self, record: Record, clock: Clock) -> None:
+        """A journal that is long is read without ever waiting, so others have to be let in."""
+        self._unshared_bytes += COST_OF_A_RECORD + len(record.data)
+        if self._unshared_bytes >= SHARE_BYTES:
+            self._unshared_bytes = 0
+            await clock.pause(0)
+
+    def _note_fact(self, record: Record) -> None:
+        match record.fact.get("fact"):
+            case "gone":
+                self.certainty = record.fact["certainty"]
+            case _ if self._exited:
+                pass
+            case "exit":
+                self._exited = True
+            case "overdue":
+                self._overdue = True
+            case "interrupt":
+                self.interrupted = True
+            case "signal" if not self._overdue:
+                self.signalled = True
+
+    def _note_position(self, offset: int) -> None:
+        if offset >= self._replayed_until:
+            self._caught_up.set()
+
+    async def _do(self, actions: Iterable[Action], record: Record | None) -> None:
+        for action in actions:
+            match action:
+                case Emit():
+                    self._emit(action, record)
+                case Bind() | Usage():
+                    self._report(action, record)
+                case Delta():
+                    if self._caught_up.is_set():
+                        self._deltas.add(action)
+                case Approve():
+                    denied = Decision(allow=False, reason=NOBODY_TO_ASK)
+                    await self._do(self._conversation.decide(action.request_id, denied), record)
+                case Withdraw():
+                    pass
+                case _:
+                    await self._order(action)
+
+    def _emit(self, emit: Emit, record: Record | None) -> None:
+        if record is None:
+            _LOG.error("event_without_record", type=emit.event_type, run_id=self._held.claim.run_id)
+            return
+        key = record.key(self._event_index)
+        self._event_index += 1
+        self._deltas.forget(emit.payload.get("message_key"))
+        if record.end <= self._known_until:
+            self._outbox.count_accepted()
+        else:
+            self._outbox.add_event(posted_event(key, emit.event_type, emit.payload, record.t_ms))
+
+    def _report(self, action: Bind | Usage, record: Record | None) -> None:
+        if record is not None and record.end <= self._known_until:
+            return
+        if isinstance(action, Bind):
+            self._outbox.add_binding(action.executor_session_id)
+        else:
+            self._outbox.add_usage(action.rows, incomplete=action.incomplete)
+
+    async def _order(self, action: Input | CloseInput | Finish | Signal) -> None:
+        """Give the keeper an order; one that has nobody to obey it is void, the journal tells the rest."""
+        with suppress(KeeperGone, TimeoutError):
+            match action:
+                case Input():
+                    await self._link.send_input(action.text, action.input_id)
+                case CloseInput():
+                    await self._link.close_input()
+                case Finish():
+                    await self._link.finish(action.after_seconds)
+                case Signal() if self._caught_up.is_set():
+                    await self._link.signal(action.name)
+
+    async def _stop_when_wanted(self, clock: Clock) -> None:
+        await self._held.stop_wanted.wait()
+        await self._held.save()
+        await is_set_within(self._caught_up, CATCH_UP_SECONDS)
+        polite = [] if self._exited else self._conversation.interrupt()
+        await self._do(polite, None)
+        while True:
+            with suppress(KeeperGone, TimeoutError):
+                await self._link.stop(after_interrupt=bool(polite))
+                return
+            await clock.pause(STOP_RETRY_SECONDS)
+
+    async def _acknowledge(self, clock: Clock) -> None:
+        """Let the journal grow as far as the coordinator has accepted it, and remember that position."""
+        saved_at = clock.monotonic()
+        while True:
+            await self._held.accepted_more.wait()
+            self._held.accepted_more.clear()
+            with suppress(KeeperGone, TimeoutError):
+                await self._link.acknowledge(self._held.accepted.get(self._number, 0))
+            if clock.monotonic() - saved_at >= SAVE_SECONDS:
+                await asyncio.to_thread(self._held.files.save_accepted, dict(self._held.accepted))
+                saved_at = clock.monotonic()

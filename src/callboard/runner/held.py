@@ -1,0 +1,144 @@
+"""The attempts that this runner holds, from the moment of their claim until their end is accepted. Acts on none."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from callboard.runner.attempt_files import Accepted, Attempt, AttemptFiles, CutShort, Progress
+from callboard.wire.runner import AttemptRef, StopOrder
+
+Key = tuple[str, int]
+LONGEST_REST_SECONDS: Final = 30.0
+
+
+class HeldAttempt:
+    """One attempt: what was claimed, how far it came, and what is wanted of it."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        files: AttemptFiles,
+        progress: Progress | None = None,
+        accepted: Accepted | None = None,
+    ) -> None:
+        self.attempt = attempt
+        self.claim = attempt.claim
+        self.files = files
+        self.progress = progress or Progress()
+        self.accepted = accepted or {}
+        self.accepted_more = asyncio.Event()
+        self.stop_wanted = asyncio.Event()
+        """Set when the agent is to be stopped; `progress` says for whom."""
+        self.disowned = asyncio.Event()
+        """Set when the coordinator says that the run is not this attempt's any more."""
+        self.found = progress is not None
+        """Whether an earlier process of this runner held it, and it was found on the disk."""
+        self.reporting = False
+        """Whether the agent has ended and only the reports of it are left."""
+        self._saving = asyncio.Lock()
+        if self.stopping:
+            self.stop_wanted.set()
+
+    @property
+    def key(self) -> Key:
+        """Run and attempt."""
+        return self.claim.run_id, self.claim.attempt
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the agent must not run on."""
+        return self.progress.stop is not None or self.progress.cut_short is not None
+
+    @property
+    def launched(self) -> bool:
+        """Whether an agent may have been started."""
+        return self.progress.phase == "launching"
+
+    async def save(self) -> None:
+        """Make the progress durable, as it is now."""
+        async with self._saving:
+            await asyncio.to_thread(self.files.save_progress, msgspec.json.encode(self.progress))
+
+    def note_accepted(self, launch: int, offset: int) -> None:
+        """Everything of this launch before this offset is stored by the coordinator."""
+        self.accepted[launch] = max(offset, self.accepted.get(launch, 0))
+        self.accepted_more.set()
+
+    def want_stop(self, order: StopOrder) -> bool:
+        """Note the coordinator's order; false when it was known."""
+        if self.progress.stop is not None:
+            return False
+        self.progress.stop = order
+        self.stop_wanted.set()
+        return True
+
+    def cut_short(self, why: CutShort) -> bool:
+        """Have the agent stopped by this runner's own decision; false when it is being stopped already."""
+        if self.stopping:
+            return False
+        self.progress.cut_short = why
+        self.stop_wanted.set()
+        return True
+
+
+class Holdings:
+    """All held attempts of a runner with a number of slots."""
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.changed = asyncio.Event()
+        """Set when a slot became free, or the rest is over; cleared by whoever acts on it."""
+        self._held: dict[Key, HeldAttempt] = {}
+        self._given_back = 0
+
+    def __iter__(self) -> Iterator[HeldAttempt]:
+        return iter(tuple(self._held.values()))
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._held
+
+    @property
+    def free_slots(self) -> int:
+        """How many more runs the runner takes."""
+        return max(0, self.slots - len(self._held))
+
+    @property
+    def refs(self) -> list[AttemptRef]:
+        """What a heartbeat lists."""
+        return [AttemptRef(run_id=run_id, attempt=attempt) for run_id, attempt in self._held]
+
+    def add(self, held: HeldAttempt) -> None:
+        """Hold an attempt."""
+        self._held[held.key] = held
+
+    @property
+    def rest_seconds(self) -> float:
+        """How long to claim nothing after runs were given back in a row, so that they are not claimed in a circle."""
+        return min(LONGEST_REST_SECONDS, 0.5 * 2.0**self._given_back) if self._given_back else 0.0
+
+    def note_launch(self, *, succeeded: bool) -> None:
+        """Count runs given back in a row."""
+        self._given_back = 0 if succeeded else min(self._given_back + 1, 20)
+
+    def drop(self, held: HeldAttempt) -> None:
+        """Let go of an attempt."""
+        if self._held.pop(held.key, None) is not None:
+            self.changed.set()
+
+    def want_stop(self, order: StopOrder) -> bool:
+        """Pass a stop on; false when nothing new came of it."""
+        held = self._held.get((order.run_id, order.attempt))
+        return held is not None and held.want_stop(order)
+
+    def disown(self, ref: AttemptRef) -> bool:
+        """Pass on that an attempt is stale; false when nothing new came of it."""
+        held = self._held.get((ref.run_id, ref.attempt))
+        if held is None or held.disowned.is_set():
+            return False
+        held.disowned.set()
+        return True

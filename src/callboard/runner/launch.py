@@ -1,0 +1,149 @@
+"""From a claim to a running agent: the checks, the permission, the mark on the disk, the keeper.
+
+Each step is taken once the one before it is certain; nothing is started without an accepted `started`.
+"""
+
+import asyncio
+import hashlib
+from contextlib import suppress
+from typing import Any, cast, get_args
+
+from callboard.domain.ids import uuid_of
+from callboard.domain.invocation import Invocation, Launch, PermissionMode
+from callboard.executors import base
+from callboard.executors.process import KeeperFailed, close_journal, start_keeper
+from callboard.runner.attempt_reports import AttemptReports
+from callboard.runner.context import OfferedExecutor, RunnerContext
+from callboard.runner.directories import DirectoryRefused, working_directory
+from callboard.runner.environment import agent_environment, agent_identity
+from callboard.runner.held import HeldAttempt
+from callboard.runner.identity import private_folder
+from callboard.runner.strays import end_earlier_attempts
+from callboard.wire.runner import Claim
+
+
+class NotLaunchable(Exception):
+    """Nothing was started. `retry` is False when this runner can never start it."""
+
+    def __init__(self, code: str, sentence: str, *, retry: bool) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.retry = retry
+
+
+def prepare(context: RunnerContext, held: HeldAttempt) -> tuple[Invocation, Launch]:
+    """What is asked of the executor, and the process that it wants; blocking. Raises NotLaunchable."""
+    offered = context.executors.get(held.claim.executor_type)
+    if offered is None:
+        raise NotLaunchable(
+            "executor_missing", f"This runner has no executor {held.claim.executor_type!r}.", retry=False
+        )
+    try:
+        invocation = invocation_of(context, held, offered)
+        launch = base.launch(offered.executor, invocation)
+        held.files.save_invocation(invocation)
+    except DirectoryRefused as refused:
+        raise NotLaunchable(refused.code, str(refused), retry=False) from refused
+    except ValueError as cause:
+        raise NotLaunchable("launch_refused", str(cause), retry=False) from cause
+    except OSError as cause:
+        raise NotLaunchable("runner_state_unwritable", str(cause), retry=True) from cause
+    return invocation, launch
+
+
+def invocation_of(context: RunnerContext, held: HeldAttempt, offered: OfferedExecutor) -> Invocation:
+    """A claim in the words of an executor. Raises DirectoryRefused."""
+    claim, settings = held.claim, context.settings
+    directory = working_directory(claim.project_dir, settings.project_dir, settings.roots)
+    state = private_folder(private_folder(settings.state_dir / "executors") / claim.executor_type)
+    return Invocation(
+        run_id=claim.run_id,
+        session_id=claim.session_id,
+        attempt=claim.attempt,
+        run_number=claim.run_number,
+        mode="start" if claim.executor_session_id is None else "resume",
+        context="fresh" if claim.context == "fresh" else "persistent",
+        executor_type=claim.executor_type,
+        executor_session_id=claim.executor_session_id,
+        chosen_session_uuid=str(uuid_of(claim.session_id)),
+        prompt=claim.prompt,
+        parameters=claim.parameters,
+        project_dir=str(directory),
+        agent=claim.agent,
+        model=claim.model,
+        permission_mode=_permission_mode(claim),
+        limits=claim.limits,
+        settings=dict(offered.table),
+        state_dir=str(state),
+        environment=_environment(context, held, offered),
+    )
+
+
+async def ask_permission(reports: AttemptReports, held: HeldAttempt, project_dir: str) -> bool:
+    """Whether the agent may be launched; False when the run is to be stopped before anything ran."""
+    token = hashlib.sha256(held.attempt.session_token.encode()).hexdigest()
+    answer = await reports.started(token, project_dir)
+    return answer.ok and not answer.stop
+
+
+async def start(context: RunnerContext, held: HeldAttempt, number: int, launch: Launch) -> None:
+    """Mark the launch, then start its keeper and with it the agent. Raises NotLaunchable when no keeper came up.
+
+    Is not to be cancelled half-way: see `undisturbed`.
+    """
+    _check_again(context, launch)
+    held.progress.phase = "launching"
+    held.progress.launch = number
+    await held.save()
+    try:
+        await start_keeper(
+            held.files.launch_folder(number),
+            launch,
+            tracking=held.attempt.tracking,
+            limits=context.settings.keeper.as_limits(),
+        )
+    except (KeeperFailed, OSError) as cause:
+        await _make_sure_it_never_starts(held, number)
+        raise NotLaunchable("keeper_failed", str(cause), retry=False) from cause
+
+
+async def end_strays_before(held: HeldAttempt) -> None:
+    """End what earlier attempts of the session left on this host. Raises NotLaunchable while some of it lives on."""
+    earlier = [f"{held.claim.run_id}.{number}" for number in held.claim.earlier_attempts]
+    strays = await asyncio.to_thread(end_earlier_attempts, held.claim.session_id, earlier, held.attempt.tracking)
+    if strays.left:
+        sentence = f"{strays.left} processes of an earlier attempt cannot be ended."
+        raise NotLaunchable("earlier_attempt_alive", sentence, retry=False)
+
+
+async def _make_sure_it_never_starts(held: HeldAttempt, number: int) -> None:
+    """A keeper that was only slow must not come up after we have given up."""
+    with suppress(OSError):
+        await asyncio.to_thread(close_journal, held.files.launch_folder(number), held.attempt.tracking)
+
+
+def _check_again(context: RunnerContext, launch: Launch) -> None:
+    """What lay inside the roots when it was asked may have been swapped for a link since."""
+    try:
+        if str(working_directory(launch.cwd, context.settings.project_dir, context.settings.roots)) == launch.cwd:
+            return
+    except DirectoryRefused as refused:
+        raise NotLaunchable(refused.code, str(refused), retry=False) from refused
+    raise NotLaunchable("project_dir_outside_roots", f"{launch.cwd} has become a link to another place.", retry=False)
+
+
+def _environment(context: RunnerContext, held: HeldAttempt, offered: OfferedExecutor) -> dict[str, str]:
+    identity = agent_identity(
+        session_id=held.claim.session_id,
+        run_id=held.claim.run_id,
+        url=context.settings.url,
+        session_token=held.attempt.session_token,
+        traceparent=held.claim.traceparent,
+    )
+    declared: dict[str, Any] = offered.table.get("env", {})
+    return agent_environment(context.environment, passed=offered.passed, declared=declared, identity=identity)
+
+
+def _permission_mode(claim: Claim) -> PermissionMode | None:
+    mode = claim.permission_mode
+    return cast(PermissionMode, mode) if mode in get_args(PermissionMode) else None
