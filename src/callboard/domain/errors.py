@@ -28,6 +28,7 @@ CODES: Final[dict[str, str]] = {
     "contradicting_demands": "Two demands on one property exclude each other, so that no runner could ever fit.",
     "callback_without_session": "An asynchronous callback needs a calling session.",
     "idempotency_mismatch": "The same Idempotency-Key came with another body.",
+    "insecure_address": "The coordinator would be reachable from other machines without encryption.",
     "unknown_executor": "No executor of this name exists.",
     # Unauthenticated
     "unauthenticated": "A valid bearer token is needed.",
@@ -63,6 +64,8 @@ CODES: Final[dict[str, str]] = {
     "idempotency_in_flight": "The first request with this Idempotency-Key is not answered yet.",
     "tree_stopping": "The tree of this session is being stopped; it takes no new children.",
     "limit_reached": "A limit on the tree of sessions is reached.",
+    "data_dir_in_use": "Another coordinator uses the data directory.",
+    "address_in_use": "Another program listens at the address.",
     "external_key_unusable": "This session token was given out once and cannot be shown again.",
     # others
     "payload_too_large": "The body, or a text in it, is over its limit.",

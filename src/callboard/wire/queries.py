@@ -58,12 +58,11 @@ class SessionsQuery(PageQuery, kw_only=True):
     q: Annotated[str, Meta(min_length=1, max_length=200, description="Words in the title or the labels.")] | None = None
 
 
-class EventsQuery(Query, kw_only=True):
-    """GET /sessions/{id}/events."""
+class EventsQuery(PageQuery, kw_only=True):
+    """GET /sessions/{id}/events; `page` outweighs `after`."""
 
     after: Annotated[int, Meta(ge=0, le=MAX_INTEGER, description="The `seq` after which to begin.")] = 0
     types: Annotated[TypeList, Meta(description="Only these event types, separated by commas.")] | None = None
-    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="How many events at most.")] = 100
 
 
 class StreamQuery(Query, kw_only=True):
@@ -88,7 +87,7 @@ class PollQuery(msgspec.Struct, kw_only=True):
     slots: Annotated[int, Meta(ge=0, le=10_000, description="How many runs the runner can take now.")] = 1
 
 
-class UsageQuery(Query, kw_only=True):
+class UsageQuery(PageQuery, kw_only=True):
     """GET /usage."""
 
     group_by: GroupBy = "day"

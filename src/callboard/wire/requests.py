@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from callboard.domain.event import MAX_BATCH
 from callboard.domain.run import ExecutionMode, OnBusy, OnLost, RunType
 from callboard.domain.session import Context
 from callboard.domain.text import MAX_INTEGER, MAX_TITLE
@@ -116,3 +117,9 @@ class ImportEvent(msgspec.Struct, kw_only=True):
 
     event_type: str
     timestamp: str | None = None
+
+
+class ImportLog(Request, kw_only=True):
+    """POST /sessions/import: the lines of an old log, in its order."""
+
+    lines: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=MAX_BATCH)]

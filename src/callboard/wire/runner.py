@@ -199,7 +199,7 @@ class PostedEvent(Report, kw_only=True):
 
     client_key: Annotated[str, Meta(min_length=1, max_length=MAX_CLIENT_KEY)]
     type: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z][a-z0-9_.]*$")]
-    payload: msgspec.Raw = msgspec.Raw(b"{}")
+    payload: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
     source_at: Annotated[int, Meta(ge=0)] | None = None
     """The runner's clock, Unix milliseconds."""
 

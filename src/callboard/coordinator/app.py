@@ -1,0 +1,191 @@
+"""The coordinator put together: the only place that knows all of its parts."""
+
+import secrets
+from pathlib import Path
+from typing import Final
+
+from callboard.coordinator.config import Config
+from callboard.coordinator.http.application import Application
+from callboard.coordinator.http.call import Process, Services
+from callboard.coordinator.http.held import HeldRequests
+from callboard.coordinator.http.openapi import describe_as_json
+from callboard.coordinator.http.routes import ROUTES
+from callboard.coordinator.loops import Loop, Loops
+from callboard.coordinator.metrics import Metrics
+from callboard.coordinator.services.bindings import BindingService
+from callboard.coordinator.services.dispatch import Dispatch
+from callboard.coordinator.services.external import ExternalService
+from callboard.coordinator.services.feed import EventFeed
+from callboard.coordinator.services.fleet import Fleet
+from callboard.coordinator.services.journal import EventService
+from callboard.coordinator.services.leases import LeaseService
+from callboard.coordinator.services.reports import ReportService
+from callboard.coordinator.services.run_creation import Ids
+from callboard.coordinator.services.runners import RunnerService
+from callboard.coordinator.services.runs import RunService
+from callboard.coordinator.services.sessions import SessionService
+from callboard.coordinator.services.signals import Signals
+from callboard.coordinator.services.stops import StopService
+from callboard.coordinator.services.tokens import TokenService
+from callboard.coordinator.services.usage import UsageService
+from callboard.coordinator.services.why import WhyService
+from callboard.coordinator.stream import Stream
+from callboard.domain.errors import Conflict, Unavailable
+from callboard.domain.ids import IdSource
+from callboard.store.clock import Clock
+from callboard.store.data_dir import DataDirectory, DirectoryInUse, read_private_file, write_private_file
+from callboard.store.database import Database, StoreRefused
+from callboard.store.hints import Appended, Hint, TokenRevoked
+from callboard.store.sqlite import open_sqlite
+from callboard.store.tokens import new_secret
+
+__all__ = ["Application", "Coordinator", "DataDirectory", "build"]
+
+OWNER_FILE: Final = "token"
+JOIN_FILE: Final = "runner-token"
+URL_FILE: Final = "url"
+PRUNE_SECONDS: Final = 60.0
+
+
+class Coordinator:
+    """Everything of one process behind its HTTP server."""
+
+    def __init__(self, config: Config, database: Database, ids: Ids) -> None:
+        rules, limits = config.lease_rules(), config.tree_limits()
+        self._database = database
+        self._signals = Signals()
+        self._fleet = Fleet(database, rules)
+        tokens = TokenService(database, ids)
+        self.stream = Stream(EventFeed(database), tokens.authenticate, config.stream_rules())
+        self.held = HeldRequests()
+        self.metrics = Metrics()
+        shared = (database, self._fleet)
+        self.services = Services(
+            runs=RunService(*shared, self._signals, ids, rules, limits, config.default_executor),
+            stops=StopService(database),
+            dispatch=Dispatch(*shared, self._signals, rules),
+            reports=ReportService(*shared, ids, rules),
+            events=EventService(*shared, rules, self.stream.delta),
+            bindings=BindingService(*shared, rules),
+            runners=RunnerService(*shared, self._signals, ids, rules),
+            sessions=SessionService(database, ids),
+            external=ExternalService(database, ids, rules, limits),
+            why=WhyService(database, rules),
+            usage=UsageService(database),
+            tokens=tokens,
+        )
+        leases = LeaseService(database, rules)
+        self.loops = Loops(
+            [
+                Loop("leases", leases.sweep_once, config.sweep_seconds),
+                Loop("stops", self.services.stops.sweep_once, config.sweep_seconds),
+                Loop("prune", leases.prune_once, PRUNE_SECONDS),
+            ]
+        )
+        process = Process(
+            stream=self.stream,
+            metrics=self.metrics,
+            readiness=self.readiness,
+            held=self.held,
+            openapi=describe_as_json,
+        )
+        self.asgi = Application(ROUTES, self.services, process, config)
+        self._measure()
+        for listener in (self._signals.on_hints, self._fleet.on_hints, self.services.dispatch.on_hints, self._on_hints):
+            database.subscribe(listener)
+
+    def _measure(self) -> None:
+        dispatch = self.services.dispatch
+        self.metrics.gauge("stream_readers", "Open streams.", lambda: len(self.stream))
+        self.metrics.gauge("polls_held", "Polls of runners that are held.", lambda: dispatch.polls_held)
+        self.metrics.gauge("runs_claimable", "Runs that wait for a runner.", lambda: dispatch.claimable)
+        for loop in self.loops.all:
+            self.metrics.gauge(f"{loop.name}_loop_failures", "Failed rounds in a row.", loop.failures_in_a_row)
+
+    def _on_hints(self, hints: list[Hint]) -> None:
+        for hint in hints:
+            if isinstance(hint, Appended):
+                self.stream.wake()
+            elif isinstance(hint, TokenRevoked):
+                self.stream.token_ended(hint.token_id)
+
+    async def readiness(self) -> dict[str, str]:
+        """What has to be well so that requests should be sent here."""
+        try:
+            await self._database.check()
+            store = "ok"
+        except Unavailable as error:
+            store = error.detail
+        draining = "the coordinator is being stopped" if self.held.draining else "ok"
+        return {"store": store, "loops": self.loops.trouble(), "draining": draining}
+
+    async def start(self) -> None:
+        """Loads the queue and starts what runs by itself."""
+        await self.services.dispatch.load()
+        self.loops.start(self.stream.follow, self.stream.watch)
+
+    def drain(self) -> None:
+        """Lets held requests answer and streams end; takes no new ones of either."""
+        self.held.end_all()
+        self.stream.end_all()
+
+    async def stop(self, limit_seconds: float) -> None:
+        """Ends the loops, then the database."""
+        await self.loops.stop(limit_seconds)
+        await self._database.close()
+
+
+def build(config: Config, database: Database, ids: Ids) -> Coordinator:
+    """A coordinator over an open database, on the running event loop; nothing runs before `start`."""
+    return Coordinator(config, database, ids)
+
+
+def new_ids(clock: Clock) -> IdSource:
+    """Ids from the database's clock and the machine's randomness."""
+    return IdSource(clock.now_ms, secrets.randbits)
+
+
+def lock_data_directory(config: Config) -> DataDirectory:
+    """The data directory, ours alone until released. StoreRefused, Conflict `data_dir_in_use`."""
+    try:
+        return DataDirectory(config.directory)
+    except DirectoryInUse as error:
+        raise Conflict(error.detail, code="data_dir_in_use", hint=error.hint) from None
+
+
+async def open_database(config: Config, directory: DataDirectory) -> Database:
+    """The database of the configuration. StoreRefused."""
+    if not config.database:
+        return await open_sqlite(directory.database_path)
+    scheme, separator, place = config.database.partition("://")
+    if not separator:
+        return await open_sqlite(Path(config.database))
+    if scheme == "sqlite":
+        return await open_sqlite(Path(place.removeprefix("/") if place.startswith("//") else place))
+    raise StoreRefused(
+        f"There is no database for {scheme}:// here.", hint="Leave --database out, or give sqlite:///PATH."
+    )
+
+
+async def ensure_token_files(directory: DataDirectory, tokens: TokenService) -> None:
+    """Writes the two token files that are missing (0600), and makes the tokens in them known."""
+    await tokens.ensure_owner(_secret_in(directory.path / OWNER_FILE))
+    await tokens.ensure_join(_secret_in(directory.path / JOIN_FILE))
+
+
+def _secret_in(path: Path) -> str:
+    secret = (read_private_file(path) or "").strip()
+    if not secret:
+        secret = new_secret()
+        write_private_file(path, secret + "\n")
+    return secret
+
+
+def write_url(directory: DataDirectory, url: str) -> None:
+    """Tells clients on this machine where we listen."""
+    write_private_file(directory.path / URL_FILE, url + "\n")
+
+
+def remove_url(directory: DataDirectory) -> None:
+    """We do not listen any more; whoever takes the port next must not be sent our tokens."""
+    (directory.path / URL_FILE).unlink(missing_ok=True)

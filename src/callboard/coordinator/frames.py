@@ -1,0 +1,102 @@
+"""Frames of the stream: what stands on the wire for an event or a control message, and who may see it."""
+
+from typing import Any, Final
+
+import msgspec
+
+from callboard.coordinator.services.feed import Cursor, FeedEvent, Lineage
+from callboard.domain.caller import Caller
+from callboard.wire.runner import PostDelta
+
+PING: Final = b": ping\n\n"
+RETRY: Final = b"retry: 1000\n\n"
+"""How long a client waits before it connects again, in milliseconds."""
+DELTA: Final = "delta"
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Frame(msgspec.Struct, frozen=True, gc=False):
+    """One message of the stream. Without a cursor it is no event and nothing to go on from."""
+
+    session_id: str
+    root_session_id: str
+    type: str
+    data: bytes
+    lineage: Lineage | None
+    cursor: Cursor | None = None
+
+
+class View(msgspec.Struct, frozen=True):
+    """What a reader wants and may see; readers with equal views get the same bytes."""
+
+    session_id: str | None = None
+    root_session_id: str | None = None
+    types: frozenset[str] = frozenset()
+    project_id: str | None = None
+    below: str | None = None
+    """A session token's own session: it sees that and what is below it."""
+
+    def admits(self, frame: Frame) -> bool:
+        """Whether the frame is wanted and may be seen."""
+        if self.session_id is not None and frame.session_id != self.session_id:
+            return False
+        if self.root_session_id is not None and frame.root_session_id != self.root_session_id:
+            return False
+        if self.types and frame.type not in self.types:
+            return False
+        return (self.project_id is None and self.below is None) or self.may_see(frame.lineage)
+
+    def may_see(self, lineage: Lineage | None) -> bool:
+        """Whether a session that stands there is the reader's business; what is not known is not."""
+        if lineage is None:
+            return self.project_id is None and self.below is None
+        if self.project_id is not None and lineage.project_id != self.project_id:
+            return False
+        return self.below is None or lineage.session_id == self.below or self.below in lineage.above
+
+
+def view_of(caller: Caller, session_id: str | None, root_session_id: str | None, types: str | None) -> View:
+    """The view of a caller who asks for these."""
+    return View(
+        session_id,
+        root_session_id,
+        frozenset(types.split(",")) if types else frozenset(),
+        caller.project_id,
+        caller.session_id if caller.kind == "session" else None,
+    )
+
+
+def event_frame(found: FeedEvent) -> Frame:
+    """The frame of a stored event."""
+    event = found.event
+    data = b"id: %b\nevent: %b\ndata: %b\n\n" % (event.cursor.encode(), event.type.encode(), _encode(event))
+    return Frame(event.session_id, found.lineage.root_session_id, event.type, data, found.lineage, found.cursor)
+
+
+def delta_frame(session_id: str, root_session_id: str, delta: PostDelta, lineage: Lineage | None) -> Frame:
+    """The frame of a piece of a message."""
+    told = {
+        "session_id": session_id,
+        "run_id": delta.run_id,
+        "attempt": delta.attempt,
+        "message_key": delta.message_key,
+        "offset": delta.offset,
+        "text": delta.text,
+    }
+    return Frame(session_id, root_session_id, DELTA, control(DELTA, told), lineage)
+
+
+def control(name: str, told: dict[str, Any]) -> bytes:
+    """A control message: it carries no id."""
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), _encode(told))
+
+
+def ready(cursor: Cursor) -> bytes:
+    """The first message: from where the stream goes on."""
+    return RETRY + control("ready", {"cursor": str(cursor)})
+
+
+def gap(after: Cursor, until: Cursor) -> bytes:
+    """Events behind `after` and up to `until` are not there any more."""
+    return control("gap", {"after": str(after), "until": str(until)})

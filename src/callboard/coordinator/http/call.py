@@ -1,0 +1,84 @@
+"""What a handler gets: who asks, what was asked, and the services that can answer it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from callboard.coordinator.http.held import HeldRequests
+from callboard.coordinator.metrics import Metrics
+from callboard.coordinator.services.bindings import BindingService
+from callboard.coordinator.services.dispatch import Dispatch
+from callboard.coordinator.services.external import ExternalService
+from callboard.coordinator.services.journal import EventService
+from callboard.coordinator.services.reports import ReportService
+from callboard.coordinator.services.runners import RunnerService
+from callboard.coordinator.services.runs import RunService
+from callboard.coordinator.services.sessions import SessionService
+from callboard.coordinator.services.stops import StopService
+from callboard.coordinator.services.tokens import TokenService
+from callboard.coordinator.services.usage import UsageService
+from callboard.coordinator.services.why import WhyService
+from callboard.coordinator.stream import Stream
+from callboard.domain.caller import Caller
+from callboard.domain.idempotency import Idempotency
+
+Readiness = Callable[[], Awaitable[dict[str, str]]]
+"""The checks of readiness by name; `ok`, or what is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that a route may call."""
+
+    runs: RunService
+    stops: StopService
+    dispatch: Dispatch
+    reports: ReportService
+    events: EventService
+    bindings: BindingService
+    runners: RunnerService
+    sessions: SessionService
+    external: ExternalService
+    why: WhyService
+    usage: UsageService
+    tokens: TokenService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """What of this process routes show or use besides the services."""
+
+    stream: Stream
+    metrics: Metrics
+    readiness: Readiness
+    held: HeldRequests
+    openapi: Callable[[], bytes]
+    """The description of the API as JSON."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, checked and parsed."""
+
+    services: Services
+    process: Process
+    caller: Caller
+    headers: Mapping[bytes, bytes]
+    scope: Scope
+    receive: Receive
+    send: Send
+    request_id: str
+    id: str = ""
+    """The id in the path, well formed; empty where the path has none."""
+    query: Any = None
+    """The route's query struct."""
+    body: Any = None
+    """The route's request struct."""
+    idempotency: Idempotency | None = None
+
+    def header(self, name: bytes) -> str | None:
+        """A header's text, or None."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1").strip()

@@ -1,0 +1,130 @@
+"""The route table: the one list of what the API takes. Routing, checks, OpenAPI and the tests are derived from it.
+
+Within one first segment the first pattern that fits is taken; what is asked most often stands first.
+"""
+
+from typing import Final
+
+from callboard.coordinator.http import fleet, pages, reports, runs, sessions, sse
+from callboard.coordinator.http.route import Route
+from callboard.wire import queries, requests, responses
+from callboard.wire import runner as wire
+
+# A table reads better with one entry in two or three lines than with one field a line.
+# fmt: off
+
+REPORTS: Final = (
+    Route("POST", "/sessions/{session_id}/events", reports.post_events, "report", "Add events to a session's log.",
+          request=wire.PostEvents, response=wire.EventsStored, report=True),
+    Route("POST", "/sessions/{session_id}/deltas", reports.post_delta, "report", "Pass on a piece of a message.",
+          request=wire.PostDelta, report=True, status=204),
+    Route("POST", "/sessions/{session_id}/bind", reports.bind, "runner", "Bind the session to a conversation.",
+          request=wire.Bind, response=responses.Binding, report=True),
+    Route("GET", "/runner/runs", reports.poll, "runner", "Wait for runs, stops and commands; 204 when time is over.",
+          query=queries.PollQuery, response=wire.PollAnswer, also=(204,), manner="held"),
+    Route("POST", "/runner/heartbeat", reports.heartbeat, "runner", "Renew the leases of the listed attempts.",
+          request=wire.Heartbeat, response=wire.HeartbeatAnswer, report=True),
+    Route("POST", "/runner/register", reports.register, "register", "Sign a runner in.",
+          request=wire.Register, response=wire.Registered, report=True),
+    Route("POST", "/runner/deregister", reports.deregister, "runner", "Sign a runner out for good.",
+          request=wire.Deregister, report=True, status=204),
+    Route("POST", "/runner/runs/{run_id}/started", reports.report_started, "runner", "Ask for permission to launch.",
+          request=wire.Started, response=wire.StartedAnswer, report=True),
+    Route("POST", "/runner/runs/{run_id}/not_launched", reports.report_not_launched, "runner", "Give an attempt back.",
+          request=wire.NotLaunched, response=wire.EndedAnswer, report=True),
+    Route("POST", "/runner/runs/{run_id}/usage", reports.report_usage, "report", "Book usage of an attempt.",
+          request=wire.UsageReport, response=wire.EndedAnswer, report=True),
+    *(
+        Route("POST", f"/runner/runs/{{run_id}}/{kind}", reports.report_end(kind), "report", f"Report the end: {kind}.",
+              request=wire.Ended, external_request=wire.ExternalEnd, response=wire.EndedAnswer, report=True)
+        for kind in reports.KINDS
+    ),
+)
+
+RUNS: Final = (
+    Route("POST", "/runs", runs.create_run, "write", "Start or resume a session.",
+          request=requests.CreateRun, response=responses.RunCreated, status=201, creates=True),
+    Route("GET", "/runs", runs.list_runs, "read", "Runs, newest first.",
+          query=queries.RunsQuery, response=responses.Page, items=responses.Run),
+    Route("GET", "/runs/{run_id}", runs.show_run, "read", "A run with its own result.", response=responses.Run),
+    Route("GET", "/runs/{run_id}/wait", runs.wait_for_run, "read", "The run when it has ended, or when time is over.",
+          query=queries.WaitQuery, response=responses.Run, manner="held"),
+    Route("GET", "/runs/{run_id}/why", runs.explain_run, "read", "Why it waits, or why it ended.",
+          response=responses.Why),
+    Route("POST", "/runs/{run_id}/stop", runs.stop_run, "write", "Stop this run; again changes nothing.",
+          request=requests.StopRun, response=responses.Stopped, optional_body=True),
+    Route("POST", "/runs/{run_id}/retry", runs.retry_run, "write", "Do the work of an ended run again.",
+          request=requests.RetryRun, response=responses.RunCreated, status=201, creates=True, optional_body=True),
+)
+
+SESSIONS: Final = (
+    Route("GET", "/sse/sessions", sse.stream, "read", "The stream of events.",
+          query=queries.StreamQuery, manner="stream"),
+    Route("GET", "/sessions", sessions.list_sessions, "read", "Sessions, newest first.",
+          query=queries.SessionsQuery, response=responses.Page, items=responses.Session),
+    Route("POST", "/sessions", sessions.create_external, "person", "Sign in a conversation that another process leads.",
+          request=requests.CreateExternalSession, response=responses.ExternalSession, status=201, also=(200,),
+          creates=True),
+    Route("POST", "/sessions/import", sessions.import_log, "person", "Keep an old log as a finished session.",
+          request=requests.ImportLog, response=responses.Session, status=201, large_body=True),
+    Route("GET", "/sessions/{session_id}", sessions.show_session, "read", "A session.", response=responses.Session),
+    Route("PATCH", "/sessions/{session_id}", sessions.update_session, "person", "Change title and labels.",
+          request=requests.UpdateSession, response=responses.Session),
+    Route("DELETE", "/sessions/{session_id}", sessions.delete_session, "person", "Remove a session and its log.",
+          status=204),
+    Route("GET", "/sessions/{session_id}/events", sessions.list_events, "read", "Its log, by number.",
+          query=queries.EventsQuery, response=responses.Page, items=responses.Event),
+    Route("GET", "/sessions/{session_id}/runs", sessions.list_runs_of, "read", "Its runs, newest first.",
+          query=queries.PageQuery, response=responses.Page, items=responses.Run),
+    Route("GET", "/sessions/{session_id}/bindings", sessions.list_bindings, "read", "Its bindings, newest first.",
+          query=queries.PageQuery, response=responses.Page, items=responses.Binding),
+    Route("GET", "/sessions/{session_id}/tree", sessions.show_tree, "read", "It and all below it.",
+          response=responses.Tree),
+    Route("GET", "/sessions/{session_id}/usage", sessions.show_usage_of, "read", "What it used and cost.",
+          response=responses.SessionUsage),
+    Route("GET", "/sessions/{session_id}/result", sessions.show_result, "read", "The result of its latest run.",
+          response=responses.Result),
+    Route("GET", "/sessions/{session_id}/affinity", sessions.show_affinity, "read", "Where a resume has to run.",
+          response=responses.Affinity),
+    Route("POST", "/sessions/{session_id}/stop", sessions.stop_session, "write", "Stop its live and waiting runs.",
+          request=requests.StopSession, response=responses.Stopped, optional_body=True),
+    Route("POST", "/sessions/{session_id}/archive", sessions.archive_session, "person", "Put it away.",
+          response=responses.Session),
+    Route("POST", "/sessions/{session_id}/unarchive", sessions.unarchive_session, "person", "Take it out again.",
+          response=responses.Session),
+)
+
+FLEET: Final = (
+    Route("GET", "/runners", fleet.list_runners, "overview", "The registered runners.",
+          query=queries.PageQuery, response=responses.Page, items=responses.Runner),
+    Route("GET", "/runners/{runner_id}", fleet.show_runner, "overview", "A runner.", response=responses.Runner),
+    Route("DELETE", "/runners/{runner_id}", fleet.remove_runner, "person", "Remove a runner.", status=204),
+    Route("POST", "/runners/{runner_id}/drain", fleet.drain_runner, "person", "Let it take no new runs.",
+          response=responses.Runner),
+    Route("POST", "/runners/{runner_id}/resume", fleet.resume_runner, "person", "Let it take runs again.",
+          response=responses.Runner),
+    Route("GET", "/usage", fleet.show_usage, "overview", "Sums of the ledger.",
+          query=queries.UsageQuery, response=responses.Page, items=responses.UsageGroup),
+    Route("GET", "/tokens", fleet.list_tokens, "owner", "Tokens, without their secrets.",
+          query=queries.PageQuery, response=responses.Page, items=responses.Token),
+    Route("POST", "/tokens", fleet.create_token, "owner", "Make a token; its secret is shown this once.",
+          request=requests.CreateToken, response=responses.TokenCreated, status=201),
+    Route("GET", "/tokens/self", fleet.show_self, "any", "What the bearer may do.", response=responses.Me),
+    Route("DELETE", "/tokens/{token_id}", fleet.revoke_token, "owner", "End a token.", response=responses.Token),
+)
+
+STATE: Final = (
+    Route("GET", "/healthz", fleet.health, "open", "This process answers.", response=responses.Health),
+    Route("GET", "/readyz", fleet.readiness, "open", "Requests may be sent here.", response=responses.Health),
+    Route("GET", "/metrics", fleet.metrics, "overview", "What this process counts, for Prometheus.", manner="page"),
+    Route("GET", "/openapi.json", fleet.openapi, "any", "This description.", manner="page"),
+    Route("GET", "/", pages.home, "open", "To the dashboard.", manner="page", status=307),
+    *(
+        Route("GET", path, pages.page, "open", "A page, static.", manner="page")
+        for path in ("/ui/", "/ui/{rest:path}", "/chat/", "/chat/{rest:path}")
+    ),
+)
+
+# fmt: on
+
+ROUTES: Final[tuple[Route, ...]] = (*REPORTS, *RUNS, *SESSIONS, *FLEET, *STATE)

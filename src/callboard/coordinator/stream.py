@@ -1,0 +1,176 @@
+"""The stream of this process: follows the log once for all readers, and ends readers that may not or cannot go on.
+
+Knows no connection and no hint: it is told when to look, and which tokens have ended.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+import structlog
+
+from callboard.coordinator.frames import PING, Frame, View, delta_frame, event_frame
+from callboard.coordinator.reader import Bounds, Reader, ReaderToken
+from callboard.coordinator.ring import Ring
+from callboard.coordinator.services.feed import Cursor, EventFeed
+from callboard.domain.caller import Caller
+from callboard.domain.errors import CallboardError, Unauthenticated, Unavailable
+from callboard.wire.runner import PostDelta
+
+Authenticate = Callable[[str], Awaitable[Caller]]
+
+BATCHES_A_READ: Final = 200
+PAGES_AT_ONCE: Final = 32
+"""Readers that hold a page of the log in memory at the same time; more wait."""
+MAX_PENDING_BYTES: Final = 4 * 1024 * 1024
+SECONDS_A_READER: Final = 0.00005
+"""What a group costs for one reader: with many of them groups are made larger, so that a core suffices."""
+WATCH_SECONDS: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class StreamRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of the stream, in seconds and bytes."""
+
+    readers: int = 5000
+    group_seconds: float = 0.02
+    buffer_bytes: int = 32 * 1024 * 1024
+    ping_seconds: float = 15.0
+    slow_seconds: float = 10.0
+    poll_seconds: float = 1.0
+    recheck_seconds: float = 5.0
+
+
+class Stream:
+    """All readers of this process."""
+
+    def __init__(self, feed: EventFeed, authenticate: Authenticate, rules: StreamRules) -> None:
+        self.feed = feed
+        self._authenticate = authenticate
+        self._rules = rules
+        self._readers: set[Reader] = set()
+        self._ring: Ring | None = None
+        """None while nobody reads: then nothing is followed."""
+        self._cursor: Cursor | None = None
+        self._pending: list[Frame] = []
+        self._pending_bytes = 0
+        self._woken = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._pages = asyncio.Semaphore(PAGES_AT_ONCE)
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    def wake(self) -> None:
+        """Events were stored: look soon."""
+        if self._ring is not None:
+            self._woken.set()
+
+    def token_ended(self, token_id: str) -> None:
+        """A token was revoked: its readers are ended."""
+        self._end([reader for reader in self._readers if reader.token.token_id == token_id])
+
+    def end_all(self) -> None:
+        """Ends every reader and takes no more."""
+        self._closing.set()
+        self._woken.set()
+        self._end(list(self._readers))
+
+    def _end(self, readers: list[Reader]) -> None:
+        for reader in readers:
+            reader.ended = True
+        if readers and self._ring is not None:
+            self._ring.wake()
+
+    def delta(self, session_id: str, root_session_id: str, delta: PostDelta) -> None:
+        """Passes on a piece of a message to whoever reads now; best effort, dropped when there is too much."""
+        if self._ring is None:
+            return
+        frame = delta_frame(session_id, root_session_id, delta, self.feed.known_lineage(session_id))
+        if self._pending_bytes + len(frame.data) <= MAX_PENDING_BYTES:
+            self._pending.append(frame)
+            self._pending_bytes += len(frame.data)
+            self._woken.set()
+
+    async def open(self, view: View, token: ReaderToken) -> tuple[Reader, Bounds]:
+        """A new reader; Unavailable when there are too many, or none is taken any more. Close it in the end."""
+        if self._closing.is_set():
+            raise Unavailable("The coordinator is being stopped.", hint="Connect again shortly.")
+        if len(self._readers) >= self._rules.readers:
+            raise Unavailable(f"{len(self._readers)} readers are connected already.", hint="Connect again later.")
+        bounds = Bounds(await self.feed.beginning(), await self.feed.end())
+        if self._ring is None:
+            self._ring = Ring(self._rules.buffer_bytes, bounds.end)
+            self._cursor = bounds.end
+        reader = Reader(self.feed, self._ring, view, token, self._pages)
+        self._readers.add(reader)
+        return reader, bounds
+
+    def close(self, reader: Reader) -> None:
+        """A reader has left; after the last one nothing is followed or kept."""
+        self._readers.discard(reader)
+        if not self._readers:
+            self._ring = self._cursor = None
+            self._pending, self._pending_bytes = [], 0
+
+    async def follow(self) -> None:
+        """Reads the log as long as anybody listens; ends with end_all."""
+        loop = asyncio.get_running_loop()
+        next_ping = loop.time() + self._rules.ping_seconds
+        while not self._closing.is_set():
+            self._woken.clear()
+            try:
+                await self._read()
+            except CallboardError as error:
+                log.warning("the stream cannot read the log", code=error.code, detail=error.detail)
+            if loop.time() >= next_ping:
+                next_ping = loop.time() + self._rules.ping_seconds
+                if self._ring is not None:
+                    self._ring.add((), PING)
+            await _wait(self._closing, max(self._rules.group_seconds, len(self._readers) * SECONDS_A_READER))
+            await _wait(self._woken, self._rules.poll_seconds)
+
+    async def _read(self) -> None:
+        """Gives out what is new: first the pieces of messages that wait, then events of the log."""
+        if self._pending and self._ring is not None:
+            self._ring.add(self._pending)
+            self._pending, self._pending_bytes = [], 0
+        more = True
+        while more and self._cursor is not None and not self._closing.is_set():
+            ring, page = self._ring, await self.feed.page(self._cursor, BATCHES_A_READ)
+            if ring is None or ring is not self._ring:
+                return
+            self._cursor, more = page.cursor, page.more
+            if page.events:
+                ring.add([event_frame(event) for event in page.events])
+
+    async def watch(self) -> None:
+        """Cuts off readers that take nothing, and ends those whose token is not valid any more; ends with end_all."""
+        loop = asyncio.get_running_loop()
+        next_check = loop.time() + self._rules.recheck_seconds
+        while not self._closing.is_set():
+            for reader in list(self._readers):
+                reader.cut_off_if_stuck(loop.time(), self._rules.slow_seconds)
+            if loop.time() >= next_check:
+                next_check = loop.time() + self._rules.recheck_seconds
+                await self._recheck_tokens()
+            await _wait(self._closing, min(WATCH_SECONDS, self._rules.recheck_seconds))
+
+    async def _recheck_tokens(self) -> None:
+        for secret in {reader.token.secret for reader in self._readers}:
+            try:
+                await self._authenticate(secret)
+            except Unauthenticated:
+                self._end([reader for reader in self._readers if reader.token.secret == secret])
+            except CallboardError as error:
+                log.warning("the tokens of the stream cannot be checked", code=error.code)
+                return
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return
