@@ -1,8 +1,15 @@
 """The ledger of usage: rows of deltas, and sums over them. Money in micro-dollars, never guessed silently."""
 
 from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+
+from callboard.domain.text import MAX_INTEGER
+
+Figure = Annotated[int, Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+"""What fits into the ledger and into JSON; an adjustment may be negative."""
 
 
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
@@ -11,12 +18,12 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     model: str
     message_id: str
     """The provider's message id, or a name of ours such as `adjustment:1`; unique in its attempt and model."""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_creation_tokens: int = 0
-    turns: int = 0
-    cost_microdollars: int | None = None
+    input_tokens: Figure = 0
+    output_tokens: Figure = 0
+    cache_read_tokens: Figure = 0
+    cache_creation_tokens: Figure = 0
+    turns: Figure = 0
+    cost_microdollars: Figure | None = None
     """None when the price is unknown."""
     estimated: bool = False
     """True when the cost comes from our dated price table."""

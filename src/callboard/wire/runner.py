@@ -6,9 +6,14 @@ import msgspec
 from msgspec import Meta
 
 from callboard.domain.event import MAX_BATCH, MAX_CLIENT_KEY
+from callboard.domain.text import MAX_INTEGER
 from callboard.domain.usage import UsageRow
 
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Number = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+Signed = Annotated[int, Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+Moment = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
+"""Unix milliseconds up to the year 9999, which is as far as RFC 3339 goes."""
 ShortList = Annotated[list[Annotated[str, Meta(min_length=1, max_length=4096)]], Meta(max_length=100)]
 
 
@@ -54,16 +59,16 @@ class AttemptRef(Report, kw_only=True):
     """An attempt that a runner holds."""
 
     run_id: str
-    attempt: int
+    attempt: Number
 
 
 class Heartbeat(Report, kw_only=True):
     """POST /runner/heartbeat: renews the leases of the attempts it lists."""
 
     runner_id: str
-    epoch: int
+    epoch: Number
     attempts: Annotated[list[AttemptRef], Meta(max_length=10_000)] = []
-    clock_ms: int | None = None
+    clock_ms: Signed | None = None
     """The runner's wall clock, in Unix milliseconds, to warn of a skew; it decides nothing."""
     facts: dict[str, Any] = {}
 
@@ -128,8 +133,8 @@ class Started(Report, kw_only=True):
     """POST /runner/runs/{id}/started: asks for the permission to launch."""
 
     runner_id: str
-    epoch: int
-    attempt: int
+    epoch: Number
+    attempt: Number
     session_token_sha256: Hash
     """Of the session token that the runner made for this attempt."""
     project_dir: str | None = None
@@ -147,8 +152,8 @@ class NotLaunched(Report, kw_only=True):
     """POST /runner/runs/{id}/not_launched: the attempt was given back and nothing ran."""
 
     runner_id: str
-    epoch: int
-    attempt: int
+    epoch: Number
+    attempt: Number
     code: str = ""
     message: Annotated[str, Meta(max_length=4000)] = ""
     retry: bool = True
@@ -159,8 +164,8 @@ class UsageReport(Report, kw_only=True):
     """POST /runner/runs/{id}/usage. Each row is booked once per (run, attempt, model, message_id)."""
 
     runner_id: str
-    epoch: int
-    attempt: int
+    epoch: Number
+    attempt: Number
     rows: Annotated[list[UsageRow], Meta(max_length=500)] = []
     incomplete: bool = False
 
@@ -169,11 +174,11 @@ class Ended(Report, kw_only=True):
     """POST /runner/runs/{id}/completed | failed | stopped: the end of the attempt."""
 
     runner_id: str
-    epoch: int
-    attempt: int
-    event_count: Annotated[int, Meta(ge=0)]
+    epoch: Number
+    attempt: Number
+    event_count: Number
     """How many events the runner has posted for this attempt; fewer stored is `events_missing`."""
-    exit_code: int | None = None
+    exit_code: Signed | None = None
     reason: str | None = None
     """For failed: an end reason (default `failed`)."""
     error_code: Annotated[str, Meta(max_length=100)] | None = None
@@ -200,7 +205,7 @@ class PostedEvent(Report, kw_only=True):
     client_key: Annotated[str, Meta(min_length=1, max_length=MAX_CLIENT_KEY)]
     type: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-z][a-z0-9_.]*$")]
     payload: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
-    source_at: Annotated[int, Meta(ge=0)] | None = None
+    source_at: Moment | None = None
     """The runner's clock, Unix milliseconds."""
 
 
@@ -209,9 +214,9 @@ class PostEvents(Report, kw_only=True):
 
     events: Annotated[list[PostedEvent], Meta(min_length=1, max_length=MAX_BATCH)]
     run_id: str | None = None
-    attempt: int | None = None
+    attempt: Number | None = None
     runner_id: str | None = None
-    epoch: int | None = None
+    epoch: Number | None = None
 
 
 class EventsStored(msgspec.Struct, kw_only=True):
@@ -224,9 +229,9 @@ class PostDelta(Report, kw_only=True):
     """POST /sessions/{id}/deltas: a piece of a message that is being written; passed on, never stored."""
 
     run_id: str
-    attempt: int
+    attempt: Number
     message_key: Annotated[str, Meta(max_length=100)]
-    offset: Annotated[int, Meta(ge=0)]
+    offset: Number
     text: Annotated[str, Meta(max_length=65_536)]
 
 
@@ -238,22 +243,22 @@ class Bind(Report, kw_only=True):
     hostname: Annotated[str, Meta(min_length=1, max_length=255)]
     project_dir: Annotated[str, Meta(max_length=4096)] | None = None
     run_id: str | None = None
-    attempt: int | None = None
+    attempt: Number | None = None
     runner_id: str | None = None
-    epoch: int | None = None
+    epoch: Number | None = None
 
 
 class Deregister(Report, kw_only=True):
     """POST /runner/deregister: the runner leaves; refused while it holds attempts."""
 
     runner_id: str
-    epoch: int
+    epoch: Number
 
 
 class ExternalEnd(Report, kw_only=True):
     """The end of an external session, posted with its session token to /runner/runs/{id}/completed|failed|stopped."""
 
-    exit_code: int | None = None
+    exit_code: Signed | None = None
     error_message: Annotated[str, Meta(max_length=16_384)] | None = None
     result_text: str | None = None
     reason: Literal["completed", "failed", "stopped"] = "completed"
