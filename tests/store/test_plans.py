@@ -1,7 +1,6 @@
 """Every named query takes an index where a table grows, and every query that code asks for exists."""
 
 import ast
-import re
 from collections.abc import Iterator
 
 import pytest
@@ -11,10 +10,15 @@ from callboard.store.database import Database
 from tests.architecture.tree import SOURCE, python_files
 from tests.store.harness import Harness
 
-GROWING = ("sessions", "runs", "attempts", "bindings", "native_ids", "event_batches", "usage_rows", "idempotency_keys")
+SMALL = frozenset({"runners", "projects", "demand_classes", "c", "below", "CONSTANT"})
+"""Tables that stay small (c: demand classes), and rows that a query makes itself."""
+
 WHOLE_ON_PURPOSE = {
     "newest_event_batch": "in the order of the key, and ends with the first row",
     "oldest_event_batches": "in the order of the key, and ends with its limit",
+    "stopping_trees": "the index holds only the few sessions that are being stopped",
+    "sessions_ending_in": "a person's short reference; the index is read, not the table",
+    "unused_classes": "demand classes are few, and are forgotten when unused",
 }
 """Queries that read a growing table whole, each with its reason."""
 
@@ -26,7 +30,7 @@ async def plan(database: Database, harness: Harness, query: str) -> list[str]:
 @pytest.mark.parametrize("query", sorted(queries.load()))
 async def test_no_query_reads_a_growing_table_whole(database: Database, harness: Harness, query: str) -> None:
     steps = await plan(database, harness, query)
-    scans = [step for step in steps if re.match(rf"SCAN ({'|'.join(GROWING)})\b(?! USING)", step)]
+    scans = [step for step in steps if step.startswith("SCAN ") and step.split()[1] not in SMALL]
     assert scans == [] or query in WHOLE_ON_PURPOSE
 
 
@@ -40,6 +44,14 @@ async def test_no_query_reads_a_growing_table_whole(database: Database, harness:
         ("batches_covering_keys", "event_batches_by_key (run_id=? AND attempt=? AND last_key>?)"),
         ("extend_keys", "(run_id=?)"),
         ("claim_run", "(run_id=?)"),
+        ("claimable_runs", "runs_by_status (status=? AND run_id>?)"),
+        ("head_run_of_session", "runs_waiting (session_id=?)"),
+        ("lapsed_leases", "runs_leased (lease_expires_at>? AND lease_expires_at<?)"),
+        ("unheard_claims", "runs_unheard (unheard_at>? AND unheard_at<?)"),
+        ("runs_past_deadline", "runs_deadline (deadline_at>? AND deadline_at<?)"),
+        ("runs_past_queue_deadline", "runs_queue_deadline (status=? AND queue_deadline_at>? AND queue_deadline_at<?)"),
+        ("long_lost_runs", "runs_lost (status=? AND interrupted_at<?)"),
+        ("live_runs_of_runner", "runs_by_runner (runner_id=?)"),
     ],
 )
 async def test_the_hot_paths_take_their_index_and_sort_nothing(

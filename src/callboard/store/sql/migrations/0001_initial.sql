@@ -29,6 +29,7 @@ CREATE TABLE tokens (
     CHECK ((kind = 'runner') = (runner_id IS NOT NULL)),
     CHECK ((kind = 'session') = (session_id IS NOT NULL AND run_id IS NOT NULL AND attempt IS NOT NULL))
 );
+CREATE INDEX tokens_by_runner ON tokens (runner_id) WHERE runner_id IS NOT NULL;
 CREATE INDEX tokens_by_run ON tokens (run_id, attempt) WHERE run_id IS NOT NULL;
 
 CREATE TABLE runners (
@@ -168,10 +169,10 @@ CREATE UNIQUE INDEX runs_one_live ON runs (session_id) WHERE status IN ('claimed
 CREATE INDEX runs_claimable ON runs (demand_class, queue_key, run_id) WHERE queue_key IS NOT NULL;
 CREATE INDEX runs_waiting ON runs (session_id, number) WHERE status = 'pending';
 CREATE INDEX runs_leased ON runs (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
-CREATE INDEX runs_lost ON runs (interrupted_at) WHERE status = 'interrupted';
+CREATE INDEX runs_lost ON runs (status, interrupted_at) WHERE status = 'interrupted';
 CREATE INDEX runs_unheard ON runs (unheard_at) WHERE unheard_at IS NOT NULL;
 CREATE INDEX runs_deadline ON runs (deadline_at) WHERE deadline_at IS NOT NULL;
-CREATE INDEX runs_queue_deadline ON runs (queue_deadline_at) WHERE queue_deadline_at IS NOT NULL;
+CREATE INDEX runs_queue_deadline ON runs (status, queue_deadline_at) WHERE queue_deadline_at IS NOT NULL;
 CREATE INDEX runs_by_runner ON runs (runner_id) WHERE status IN ('claimed', 'running', 'interrupted');
 CREATE INDEX runs_by_status ON runs (status, run_id);
 

@@ -115,7 +115,7 @@ UPDATE runs SET queue_key = :queue_key WHERE run_id = :run_id AND status = 'pend
 -- name: claimable_runs
 -- The queue, for filling the memory of a coordinator; a page by run_id.
 SELECT run_id, session_id, demand_class, queue_key FROM runs
-WHERE queue_key IS NOT NULL AND run_id > :after ORDER BY run_id LIMIT :limit;
+WHERE status = 'pending' AND run_id > :after AND queue_key IS NOT NULL ORDER BY run_id LIMIT :limit;
 
 -- name: runs_of_runner_to_stop
 -- Live runs of a runner with a stop that waits for it.
@@ -149,13 +149,13 @@ SELECT run_id, attempt, status FROM runs WHERE deadline_at IS NOT NULL AND deadl
 -- name: runs_past_queue_deadline
 -- Pending runs that have waited too long.
 SELECT run_id, attempt, status FROM runs
-WHERE queue_deadline_at IS NOT NULL AND queue_deadline_at <= :now AND status = 'pending' LIMIT 500;
+WHERE queue_deadline_at IS NOT NULL AND queue_deadline_at <= :now AND status = 'pending'
+ORDER BY queue_deadline_at LIMIT 500;
 
 -- name: runs_without_runner
--- Claimable runs that no registered runner fits, for longer than they wait.
-SELECT r.run_id, r.attempt, r.status FROM demand_classes c
-JOIN runs r ON r.demand_class = c.demand_class AND r.queue_key IS NOT NULL
-WHERE c.unmatched_since IS NOT NULL AND c.unmatched_since + r.no_match_ms <= :now
+-- Claimable runs that no registered runner fits, for longer than they wait. The few such classes come first.
+SELECT r.run_id, r.attempt, r.status FROM demand_classes c CROSS JOIN runs r
+WHERE r.demand_class = c.demand_class AND r.queue_key IS NOT NULL AND c.unmatched_since IS NOT NULL AND c.unmatched_since + r.no_match_ms <= :now
     AND r.created_at + r.no_match_ms <= :now
 LIMIT 200;
 

@@ -112,7 +112,7 @@ SELECT s.session_id, s.parent_session_id, s.depth, s.status, s.title, s.agent_na
     s.lifecycle, s.created_at,
     CASE WHEN EXISTS (SELECT 1 FROM runs l WHERE l.session_id = s.session_id
         AND l.status IN ('claimed', 'running', 'interrupted')) THEN 1 ELSE 0 END AS live
-FROM below JOIN sessions s ON s.session_id = below.session_id
+FROM below CROSS JOIN sessions s WHERE s.session_id = below.session_id
 ORDER BY s.depth, s.session_id LIMIT :limit;
 
 -- name: bindings_of_session
