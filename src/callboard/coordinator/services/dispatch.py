@@ -9,7 +9,7 @@ from collections.abc import Callable
 from callboard.coordinator.services.claim_queue import ClaimQueue, Entry
 from callboard.coordinator.services.claims import build_claim
 from callboard.coordinator.services.fleet import Fleet, FleetRunner
-from callboard.coordinator.services.run_changes import changed, note_event, unclaim
+from callboard.coordinator.services.run_changes import changed, note_event, refresh_session, unclaim
 from callboard.coordinator.services.runner_access import check_runner
 from callboard.coordinator.services.signals import Signals, runner_key
 from callboard.domain import event as event_types
@@ -202,6 +202,7 @@ def _claim_one(tx: Transaction, run_id: str, runner: FleetRunner, rules: LeaseRu
         {"run_id": run_id, "attempt": run["attempt"], "runner_id": runner.runner_id, "hostname": runner.hostname},
     )
     tx.run("place_session", session_id=run["session_id"], project_dir=runner.project_dir)
+    refresh_session(tx, run["session_id"])
     changed(tx, run, "claimed")
     return build_claim(tx, run, runner)
 

@@ -224,6 +224,12 @@ class ReportService:
         except Conflict as stale:
             self._book(tx, run, report.attempt, report.usage, incomplete=report.usage_incomplete)
             return stale
+        if run["status"] == "claimed" and kind == "completed":
+            raise Conflict(
+                "This attempt never got the permission to launch.",
+                code="stale_attempt",
+                hint="Ask with started before anything is launched.",
+            )
         if run["event_count"] < report.event_count:
             raise Conflict(
                 f"{run['event_count']} of {report.event_count} events of this attempt are stored.",

@@ -138,6 +138,8 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     demands = _demands(new, executor_type, session, binding, session["project_dir"])
     if live and request.on_busy == "interrupt":
         _interrupt(tx, live, session)
+        live = tx.one("live_run_of_session", session_id=session["session_id"])
+        session = visible_session(tx, new.caller, session["session_id"])
     run_id = run_ids.new(ids.RUN)
     taken = tx.one(
         "add_run_to_session",
