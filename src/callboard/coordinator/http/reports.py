@@ -29,20 +29,16 @@ async def deregister(call: Call) -> None:
 
 
 async def poll(call: Call) -> Answer:
-    """GET /runner/runs. What could not be delivered is given back: a poll whose client left loses no run."""
+    """GET /runner/runs. What cannot be delivered is given back: a poll whose client left loses no run."""
     asked, held, dispatch = call.query, call.process.held, call.services.dispatch
     async with held.watch(call.receive) as gone:
         found = await dispatch.poll(call.caller, asked.runner_id, asked.epoch, asked.wait, asked.slots, gone)
-
-        def has_left() -> bool:
-            return is_closing(call.scope) or (gone.is_set() and not held.draining)
-
         if found is None:
             return render_json(None)
-        if not has_left():
-            await write(call.send, render_json(found), call.request_id.encode())
-        if has_left():
+        if is_closing(call.scope) or (gone.is_set() and not held.draining):
             await dispatch.undelivered(found, asked.runner_id)
+        else:
+            await write(call.send, render_json(found), call.request_id.encode())
     return ALREADY_SENT
 
 
