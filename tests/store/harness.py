@@ -1,6 +1,6 @@
 """The databases that the store's tests run on. The only place in them that knows which database it is."""
 
-import itertools
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -81,12 +81,9 @@ def make(kind: str, directory: Path) -> Harness:
     return {"sqlite": SqliteHarness}[kind](directory)
 
 
-_numbers = itertools.count(1)
-
-
 def new_session(tx: Transaction) -> str:
     """Insert a session and return its id."""
-    session_id = f"ses_{next(_numbers):026d}"
+    session_id = f"ses_{uuid.uuid4().hex[:26]}"
     _insert(
         tx,
         "insert_session",

@@ -155,7 +155,8 @@ ORDER BY queue_deadline_at LIMIT 500;
 -- name: runs_without_runner
 -- Claimable runs that no registered runner fits, for longer than they wait. The few such classes come first.
 SELECT r.run_id, r.attempt, r.status FROM demand_classes c CROSS JOIN runs r
-WHERE r.demand_class = c.demand_class AND r.queue_key IS NOT NULL AND c.unmatched_since IS NOT NULL AND c.unmatched_since + r.no_match_ms <= :now
+WHERE r.demand_class = c.demand_class AND r.queue_key IS NOT NULL
+    AND c.unmatched_since IS NOT NULL AND c.unmatched_since + r.no_match_ms <= :now
     AND r.created_at + r.no_match_ms <= :now
 LIMIT 200;
 
