@@ -4,12 +4,17 @@ Each is rendered by one function from the place where the facts stand; nothing i
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from callboard.coordinator.config import settings
+from callboard.coordinator.http.openapi import describe_as_json
+from callboard.domain import event
 from callboard.domain.errors import CODES
+from callboard.domain.event import may_report
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -34,8 +39,52 @@ def render_errors() -> str:
     return f"{_header('src/callboard/domain/errors.py')}# Error codes\n\n| code | meaning |\n|---|---|\n{rows}"
 
 
+def render_events() -> str:
+    """Return the table of event types and who writes them."""
+    rows = "".join(
+        f"| `{name}` | {'runner' if may_report(name) else 'coordinator'} | {payload} |\n"
+        for name, payload in event.DESCRIPTIONS.items()
+    )
+    return (
+        f"{_header('src/callboard/domain/event.py')}# Event types\n\n"
+        "Types that are not in this table come from newer runners; they are kept and shown as they are.\n\n"
+        f"| type | written by | payload |\n|---|---|---|\n{rows}"
+    )
+
+
+def render_schema() -> str:
+    """Return the schema of the store, as the migrations write it."""
+    folder = REPOSITORY / "src" / "callboard" / "store" / "sql" / "migrations"
+    parts = [
+        f"## {path.name}\n\n```sql\n{path.read_text(encoding='utf-8')}```\n" for path in sorted(folder.glob("*.sql"))
+    ]
+    return f"{_header('src/callboard/store/sql/migrations')}# Schema\n\n" + "\n".join(parts)
+
+
+def render_configuration() -> str:
+    """Return the table of the coordinator's settings."""
+    rows = "".join(
+        f"| `{each.name}` | `{each.environment}` | {each.unit or ''} | `{each.default!r}` | {each.help} |\n"
+        for each in settings()
+    )
+    return (
+        f"{_header('src/callboard/coordinator/config.py')}# Settings of the coordinator\n\n"
+        "A flag of `callboard serve` wins over the environment, that over the project's and the user's file.\n\n"
+        f"| setting | environment | unit | default | meaning |\n|---|---|---|---|---|\n{rows}"
+    )
+
+
+def render_openapi() -> str:
+    """Return the description of the HTTP API, as it is served."""
+    return json.dumps(json.loads(describe_as_json()), indent=1, ensure_ascii=False) + "\n"
+
+
 REFERENCES: Final[dict[str, Callable[[], str]]] = {
+    "docs/openapi.json": render_openapi,
+    "docs/reference/configuration.md": render_configuration,
     "docs/reference/errors.md": render_errors,
+    "docs/reference/events.md": render_events,
+    "docs/reference/schema.md": render_schema,
 }
 
 
