@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from callboard.domain.errors import NotFound
 from callboard.domain.event import MAX_PAYLOAD_BYTES
 from callboard.store.database import Database, Transaction
-from callboard.store.events import EventPage, NewEvent, StoredEvent, append, cut, page_by_seq
+from callboard.store.events import (
+    HEADS_AT_ONCE,
+    MAX_HEAD_READS,
+    EventPage,
+    NewEvent,
+    StoredEvent,
+    append,
+    cut,
+    page_by_seq,
+)
 from callboard.store.hints import Appended, Hint
 from tests.store.harness import new_attempt, new_session
 
@@ -213,6 +222,24 @@ async def test_a35_pages_join_without_gap_also_by_type(database: Database, limit
             found += part.events
             after = part.next_after
         assert found == [one for one in log if one.type in chosen]
+
+
+async def test_a35_ten_thousand_events_in_small_batches_page_without_a_gap(database: Database) -> None:
+    """A35: a log of many rows, with a rare type far behind its beginning; an empty page says where to go on."""
+    session_id = await database.write(new_session)
+
+    def fill(tx: Transaction) -> None:
+        for number in range(10_500):
+            rare = number == 10_450
+            append(tx, session_id, session_id, [event(event_type="note" if rare else "message")])
+
+    await database.write(fill)
+    log = await everything(database, session_id)
+    assert [one.seq for one in log] == list(range(1, 10_501))
+    first = await page(database, session_id, types=frozenset({"note"}))
+    assert (first.events, first.next_after) == ([], HEADS_AT_ONCE * MAX_HEAD_READS)
+    second = await page(database, session_id, after=first.next_after or 0, types=frozenset({"note"}))
+    assert ([one.seq for one in second.events], second.next_after) == ([10_451], None)
 
 
 async def test_a_page_begins_inside_a_batch_and_ends_with_the_log(database: Database) -> None:

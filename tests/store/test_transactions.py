@@ -79,6 +79,25 @@ async def test_hints_come_in_the_order_of_commits_and_only_from_works_that_stand
     assert heard == [RunnerTold(str(number)) for number in range(0, 20, 2)]
 
 
+async def test_hints_of_several_commits_wait_for_a_loop_that_is_busy(database: Database) -> None:
+    heard: list[Hint] = []
+    database.subscribe(heard.extend)
+    second = threading.Event()
+
+    def slow(_tx: Transaction) -> None:
+        second.wait(0.1)
+
+    def last(tx: Transaction) -> None:
+        tell(2)(tx)
+        second.set()
+
+    writing = [asyncio.create_task(database.write(work)) for work in (tell(1), slow, last)]
+    await asyncio.wait(writing, timeout=0)
+    assert second.wait(10)
+    await asyncio.gather(*writing)
+    assert heard == [RunnerTold("1"), RunnerTold("2")]
+
+
 async def test_a_hint_is_heard_before_its_writer_goes_on(database: Database) -> None:
     heard: list[Hint] = []
     database.subscribe(heard.extend)
