@@ -14,7 +14,7 @@ from callboard.store.migrate import Migration
 from callboard.store.sqlite import open_sqlite
 from tests.store.harness import SqliteHarness, recall, remember
 
-MOUNTS = [("/", "ext4"), ("/home", "nfs4"), ("/home/me/local", "xfs"), ("/mnt", "ext4"), ("/mnt", "cifs")]
+MOUNTS = [("/", "ext4"), ("/srv", "nfs4"), ("/srv/me/local", "xfs"), ("/mnt", "ext4"), ("/mnt", "cifs")]
 
 
 @pytest.fixture
@@ -197,9 +197,9 @@ def test_a_local_file_system_is_taken(kind: str) -> None:
     ("place", "kind"),
     [
         ("/var/lib/callboard.db", "ext4"),
-        ("/home/me/callboard.db", "nfs4"),
-        ("/home/me/local/callboard.db", "xfs"),
-        ("/homely/callboard.db", "ext4"),
+        ("/srv/me/callboard.db", "nfs4"),
+        ("/srv/me/local/callboard.db", "xfs"),
+        ("/srvices/callboard.db", "ext4"),
         ("/mnt/callboard.db", "cifs"),
     ],
 )
