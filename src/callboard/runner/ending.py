@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-from callboard.executors.process import KeeperGone, KeeperLink, KeeperTaken, Strays, close_journal, end_strays
+from callboard.executors.process import KeeperLink, KeeperTaken, Strays, close_journal, end_strays
 from callboard.runner.held import HeldAttempt
 
 TERM_SECONDS: Final = 4.0
@@ -21,11 +21,11 @@ async def end_processes(held: HeldAttempt) -> None:
     link = KeeperLink(folder, number, held.attempt.tracking)
     if await link.connect():
         ending = asyncio.create_task(_last_record(link))
-        with suppress(KeeperGone, TimeoutError):
+        with suppress(TimeoutError):
             await link.stop(after_interrupt=False)
         await asyncio.wait({ending}, timeout=TERM_SECONDS)
         if not ending.done():
-            with suppress(KeeperGone, TimeoutError):
+            with suppress(TimeoutError):
                 await link.signal("SIGKILL")
             await asyncio.wait({ending}, timeout=KILL_SECONDS)
         ending.cancel()

@@ -28,7 +28,7 @@ from callboard.domain.invocation import (
 )
 from callboard.executors.base import Conversation
 from callboard.executors.journal import Record
-from callboard.executors.process import KeeperGone, KeeperLink
+from callboard.executors.process import KeeperLink, close_journal
 from callboard.runner.clock import Clock
 from callboard.runner.deltas import Deltas
 from callboard.runner.held import HeldAttempt
@@ -88,9 +88,12 @@ class Following:
         return self._conversation.outcome()
 
     async def _attach(self) -> None:
+        await asyncio.to_thread(self._link.directory.mkdir, mode=0o700, exist_ok=True)
         if await self._link.connect():
-            with suppress(KeeperGone, TimeoutError):
-                self._replayed_until = (await self._link.status())["size"]
+            with suppress(TimeoutError):
+                self._replayed_until = (await self._link.order("status")).get("size", 0)
+        else:
+            await asyncio.to_thread(close_journal, self._link.directory, self._held.attempt.tracking)
         await self._do(self._conversation.begin(), None)
         self._note_position(0)
 
@@ -168,7 +171,7 @@ class Following:
 
     async def _order(self, action: Input | CloseInput | Finish | Signal) -> None:
         """Give the keeper an order; one that has nobody to obey it is void, the journal tells the rest."""
-        with suppress(KeeperGone, TimeoutError):
+        with suppress(TimeoutError):
             match action:
                 case Input():
                     await self._link.send_input(action.text, action.input_id)
@@ -186,9 +189,9 @@ class Following:
         polite = [] if self._exited else self._conversation.interrupt()
         await self._do(polite, None)
         while True:
-            with suppress(KeeperGone, TimeoutError):
-                await self._link.stop(after_interrupt=bool(polite))
-                return
+            with suppress(TimeoutError):
+                if await self._link.stop(after_interrupt=bool(polite)):
+                    return
             await clock.pause(STOP_RETRY_SECONDS)
 
     async def _acknowledge(self, clock: Clock) -> None:
@@ -197,7 +200,7 @@ class Following:
         while True:
             await self._held.accepted_more.wait()
             self._held.accepted_more.clear()
-            with suppress(KeeperGone, TimeoutError):
+            with suppress(TimeoutError):
                 await self._link.acknowledge(self._held.accepted.get(self._number, 0))
             if clock.monotonic() - saved_at >= SAVE_SECONDS:
                 await asyncio.to_thread(self._held.files.save_accepted, dict(self._held.accepted))
