@@ -90,8 +90,11 @@ async def test_the_state_of_a_session_follows_its_runs_and_says_how_the_last_one
     await reading.world.resume(created.session_id)
     queued = await reading.sessions.get(OWNER, created.session_id)
     assert (queued.status, queued.group, queued.reason) == ("failed", "queued", "failed")
-    await reading.begin(runner)
+    second = await reading.begin(runner)
     assert (await reading.sessions.get(OWNER, created.session_id)).reason is None
+    await runner.end(second)
+    finished = await reading.sessions.get(OWNER, created.session_id)
+    assert (finished.status, finished.reason, finished.exit_code) == ("finished", "completed", 0)
 
 
 async def test_children_are_counted_and_those_without_work_apart(reading: Reading) -> None:
@@ -186,10 +189,10 @@ async def test_the_mark_of_one_list_is_no_mark_of_another(reading: Reading) -> N
 
 
 async def test_words_are_found_in_title_id_agent_and_labels_in_any_case(reading: Reading) -> None:
-    titled = await reading.world.start("say x", title="Über die BRÜCKE")
+    titled = await reading.world.start("say x", title="Über die BRÜCKENSTRASSE")
     labelled = await reading.world.start("say y", labels={"team": "Checkout"})
     for words, expected in (
-        ("brücke", [titled.session_id]),
+        ("brückenstraße", [titled.session_id]),
         ("CHECKOUT", [labelled.session_id]),
         (titled.session_id[-8:].upper(), [titled.session_id]),
         ("100%", []),
@@ -274,7 +277,12 @@ async def test_several_sessions_for_one_reference_are_named_in_the_refusal(readi
         await reading.sessions.list(OWNER, ref="abcdef")
     assert refusal.value.code == "ambiguous_reference"
     assert [candidate["title"] for candidate in refusal.value.errors] == ["twin 2", "twin 1"]
-    assert ids_of(await reading.sessions.list(OWNER, ref="2abcdef"))
+    assert ids_of(await reading.sessions.list(OWNER, ref="2abcdef")) == ["ses_00000000000000000002abcdef"]
+    reading.project("shop")
+    reading.put_in_project("ses_00000000000000000001abcdef", "shop")
+    assert ids_of(await reading.sessions.list(OWNER, ref="abcdef", project="shop")) == [
+        "ses_00000000000000000001abcdef"
+    ]
 
 
 async def test_digits_are_always_an_issue_the_active_session_first_then_the_latest(reading: Reading) -> None:

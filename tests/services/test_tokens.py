@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from callboard.coordinator.services import tokens as token_service
+from callboard.coordinator.services.tokens import TokenService
 from callboard.domain.caller import Caller
 from callboard.domain.errors import CallboardError, Forbidden, InvalidRequest, NotFound, Unauthenticated
+from callboard.store.database import Database, T, Work
 from callboard.wire.requests import CreateToken
 from tests.services.reading_world import OWNER, READER, USER, Reading, agent_of, code_of, open_reading
 
@@ -97,12 +99,40 @@ async def test_what_another_coordinator_revoked_is_noticed_within_five_seconds(r
     assert await is_refused(reading, made.token)
 
 
-async def test_a_look_up_that_overlaps_a_revocation_is_not_remembered(reading: Reading) -> None:
+async def test_a_look_up_that_a_revocation_overtakes_is_not_remembered(reading: Reading) -> None:
     """S6: the answer may be old, the next one is not."""
     made = await reading.tokens.create(OWNER, CreateToken(kind="user"))
-    looked_up = asyncio.ensure_future(reading.tokens.authenticate(made.token))
-    await asyncio.gather(reading.tokens.revoke(OWNER, made.token_id), looked_up, return_exceptions=True)
-    assert await is_refused(reading, made.token)
+    database = SlowReads(reading.world.database)
+    tokens = TokenService(database, reading.world.ids)
+    looked_up = asyncio.ensure_future(tokens.authenticate(made.token))
+    await database.has_read.wait()
+    await reading.tokens.revoke(OWNER, made.token_id)
+    database.may_go_on.set()
+    assert (await looked_up).token_id == made.token_id
+    with pytest.raises(Unauthenticated):
+        await tokens.authenticate(made.token)
+
+
+class SlowReads:
+    """A database whose first read answers late."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.clock = database.clock
+        self.write = database.write
+        self.subscribe = database.subscribe
+        self.now_ms = database.now_ms
+        self.check = database.check
+        self.close = database.close
+        self.has_read = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    async def read(self, work: Work[T]) -> T:
+        """The result as it was before what came meanwhile."""
+        result = await self._database.read(work)
+        self.has_read.set()
+        await self.may_go_on.wait()
+        return result
 
 
 async def test_only_so_many_tokens_are_remembered_the_longest_unused_forgotten(
