@@ -111,8 +111,8 @@ async def test_a_deleted_session_leaves_no_row_behind(reading: Reading) -> None:
         await reading.sessions.get(OWNER, created.session_id)
     with pytest.raises(NotFound):
         await reading.world.run(created.run_id)
-    for query in ("usage_of_run", "session_tokens_of_run"):
-        assert await reading.world.count(query, run_id=created.run_id) == 0
+    assert await reading.world.count("session_tokens_of_run", run_id=created.run_id) == 0
+    assert await reading.world.count("usage_of_session_by_run", session_id=created.session_id, limit=9) == 0
     assert await reading.world.count("attempt_by_id", run_id=created.run_id, attempt=1) == 0
     left = await reading.sessions.get(OWNER, other.session_id)
     assert left.usage.input_tokens == 1

@@ -1,7 +1,6 @@
-"""The ledger of usage: rows of deltas, and sums over them. Money in micro-dollars, never guessed silently."""
+"""The ledger of usage: rows of deltas, and what a sum over them says. Money is in micro-dollars."""
 
-from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -43,18 +42,10 @@ class UsageTotal(msgspec.Struct, kw_only=True):
     """True when some row has tokens and no known cost, so that the sum is a lower bound."""
 
 
-def total(rows: Iterable[UsageRow]) -> UsageTotal:
-    """The sum of rows; the cost is None when no row has one."""
-    result = UsageTotal()
-    for row in rows:
-        result.input_tokens += row.input_tokens
-        result.output_tokens += row.output_tokens
-        result.cache_read_tokens += row.cache_read_tokens
-        result.cache_creation_tokens += row.cache_creation_tokens
-        result.turns += row.turns
-        result.estimated |= row.estimated
-        if row.cost_microdollars is None:
-            result.unpriced |= bool(row.input_tokens or row.output_tokens)
-        else:
-            result.cost_microdollars = (result.cost_microdollars or 0) + row.cost_microdollars
-    return result
+ADJUSTMENT: Final = "adjustment:"
+"""Begins the message id of a row that closes the difference to an exact total of its model and attempt."""
+
+
+def is_adjustment(row: UsageRow) -> bool:
+    """Whether the row closes the difference to an exact total; its cost covers the attempt's rows of its model."""
+    return row.message_id.startswith(ADJUSTMENT)

@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
+from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain import event as event_types
 from callboard.domain.run import ENDED, LIVE, REASON_SENTENCES, RUN, exit_code_of, queue_key, status_of
 from callboard.domain.session import session_status
-from callboard.domain.usage import UsageRow, UsageTotal, total
+from callboard.domain.usage import UsageRow, is_adjustment
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
 from callboard.store.hints import Queued, RunChanged, RunnerTold, TokenRevoked
@@ -195,7 +196,7 @@ def _completed_payload(tx: Transaction, run: Row, how: RunEnd, exit_code: int, m
         "attempt": run["attempt"],
         "reason": how.reason,
         "exit_code": exit_code,
-        "usage": msgspec.to_builtins(run_usage(tx, run["run_id"])),
+        "usage": msgspec.to_builtins(usage_of_run(tx, run["run_id"])),
     }
     if status_of(how.reason) != "completed":
         payload["error"] = {"code": how.error_code or how.reason, "message": message}
@@ -219,15 +220,10 @@ def _result(how: RunEnd) -> dict[str, Any] | None:
     return None if how.result_data is None else {"truncated": True}
 
 
-def run_usage(tx: Transaction, run_id: str) -> UsageTotal:
-    """The sum of a run's ledger."""
-    return total(msgspec.convert(row, UsageRow, strict=False) for row in tx.all("usage_of_run", run_id=run_id))
-
-
 def book_usage(tx: Transaction, run: Row, attempt: int, rows: list[UsageRow]) -> int:
     """Books ledger rows; the number that were new."""
     booked = 0
-    for row in rows:
+    for row in sorted(rows, key=is_adjustment):
         values = msgspec.to_builtins(row) | {"estimated": int(row.estimated)}
         booked += tx.run(
             "book_usage",
@@ -239,6 +235,8 @@ def book_usage(tx: Transaction, run: Row, attempt: int, rows: list[UsageRow]) ->
             agent_name=run["agent_name"],
             now=tx.now_ms,
         )
+        if is_adjustment(row) and row.cost_microdollars is not None:
+            tx.run("cover_usage", run_id=run["run_id"], attempt=attempt, model=row.model)
     return booked
 
 

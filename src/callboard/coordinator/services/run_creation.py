@@ -277,42 +277,26 @@ def _insert(
     idle: bool,
     before: list[NewEvent],
 ) -> None:
-    request, text = new.request, canonical(demands)
-    key = queue_key(tx.now_ms, request.priority)
-    wait = request.limits.queue_timeout_seconds if request.limits else None
+    """The run's row, its events and, when its session is idle, its place in the queue."""
+    text = canonical(demands)
+    key = queue_key(tx.now_ms, new.request.priority)
     trigger = "agent" if new.caller.kind == "session" else "user"
+    place = {"run_id": run_id, "session_id": session["session_id"]}
     tx.run(
         "insert_run",
-        run_id=run_id,
-        session_id=session["session_id"],
+        **place,
+        **_asked(new, tx.now_ms),
         number=number,
-        type=request.type,
         trigger=trigger,
-        prompt=new.prompt,
-        parameters=json.dumps(request.parameters) if request.parameters is not None else None,
         agent=None,
         agent_name=session["agent_name"],
         executor_type=demands.executor_type,
         demands=text,
         demand_class=record_class(tx, demands, text),
-        execution_mode=request.execution_mode,
-        priority=request.priority,
-        limits=msgspec.json.encode(request.limits).decode() if request.limits else "{}",
-        on_lost=request.on_lost,
-        repeatable=int(request.repeatable),
-        model=request.model,
-        permission_mode=request.permission_mode,
-        project_dir=request.project_dir,
-        traceparent=new.traceparent,
-        created_by=new.caller.token_id,
-        caller_session_id=new.parent_session_id,
         queue_key=key if idle else None,
-        queue_deadline_at=None if wait is None else tx.now_ms + int(wait * 1000),
-        no_match_ms=_no_match_ms(new),
-        retry_of=new.retry_of,
         created_at=tx.now_ms,
     )
-    queued = {"run_id": run_id, "number": number, "type": request.type, "trigger": trigger}
+    queued = {"run_id": run_id, "number": number, "type": new.request.type, "trigger": trigger}
     append(
         tx,
         session["session_id"],
@@ -321,16 +305,34 @@ def _insert(
         run_id=run_id,
         attempt=None,
     )
-    tx.hint(RunChanged(run_id=run_id, session_id=session["session_id"], status="pending"))
+    tx.hint(RunChanged(**place, status="pending"))
     if idle:
-        tx.hint(
-            Queued(
-                run_id=run_id,
-                session_id=session["session_id"],
-                demand_class=demand_class(demands),
-                queue_key=key,
-            )
-        )
+        tx.hint(Queued(**place, demand_class=demand_class(demands), queue_key=key))
+
+
+def _asked(new: NewRun, now_ms: int) -> dict[str, Any]:
+    """The columns of a run that say what was asked for."""
+    request = new.request
+    wait = request.limits.queue_timeout_seconds if request.limits else None
+    return {
+        "type": request.type,
+        "prompt": new.prompt,
+        "parameters": json.dumps(request.parameters) if request.parameters is not None else None,
+        "execution_mode": request.execution_mode,
+        "priority": request.priority,
+        "limits": msgspec.json.encode(request.limits).decode() if request.limits else "{}",
+        "on_lost": request.on_lost,
+        "repeatable": int(request.repeatable),
+        "model": request.model,
+        "permission_mode": request.permission_mode,
+        "project_dir": request.project_dir,
+        "traceparent": new.traceparent,
+        "created_by": new.caller.token_id,
+        "caller_session_id": new.parent_session_id,
+        "queue_deadline_at": None if wait is None else now_ms + int(wait * 1000),
+        "no_match_ms": _no_match_ms(new),
+        "retry_of": new.retry_of,
+    }
 
 
 def _no_match_ms(new: NewRun) -> int:

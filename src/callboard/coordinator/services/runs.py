@@ -10,10 +10,11 @@ from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_run
-from callboard.coordinator.services.run_changes import is_ended, run_usage
+from callboard.coordinator.services.run_changes import is_ended
 from callboard.coordinator.services.run_creation import Ids, NewRun, create, proven_parent
 from callboard.coordinator.services.run_requests import check_request, check_run_id, check_session_id, valid_traceparent
 from callboard.coordinator.services.signals import Signals, run_key
+from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, InvalidRequest, NotFound
 from callboard.domain.idempotency import Idempotency
@@ -117,7 +118,7 @@ class RunService:
         check_run_id(run_id)
 
         def work(tx: Transaction) -> Run:
-            return render_run(visible_run(tx, caller, run_id), run_usage(tx, run_id))
+            return render_run(visible_run(tx, caller, run_id), usage_of_run(tx, run_id))
 
         return await self._database.read(work)
 
@@ -146,7 +147,7 @@ class RunService:
                 tx, mark, limit + 1, status=status or "", session_id=session_id or "", runner_id=runner_id or ""
             )
             shown = [row for row in rows[:limit] if _shows(tx, caller, row)]
-            items = [render_run(row, run_usage(tx, row["run_id"])) for row in shown]
+            items = [render_run(row, usage_of_run(tx, row["run_id"])) for row in shown]
             return page_of("runs", items, limit, rows[limit - 1]["run_id"] if len(rows) > limit else None)
 
         return await self._database.read(work)

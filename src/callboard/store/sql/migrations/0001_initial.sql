@@ -246,6 +246,7 @@ CREATE TABLE usage_rows (
     turns                 BIGINT NOT NULL,
     cost_microdollars     BIGINT,
     estimated             BIGINT NOT NULL,
+    covered               BIGINT NOT NULL DEFAULT 0,   -- its cost is inside an adjustment row of its attempt
     booked_at             BIGINT NOT NULL,
     PRIMARY KEY (run_id, model, message_id)
 );

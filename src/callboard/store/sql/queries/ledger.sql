@@ -6,7 +6,7 @@ VALUES (:run_id, :attempt, :model, :message_id, :session_id, :project_id, :agent
     :output_tokens, :cache_read_tokens, :cache_creation_tokens, :turns, :cost_microdollars, :estimated, :now)
 ON CONFLICT (run_id, model, message_id) DO NOTHING;
 
--- name: usage_of_run
--- The ledger of a run.
-SELECT model, message_id, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, turns,
-    cost_microdollars, estimated FROM usage_rows WHERE run_id = :run_id;
+-- name: cover_usage
+-- An exact total of a model came: the cost of the attempt's rows without one is inside it.
+UPDATE usage_rows SET covered = 1
+WHERE run_id = :run_id AND attempt = :attempt AND model = :model AND cost_microdollars IS NULL;

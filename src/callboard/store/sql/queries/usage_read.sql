@@ -1,10 +1,10 @@
 -- name: usage_total_of_session
--- The sum of a session's ledger, null where nothing is; unpriced: some row has tokens and no known cost.
+-- The sum of a session's ledger, null where nothing is; unpriced: some row has tokens and no known cost, its own or in an adjustment.
 SELECT CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
     CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
     CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
-    max(CASE WHEN cost_microdollars IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+    max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM usage_rows WHERE session_id = :session_id;
 
 -- name: usage_total_of_run
@@ -13,7 +13,7 @@ SELECT CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens
     CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
     CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
-    max(CASE WHEN cost_microdollars IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+    max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM usage_rows WHERE run_id = :run_id;
 
 -- name: usage_of_session_by_run
@@ -22,7 +22,7 @@ SELECT run_id AS key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
     CAST(sum(output_tokens) AS BIGINT) AS output_tokens, CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
     CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
-    max(CASE WHEN cost_microdollars IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+    max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM usage_rows WHERE session_id = :session_id GROUP BY run_id ORDER BY run_id DESC LIMIT :limit;
 
 -- name: usage_of_session_by_model
@@ -31,7 +31,7 @@ SELECT model AS key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
     CAST(sum(output_tokens) AS BIGINT) AS output_tokens, CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
     CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
-    max(CASE WHEN cost_microdollars IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+    max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM usage_rows WHERE session_id = :session_id GROUP BY model ORDER BY model LIMIT :limit;
 
 -- name: usage_of_tree
@@ -41,7 +41,7 @@ SELECT u.session_id AS key, CAST(sum(u.input_tokens) AS BIGINT) AS input_tokens,
     CAST(sum(u.cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(u.cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(u.turns) AS BIGINT) AS turns,
     CAST(sum(u.cost_microdollars) AS BIGINT) AS cost_microdollars, max(u.estimated) AS estimated,
-    max(CASE WHEN u.cost_microdollars IS NULL AND u.input_tokens + u.output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+    max(CASE WHEN u.cost_microdollars IS NULL AND u.covered = 0 AND u.input_tokens + u.output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM sessions s JOIN usage_rows u ON u.session_id = s.session_id
 WHERE s.root_session_id = :root_session_id GROUP BY u.session_id;
 
@@ -51,7 +51,7 @@ SELECT key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_t
     CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
     CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
-    max(CASE WHEN cost_microdollars IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+    max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM (
     SELECT u.*, CASE :group_by
         WHEN 'session' THEN u.session_id
