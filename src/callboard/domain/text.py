@@ -51,5 +51,5 @@ def check_tree(value: Any, where: str) -> None:
 
 
 def _check_number(value: float | int, pointer: str) -> None:
-    if math.isnan(value) or abs(value) > MAX_INTEGER:
+    if abs(value) > MAX_INTEGER or math.isnan(value):
         raise InvalidRequest(f"{pointer} is a number beyond 2^53.", errors=[{"pointer": pointer}])

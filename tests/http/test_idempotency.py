@@ -1,0 +1,65 @@
+"""R6: a creating request may be sent again; the same key means the same request and the same answer."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from callboard.coordinator.http.in_flight import InFlight
+from callboard.domain.errors import Conflict
+from tests.http.world import Coordinator
+
+START = {"type": "start_session", "prompt": "once", "executor_type": "scripted"}
+
+
+def test_r6_the_same_key_and_body_get_the_same_answer(coordinator: Coordinator) -> None:
+    key = {"Idempotency-Key": "key-1"}
+    first = coordinator.call("POST", "/runs", START, headers=key)
+    again = coordinator.call("POST", "/runs", START, headers=key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert len(coordinator.done("GET", f"/runs?session_id={first.json()['session_id']}")["items"]) == 1
+
+
+def test_r6_the_same_key_with_another_body_or_address_is_refused(coordinator: Coordinator) -> None:
+    key = {"Idempotency-Key": "key-2"}
+    made = coordinator.call("POST", "/runs", START, headers=key)
+    other = coordinator.call("POST", "/runs", START | {"prompt": "twice"}, headers=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    coordinator.done("POST", f"/runs/{made.json()['run_id']}/stop")
+    elsewhere = coordinator.call("POST", f"/runs/{made.json()['run_id']}/retry", START, headers=key)
+    assert elsewhere.status_code == 422
+
+
+def test_r6_a_key_belongs_to_its_token(coordinator: Coordinator) -> None:
+    other = coordinator.make_token("user")["token"]
+    key = {"Idempotency-Key": "key-3"}
+    first = coordinator.call("POST", "/runs", START, headers=key)
+    second = coordinator.call("POST", "/runs", START, headers=key, token=other)
+    assert first.json()["run_id"] != second.json()["run_id"]
+
+
+def test_r6_many_at_once_create_one(coordinator: Coordinator) -> None:
+    key = {"Idempotency-Key": "key-4"}
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: coordinator.call("POST", "/runs", START, headers=key), range(32)))
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {"idempotency_in_flight"}
+    assert len({answer.json()["run_id"] for answer in answers if answer.status_code == 201}) == 1
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 201, "\u00e9"])
+def test_a_key_of_another_form_is_refused(coordinator: Coordinator, key: str) -> None:
+    answer = coordinator.call("POST", "/runs", START, headers={"Idempotency-Key": key.encode("latin-1")})
+    assert answer.status_code == 422
+
+
+def test_r6_a_repeat_waits_until_the_first_is_answered() -> None:
+    in_flight = InFlight()
+    with in_flight.only_one("tok", "key"):
+        with pytest.raises(Conflict, match="not answered yet") as refusal, in_flight.only_one("tok", "key"):
+            pass
+        with in_flight.only_one("tok", "other"), in_flight.only_one("tok_2", "key"):
+            pass
+    assert refusal.value.code == "idempotency_in_flight"
+    with in_flight.only_one("tok", "key"):
+        pass

@@ -1,0 +1,124 @@
+"""S1, S6: who may use which route. Everything is enumerated from the route table, so that a new route is tested too."""
+
+import json
+import secrets
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from callboard.coordinator.http.access import KINDS
+from callboard.coordinator.http.route import Route
+from callboard.coordinator.http.routes import ROUTES
+from callboard.domain import ids
+from tests.http.world import Coordinator, serving
+
+OPEN = {"/healthz", "/readyz", "/", "/ui/", "/ui/{rest:path}", "/chat/", "/chat/{rest:path}"}
+SAMPLE_IDS = {
+    "session_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.SESSION),
+    "run_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.RUN),
+    "token_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.TOKEN),
+    "runner_id": "rnr_" + "0" * 20,
+    "rest:path": "sessions",
+}
+
+
+def address(route: Route) -> str:
+    """The route's path with ids of nothing in it."""
+    path = route.path
+    for name, value in SAMPLE_IDS.items():
+        path = path.replace(f"{{{name}}}", value)
+    return path
+
+
+def ask(coordinator: Coordinator, route: Route, token: str | None) -> httpx2.Response:
+    """The route with a body that no route would take: whoever looks at it before the token answers otherwise."""
+    kept = {"content": b"\xff{", "headers": {"Content-Type": "text/plain"}} if route.method != "GET" else {}
+    return coordinator.call(route.method, address(route), token=token, **kept)
+
+
+def test_only_health_and_static_pages_are_open() -> None:
+    """S1: the list of open paths is closed."""
+    assert {route.path for route in ROUTES if route.access == "open"} == OPEN
+    assert all(KINDS[route.access] for route in ROUTES if route.access != "open")
+
+
+@pytest.mark.parametrize("token", [None, "cbt_wrong"], ids=["none", "wrong"])
+def test_s1_no_route_answers_without_a_valid_token(coordinator: Coordinator, token: str | None) -> None:
+    for route in ROUTES:
+        answer = ask(coordinator, route, token)
+        if route.access == "open":
+            assert answer.status_code in (200, 307), route
+        else:
+            assert answer.status_code == 401, route
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+            assert answer.json()["code"] == "unauthenticated"
+
+
+def test_s1_an_address_that_does_not_exist_tells_nothing_without_a_token(coordinator: Coordinator) -> None:
+    for method, path in (("GET", "/nothing"), ("POST", "/healthz"), ("OPTIONS", "/runs"), ("GET", "/sessions/x/y/z")):
+        assert coordinator.call(method, path, token=None).status_code == 401
+    assert coordinator.call("GET", "/nothing").status_code == 404
+    assert coordinator.call("POST", "/healthz").status_code == 405
+
+
+def test_s1_a_token_of_another_kind_is_refused_before_its_body_is_read(coordinator: Coordinator) -> None:
+    """S1, S6: every pair of a route and a kind of token that it does not take."""
+    runner = coordinator.register("kinds")
+    secrets_by_kind = {
+        "user": coordinator.make_token("user")["token"],
+        "read_only": coordinator.make_token("read_only")["token"],
+        "runner_join": coordinator.join,
+        "runner": runner.credential,
+        "session": runner.begin().session_token,
+        "owner": coordinator.owner,
+    }
+    pairs = [
+        (route, kind)
+        for route in ROUTES
+        for kind in secrets_by_kind
+        if route.access != "open" and kind not in KINDS[route.access]
+    ]
+    assert len(pairs) > 100
+    for route, kind in pairs:
+        answer = ask(coordinator, route, secrets_by_kind[kind])
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), (route, kind)
+
+
+def test_s1_a_revoked_and_an_expired_token_are_refused(coordinator: Coordinator) -> None:
+    revoked = coordinator.make_token("user")
+    assert coordinator.call("GET", "/tokens/self", token=revoked["token"]).status_code == 200
+    coordinator.done("DELETE", f"/tokens/{revoked['token_id']}")
+    assert coordinator.call("GET", "/tokens/self", token=revoked["token"]).status_code == 401
+    expired = coordinator.make_token("user", expires_in_seconds=0.001)
+    assert coordinator.call("GET", "/tokens/self", token=expired["token"]).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic dG9rZW46", "bearer", "Bearer", "Bearer " + "x" * 600, "Bearer t\u00f6ken", "Token abc"]
+)
+def test_s1_other_forms_of_authorization_are_no_login(coordinator: Coordinator, header: str) -> None:
+    answer = coordinator.call("GET", "/runs", token=None, headers={"Authorization": header.encode("latin-1")})
+    assert answer.status_code == 401
+
+
+def test_s1_a_token_in_the_address_is_no_login(coordinator: Coordinator) -> None:
+    """S5: no token in URLs."""
+    assert coordinator.call("GET", f"/runs?token={coordinator.owner}", token=None).status_code == 401
+
+
+def test_s1_failed_logins_are_limited_and_logged_but_never_lock_a_valid_token_out(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", failed_logins=5, failed_logins_per_second=0.001) as coordinator:
+        wrong = "cbt_" + secrets.token_urlsafe(32)
+        statuses = [coordinator.call("GET", "/runs", token=wrong).status_code for _ in range(8)]
+        assert statuses == [401] * 5 + [429] * 3
+        assert coordinator.call("GET", "/runs").status_code == 200
+        assert coordinator.stop() == 0
+        refused = [json.loads(line) for line in coordinator.log if '"refused"' in line]
+        assert {line["peer"] for line in refused} == {"127.0.0.1"}
+        assert {line["code"] for line in refused} == {"unauthenticated"}
+        assert len(refused) == 5, "a flood of failures does not fill the log"
+        text = "".join(coordinator.log)
+        assert wrong not in text
+        assert coordinator.owner not in text
