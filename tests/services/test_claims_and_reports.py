@@ -81,6 +81,24 @@ async def test_a_fresh_session_opens_a_generation_each_run_and_tells_the_earlier
     assert (await runner.bind(again, "same-uuid")).generation == 2
 
 
+async def test_a_hand_over_begins_a_new_conversation_anywhere_and_tells_the_stored_turns(world: World) -> None:
+    """10 Binding: resume --from-log after executor_session_missing."""
+    one, two = await world.runner("one"), await world.runner("two")
+    created = await world.start("write a poem")
+    (claim,) = await one.claim()
+    await one.started(claim)
+    await one.bind(claim, "lost-conversation")
+    await one.end(claim, result_text="a poem")
+    await world.resume(created.session_id, "shorter", from_log=True)
+    (again,) = await two.claim()
+    assert again.executor_session_id is None
+    assert again.conversation_uuid != claim.conversation_uuid
+    assert "a poem" in again.prompt
+    await two.started(again)
+    bound = await two.bind(again, "new-conversation")
+    assert (bound.generation, bound.reason, bound.hostname) == (2, "handoff", "two")
+
+
 async def test_one_run_of_a_session_at_a_time_and_the_others_first_come_first_served(world: World) -> None:
     """A33."""
     runner = await world.runner()

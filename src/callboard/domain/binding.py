@@ -13,10 +13,12 @@ def id_scope(executor_type: str, hostname: str) -> str:
     return "" if executor_type in GLOBAL_NATIVE_IDS else hostname
 
 
-def binding_reason(generation: int, *, fresh: bool, moved: bool) -> BindingReason:
+def binding_reason(generation: int, *, fresh: bool, moved: bool, handoff: bool = False) -> BindingReason:
     """Why a generation begins."""
     if generation == 1:
         return "start"
+    if handoff:
+        return "handoff"
     if fresh:
         return "fresh"
     return "migrate" if moved else "resume"

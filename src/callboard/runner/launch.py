@@ -65,7 +65,7 @@ def invocation_of(context: RunnerContext, held: HeldAttempt, offered: OfferedExe
         context="fresh" if claim.context == "fresh" else "persistent",
         executor_type=claim.executor_type,
         executor_session_id=claim.executor_session_id,
-        chosen_session_uuid=str(uuid_of(claim.session_id)),
+        chosen_session_uuid=claim.conversation_uuid or str(uuid_of(claim.session_id)),
         prompt=claim.prompt,
         parameters=claim.parameters,
         project_dir=str(directory),

@@ -62,6 +62,8 @@ class CreateRun(Request, kw_only=True):
     context: Context | None = None
     on_busy: OnBusy = "enqueue"
     on_lost: OnLost = "wait"
+    from_log: bool = False
+    """Only with resume_session: hands over to a new conversation that is told the stored turns, on any host."""
     repeatable: bool = False
     priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
     model: Name | None = None

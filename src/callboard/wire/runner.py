@@ -106,6 +106,8 @@ class Claim(msgspec.Struct, kw_only=True):
     executor_type: str
     executor_session_id: str | None
     """The native id of the conversation to continue; None starts a new one."""
+    conversation_uuid: str | None = None
+    """The id for a new conversation, where the executor lets us choose it."""
     answered: bool = False
     """Whether an assistant message of the session is stored: if not, a missing conversation is simply started again."""
     binding_generation: int

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from callboard.coordinator.services.fleet import FleetRunner
+from callboard.domain import ids
 from callboard.domain.run import CONTINUATION_PROMPT
 from callboard.store.database import Row, Transaction
 from callboard.wire.runner import Claim
@@ -18,7 +19,7 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
     if session is None:
         raise RuntimeError(f"session {session_id} of run {run['run_id']} is missing")
     binding = tx.one("open_binding", session_id=session_id)
-    continues = binding is not None and run["context"] == "persistent" and _same_executor(binding, run)
+    continues = binding is not None and run["context"] == "persistent" and _continues(binding, run)
     cut_off = binding is not None and continues and run["tries"] > 0 and binding["run_id"] == run["run_id"]
     return Claim(
         run_id=run["run_id"],
@@ -32,6 +33,7 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
         context=run["context"],
         executor_type=run["executor_type"],
         executor_session_id=binding["executor_session_id"] if binding and continues else None,
+        conversation_uuid=str(ids.uuid_of(run["run_id"] if run["from_log"] else session_id)),
         answered=bool(session["answered"]),
         binding_generation=binding["generation"] if binding else 0,
         project_dir=run["project_dir"] or session["project_dir"] or runner.project_dir,
@@ -45,15 +47,17 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
     )
 
 
-def _same_executor(binding: Row, run: Row) -> bool:
-    return bool(binding["executor_type"] == run["executor_type"])
+def _continues(binding: Row, run: Row) -> bool:
+    """Whether the run continues the bound conversation: not after a hand-over, unless it began that one itself."""
+    handed_over = run["from_log"] and binding["run_id"] != run["run_id"]
+    return bool(binding["executor_type"] == run["executor_type"]) and not handed_over
 
 
 def _prompt(tx: Transaction, run: Row, *, cut_off: bool) -> str:
     if cut_off:
         return CONTINUATION_PROMPT
     prompt: str = run["prompt"] or ""
-    if run["context"] == "fresh" and run["number"] > 1:
+    if (run["context"] == "fresh" or run["from_log"]) and run["number"] > 1:
         return earlier_turns(tx.all("earlier_turns", session_id=run["session_id"], number=run["number"])) + prompt
     return prompt
 

@@ -134,7 +134,7 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     live = tx.one("live_run_of_session", session_id=session["session_id"])
     _check_resumable(new, session, live, limits)
     executor_type = request.executor_type or session["executor_type"] or new.executor_type
-    binding = tx.one("open_binding", session_id=session["session_id"])
+    binding = None if request.from_log else tx.one("open_binding", session_id=session["session_id"])
     demands = _demands(new, executor_type, session, binding, session["project_dir"])
     if live and request.on_busy == "interrupt":
         _interrupt(tx, live, session)
@@ -328,6 +328,7 @@ def _asked(new: NewRun, now_ms: int) -> dict[str, Any]:
         "project_dir": request.project_dir,
         "traceparent": new.traceparent,
         "created_by": new.caller.token_id,
+        "from_log": int(request.from_log),
         "caller_session_id": new.parent_session_id,
         "queue_deadline_at": None if wait is None else now_ms + int(wait * 1000),
         "no_match_ms": _no_match_ms(new),

@@ -37,6 +37,11 @@ def check_request(request: CreateRun) -> str:
         value = getattr(request, name)
         if value is not None:
             check_id(SESSION, value, f"/{name}")
+    if request.from_log and request.type != "resume_session":
+        raise InvalidRequest(
+            "from_log goes on from a stored log, so it needs resume_session.",
+            errors=[{"pointer": "/from_log", "message": "only with resume_session"}],
+        )
     _check_on_lost(request)
     _check_project_dir(request)
     return _prompt_of(request)

@@ -125,6 +125,7 @@ CREATE TABLE runs (
     project_dir       TEXT,
     traceparent       TEXT,
     created_by        TEXT NOT NULL,
+    from_log          BIGINT NOT NULL DEFAULT 0,   -- hands over to a new conversation
     caller_session_id TEXT,                     -- receiver of the callback, proven
     status            TEXT NOT NULL CHECK (status IN
         ('pending', 'claimed', 'running', 'interrupted', 'completed', 'failed', 'stopped')),
