@@ -88,6 +88,7 @@ def open_generation(tx: Transaction, run: Row, open_binding: Row | None, bind: B
     generation = (last["generation"] if last else 0) + 1
     reason = binding_reason(
         generation,
+        handoff=bool(run["from_log"]),
         fresh=run["context"] == "fresh",
         moved=open_binding is not None and open_binding["hostname"] != bind.hostname,
     )

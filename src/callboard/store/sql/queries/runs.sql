@@ -12,10 +12,11 @@ WHERE r.run_id = :run_id;
 -- A new pending run; queue_key is set when it may be claimed at once.
 INSERT INTO runs (run_id, session_id, number, type, "trigger", prompt, parameters, agent, agent_name, executor_type,
     demands, demand_class, execution_mode, priority, limits, on_lost, repeatable, model, permission_mode, project_dir,
-    traceparent, created_by, from_log, caller_session_id, status, queue_key, queue_deadline_at, no_match_ms, retry_of, created_at)
+    traceparent, created_by, from_log, caller_session_id, status, queue_key, queue_deadline_at, no_match_ms, retry_of,
+    created_at)
 VALUES (:run_id, :session_id, :number, :type, :trigger, :prompt, :parameters, :agent, :agent_name, :executor_type,
     :demands, :demand_class, :execution_mode, :priority, :limits, :on_lost, :repeatable, :model, :permission_mode,
-    :project_dir, :traceparent, :created_by, :caller_session_id, 'pending', :queue_key, :queue_deadline_at,
+    :project_dir, :traceparent, :created_by, :from_log, :caller_session_id, 'pending', :queue_key, :queue_deadline_at,
     :no_match_ms, :retry_of, :created_at);
 
 -- name: claim_run
