@@ -1,0 +1,89 @@
+"""A world of real processes in one folder: coordinators, runners and their agents. Nothing of it outlives it."""
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final, Protocol, Self, TypeVar
+
+from anyio.from_thread import start_blocking_portal
+
+from tests.support.command import CommandLine
+from tests.support.coordinator import Coordinator
+from tests.support.hand_runner import HandRunner
+from tests.support.processes import end_all_below
+from tests.support.programs import Program
+from tests.support.runner import Runner
+
+THREADS: Final = 32
+T = TypeVar("T")
+
+
+class _Part(Protocol):
+    program: Program
+
+    def close(self) -> None: ...
+
+
+Part = TypeVar("Part", bound=_Part)
+
+
+class World:
+    """Starts parts, each with a folder of its own, and ends them all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.project = folder / "project"
+        self.project.mkdir()
+        self._parts: list[_Part] = []
+        self._closing = ExitStack()
+        self._closing.callback(end_all_below, folder)
+        self._portal = self._closing.enter_context(start_blocking_portal("asyncio"))
+        self._threads = self._closing.enter_context(ThreadPoolExecutor(THREADS))
+        self._closing.callback(self._tell)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def coordinator(self, **settings: Any) -> Coordinator:
+        """A new coordinator, listening."""
+        folder = self._folder("coordinator")
+        return self._keep(Coordinator(folder / "data", self._portal, settings))
+
+    def runner(self, coordinator: Coordinator, **offer: Any) -> Runner:
+        """A new runner for the project's directory, registered. See `Runner` for what it may offer."""
+        folder = self._folder("runner")
+        return self._keep(Runner(coordinator, folder / "state", self.project, **offer))
+
+    def hand_runner(self, coordinator: Coordinator, name: str = "hand", **offer: Any) -> HandRunner:
+        """A new runner that the test leads itself."""
+        made = HandRunner(coordinator, name, **offer)
+        self._closing.callback(made.close)
+        return made
+
+    def command_line(self, coordinator: Coordinator) -> CommandLine:
+        """The command line of the owner, in the project's directory."""
+        return CommandLine.at(coordinator, self.project)
+
+    def meanwhile(self, work: Callable[[], T]) -> Future[T]:
+        """Do something that takes its time, while the test goes on; whoever asks for its result sets the bound."""
+        return self._threads.submit(work)
+
+    def _folder(self, kind: str) -> Path:
+        folder = self.folder / f"{kind}-{len(list(self.folder.iterdir()))}"
+        folder.mkdir()
+        return folder
+
+    def _keep(self, part: Part) -> Part:
+        self._parts.append(part)
+        self._closing.callback(part.close)
+        return part
+
+    def _tell(self) -> None:
+        """What every program said last; pytest shows it when the test failed."""
+        for part in self._parts:
+            sys.stdout.write(f"--- {part.program.name} ({part.program.pid})\n{part.program.tail()}\n")
