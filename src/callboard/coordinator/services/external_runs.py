@@ -114,6 +114,7 @@ def _insert_run(tx: Transaction, leading: Leading, session_id: str, number: int)
         project_dir=request.project_dir,
         traceparent=None,
         created_by=leading.caller.token_id,
+        from_log=0,
         caller_session_id=None,
         queue_key=tx.now_ms,
         queue_deadline_at=None,

@@ -145,6 +145,7 @@ def _insert_ended_run(tx: Transaction, caller: Caller, session_id: str, run_id: 
         project_dir=None,
         traceparent=None,
         created_by=caller.token_id,
+        from_log=0,
         caller_session_id=None,
         queue_key=None,
         queue_deadline_at=None,
