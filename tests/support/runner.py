@@ -35,14 +35,18 @@ class Runner:
         executors: Sequence[str] = ("scripted",),
         require_matching_tags: bool = False,
         allow_shell: bool = False,
+        tables: str = "",
+        url: str = "",
+        within: Sequence[str] = (),
     ) -> None:
+        """`tables` is more of its file; `url` leads to the coordinator in another way; `within` starts it elsewhere."""
         self.project_dir = project_dir
         self.state_dir = state_dir
         self._config = state_dir.with_name(f"{state_dir.name}.toml")
         limits = "\n".join(f"{key} = {value}" for key, value in LADDER.items())
-        self._config.write_text(f"[runner.keeper]\n{limits}\n", encoding="utf-8")
+        self._config.write_text(f"[runner.keeper]\n{limits}\n{tables}", encoding="utf-8")
         options: dict[str, Sequence[str]] = {
-            "--url": [coordinator.url],
+            "--url": [url or coordinator.url],
             "--token-file": [str(coordinator.data_dir / "runner-token")],
             "--project-dir": [str(project_dir)],
             "--config": [str(self._config)],
@@ -54,7 +58,7 @@ class Runner:
         }
         words = [word for option, values in options.items() for value in values for word in (option, value)]
         words += ["--require-matching-tags"] * require_matching_tags + ["--allow-shell"] * allow_shell
-        self._argv = (*CALLBOARD, "runner", *words)
+        self._argv = (*within, *CALLBOARD, "runner", *words)
         self._name = name or hostname or "runner"
         self.program = self._started()
         self.runner_id = self._registered()
