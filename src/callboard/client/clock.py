@@ -26,3 +26,8 @@ async def pause_async(seconds: float) -> None:
 def jitter() -> float:
     """A random number from 0 to 1, so that clients do not come back in step."""
     return _SOURCE.random()
+
+
+def wall_ms() -> int:
+    """This machine's idea of the time, in Unix milliseconds; only to show ages, never to decide."""
+    return time.time_ns() // 1_000_000

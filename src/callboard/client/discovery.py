@@ -12,6 +12,7 @@ from callboard.domain.errors import InvalidRequest
 DEFAULT_URL: Final = "http://127.0.0.1:8765"
 URL_FILE: Final = "url"
 TOKEN_FILE: Final = "token"
+JOIN_TOKEN_FILE: Final = "runner-token"
 _MAX_FILE_BYTES: Final = 4096
 
 
@@ -26,7 +27,9 @@ class Access:
 
 
 def default_data_dir(environment: Mapping[str, str] = os.environ) -> Path:
-    """`$XDG_STATE_HOME/callboard`, or its usual place."""
+    """`$CALLBOARD_DATA_DIR`, or `$XDG_STATE_HOME/callboard`, or its usual place."""
+    if environment.get("CALLBOARD_DATA_DIR"):
+        return Path(environment["CALLBOARD_DATA_DIR"]).expanduser()
     state = environment.get("XDG_STATE_HOME")
     base = Path(state) if state else Path(environment.get("HOME") or Path.home()) / ".local" / "state"
     return base / "callboard"
@@ -38,21 +41,24 @@ def discover(
     url: str | None = None,
     token_file: Path | None = None,
     data_dir: Path | None = None,
+    default_dir: Path | None = None,
+    token_name: str = TOKEN_FILE,
 ) -> Access:
     """The coordinator and the token; what is given outweighs the environment, that the local data directory.
 
-    A data directory that is given is asked alone, without the environment.
+    A data directory that is given is asked alone, without the environment; `default_dir` is where to look last, and
+    `token_name` the file of the token there.
 
     Raises InvalidRequest when a token file was named and cannot be read. The owner's token of the data directory is
     only sent to this machine: a CALLBOARD_URL of another one does not get it.
     """
     if data_dir is not None:
         environment = {}
-    directory = data_dir or default_data_dir(environment)
+    directory = data_dir or default_dir or default_data_dir(environment)
     found_url, url_origin = _url(environment, url, directory)
     token, token_origin = _named_token(environment, token_file)
     if token is None and is_loopback(found_url):
-        token, token_origin = _text_of(directory / TOKEN_FILE), str(directory / TOKEN_FILE)
+        token, token_origin = _text_of(directory / token_name), str(directory / token_name)
     return Access(
         url=found_url.rstrip("/"), token=token, url_origin=url_origin, token_origin=token_origin if token else "none"
     )

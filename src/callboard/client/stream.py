@@ -1,7 +1,7 @@
 """Follows the coordinator's stream over any number of connections: by cursor, without gap or duplicate."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +11,7 @@ from callboard.client import clock
 from callboard.client.call import QueryValue
 from callboard.client.retry import RetryPolicy, is_passing
 from callboard.client.transport import AsyncClient, Client
-from callboard.domain.errors import CallboardError
+from callboard.domain.errors import CallboardError, Internal
 from callboard.wire.responses import Event
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ async def follow_async(
     *,
     after: str | None = None,
     patience_seconds: float | None = None,
-) -> AsyncIterator[StreamFrame]:
+) -> AsyncGenerator[StreamFrame]:
     """Every frame from a cursor on (None: from now), for ever; close it with `contextlib.aclosing`.
 
     Connections that end or break are made again. Raises what the coordinator refuses, and Unreachable when it was
@@ -88,7 +88,7 @@ def follow(
     *,
     after: str | None = None,
     patience_seconds: float | None = None,
-) -> Iterator[StreamFrame]:
+) -> Generator[StreamFrame]:
     """The same as `follow_async`, for plain code; close it with `contextlib.closing`."""
     position, outage = Position(filters or StreamFilter(), after), Outage(patience_seconds)
     while True:
@@ -124,9 +124,17 @@ class Position:
     def take(self, sent: "httpx2.ServerSentEvent") -> Iterator[StreamFrame]:
         """The frame in what was sent; none for a duplicate or for a control frame that is not known here."""
         self.retry_seconds = self.retry_seconds if sent.retry is None else sent.retry / 1000
-        if sent.event in _CONTROL:
-            yield from self._control(sent.event, sent.data)
+        if not sent.data:
             return
+        try:
+            if sent.event in _CONTROL:
+                yield from self._control(sent.event, sent.data)
+            else:
+                yield from self._event(sent)
+        except msgspec.DecodeError as problem:
+            raise Internal(f"A frame {sent.event!r} of the stream is not in the known form: {problem}.") from problem
+
+    def _event(self, sent: "httpx2.ServerSentEvent") -> Iterator[Event]:
         event = msgspec.json.decode(sent.data, type=Event)
         self.cursor = sent.id or event.cursor
         if self._is_new(event):

@@ -24,8 +24,8 @@ T = TypeVar("T")
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 35.0
 """A little more than the coordinator gives its own store, so that its answer says what was wrong."""
-IDLE_SECONDS: Final = 4.0
-"""Connections are dropped a little before the coordinator's server drops them (5 s)."""
+IDLE_SECONDS: Final = 30.0
+"""Connections are dropped before the coordinator, or a proxy, drops them (75 s, often 60 s)."""
 SILENCE_SECONDS: Final = 40.0
 """A stream that is silent for longer is dead: the coordinator sends a comment each 15 s."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})

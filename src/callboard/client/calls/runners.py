@@ -15,14 +15,14 @@ def get(runner_id: str) -> Call[Runner]:
     return Call(method="GET", path=path("runners", runner_id), response=Runner, repeatable=True)
 
 
-def drain(runner_id: str) -> Call[Nothing]:
+def drain(runner_id: str) -> Call[Runner]:
     """Let it take no new runs; its agents finish."""
-    return Call(method="POST", path=path("runners", runner_id, "drain"), response=Nothing, repeatable=True)
+    return Call(method="POST", path=path("runners", runner_id, "drain"), response=Runner, repeatable=True)
 
 
-def resume(runner_id: str) -> Call[Nothing]:
+def resume(runner_id: str) -> Call[Runner]:
     """Let it take runs again."""
-    return Call(method="POST", path=path("runners", runner_id, "resume"), response=Nothing, repeatable=True)
+    return Call(method="POST", path=path("runners", runner_id, "resume"), response=Runner, repeatable=True)
 
 
 def remove(runner_id: str) -> Call[Nothing]:

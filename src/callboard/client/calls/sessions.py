@@ -2,7 +2,7 @@
 
 from callboard.client.call import Call, Nothing, PageOf, path, query
 from callboard.client.idempotency import new_key
-from callboard.wire.requests import CreateExternalSession, StopSession, UpdateSession
+from callboard.wire.requests import CreateExternalSession, ImportLog, StopSession, UpdateSession
 from callboard.wire.responses import (
     Affinity,
     Binding,
@@ -109,16 +109,21 @@ def update(session_id: str, body: UpdateSession) -> Call[Session]:
     return Call(method="PATCH", path=path("sessions", session_id), body=body, response=Session, repeatable=True)
 
 
-def archive(session_id: str) -> Call[Nothing]:
+def archive(session_id: str) -> Call[Session]:
     """Put it away; it takes no runs until it is unarchived."""
-    return Call(method="POST", path=path("sessions", session_id, "archive"), response=Nothing, repeatable=True)
+    return Call(method="POST", path=path("sessions", session_id, "archive"), response=Session, repeatable=True)
 
 
-def unarchive(session_id: str) -> Call[Nothing]:
+def unarchive(session_id: str) -> Call[Session]:
     """Take it back."""
-    return Call(method="POST", path=path("sessions", session_id, "unarchive"), response=Nothing, repeatable=True)
+    return Call(method="POST", path=path("sessions", session_id, "unarchive"), response=Session, repeatable=True)
 
 
 def delete(session_id: str) -> Call[Nothing]:
     """Remove it with its runs, events and usage, for good."""
     return Call(method="DELETE", path=path("sessions", session_id), response=Nothing)
+
+
+def import_log(body: ImportLog) -> Call[Session]:
+    """A finished, archived session that holds the events of an old log."""
+    return Call(method="POST", path=path("sessions", "import"), body=body, response=Session, idempotency_key=new_key())

@@ -1,0 +1,84 @@
+"""Settings of a coordinator and of a runner, put together from flags, environment and the user's file.
+
+What the settings are, and whether a value fits, is known by the coordinator and the runner themselves.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from callboard.cli.settings import Found, Settings, read_toml
+from callboard.coordinator.config import Config, Source, from_environment, read_config
+from callboard.domain.errors import InvalidRequest
+from callboard.runner.config import RunnerTable, merged, read_tables
+
+RUNNER_PREFIX: Final = "CALLBOARD_RUNNER_"
+_LISTS: Final = ("roots", "tags", "offer")
+_FLAGS: Final = ("require_matching_tags", "allow_shell")
+
+
+def coordinator_config(
+    settings: Settings, flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+) -> tuple[Config, dict[str, str]]:
+    """A coordinator's settings, and the origin of each that is no default."""
+    sources = [Source("flag", flags), from_environment(environment)]
+    table = settings.tables.get("coordinator")
+    if table is not None:
+        sources.append(Source(table.origin, table.value))
+    data_dir = settings.found["data_dir"]
+    if data_dir.value:
+        sources.append(Source(data_dir.origin, {"data_dir": data_dir.value}))
+    return read_config(sources)
+
+
+def runner_table(
+    settings: Settings, *by_precedence: RunnerTable, environment: Mapping[str, str] = os.environ
+) -> RunnerTable:
+    """What a runner was told: by those that are given, then by the environment, then by the user's file."""
+    runner, executors = settings.tables.get("runner"), settings.tables.get("executors")
+    told = [*by_precedence, _from_environment(environment)]
+    if runner or executors:
+        origin = (runner or executors or Found(None, "")).origin
+        told.append(read_tables(runner.value if runner else None, executors.value if executors else None, origin))
+    return merged(*told)
+
+
+def table_in(file: Path) -> RunnerTable:
+    """The tables [runner] and [executors] of a file; InvalidRequest when there is anything else in it."""
+    values = read_toml(file)
+    unknown = sorted(set(values) - {"runner", "executors"})
+    if unknown:
+        raise InvalidRequest(f"{file}: {unknown[0]!r} is neither [runner] nor [executors.NAME].")
+    return read_tables(values.get("runner"), values.get("executors"), str(file))
+
+
+def runner_origin(settings: Settings, name: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Where a runner's setting comes from when no flag was given."""
+    variable = RUNNER_PREFIX + name.upper()
+    if variable in environment:
+        return variable
+    if name == "executors":
+        found = settings.tables.get("executors")
+        return found.origin if found else "default"
+    found = settings.tables.get("runner")
+    return found.origin if found and name in found.value else "default"
+
+
+def _from_environment(environment: Mapping[str, str]) -> RunnerTable:
+    values: dict[str, Any] = {}
+    for variable, text in environment.items():
+        if variable.startswith(RUNNER_PREFIX):
+            name = variable.removeprefix(RUNNER_PREFIX).lower()
+            values[name] = _typed(name, text)
+    return read_tables(values, None, "environment")
+
+
+def _typed(name: str, text: str) -> Any:
+    if name in _LISTS:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if name in _FLAGS:
+        return msgspec.convert(text, bool, strict=False)
+    return int(text) if name == "slots" and text.isdecimal() else text

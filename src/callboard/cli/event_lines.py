@@ -1,0 +1,123 @@
+"""An event of a session's log as one or a few lines for people; unknown types are shown as they are. All pure."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from callboard.cli.output import Part, Style, span
+from callboard.cli.text import fit, one_line, short_id
+from callboard.wire.responses import Event
+
+INPUT_CELLS: Final = 160
+_Payload = dict[str, Any]
+
+
+def payload_of(event: Event) -> _Payload:
+    """The payload as an object; empty when it is none."""
+    try:
+        payload = msgspec.json.decode(event.payload)
+    except msgspec.DecodeError:
+        return {}
+    return payload if isinstance(payload, dict) else {}
+
+
+def text_of(payload: _Payload) -> str:
+    """All text of a message's content blocks."""
+    content = payload.get("content")
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, list) else []
+    return "\n".join(str(block["text"]) for block in blocks if isinstance(block, dict) and "text" in block)
+
+
+def event_parts(event: Event, *, whole: bool) -> list[Part]:
+    """What to print after the time; `whole` leaves nothing out of texts, tool inputs and outputs."""
+    payload = payload_of(event)
+    render = _RENDERERS.get(event.type)
+    if render is not None:
+        return render(payload, whole)
+    return [span(event.type, "dim"), " ", span(_brief(payload, whole), "dim")]
+
+
+def _message(payload: _Payload, whole: bool) -> list[Part]:
+    role = str(payload.get("role", "assistant"))
+    style: Style = "blue" if role == "user" else "green"
+    text = text_of(payload)
+    return [span(f"{role}:", style, "bold"), " ", text if whole else fit(one_line(text), INPUT_CELLS * 4)]
+
+
+def _pre_tool(payload: _Payload, whole: bool) -> list[Part]:
+    return [span("tool", "cyan"), f" {payload.get('tool_name', '?')} ", _brief(payload.get("tool_input"), whole)]
+
+
+def _post_tool(payload: _Payload, whole: bool) -> list[Part]:
+    failed = bool(payload.get("is_error"))
+    mark = span("tool failed", "red") if failed else span("tool done", "cyan")
+    took = f" {payload['duration_ms']} ms" if isinstance(payload.get("duration_ms"), int) else ""
+    return [mark, f" {payload.get('tool_name', '?')}{took} ", span(_brief(payload.get("tool_output"), whole), "dim")]
+
+
+def _result(payload: _Payload, whole: bool) -> list[Part]:
+    value = payload.get("result_text")
+    return [span("result", "bold"), " ", _brief(payload.get("result_data") if value is None else value, whole)]
+
+
+def _run_start(payload: _Payload, _: bool) -> list[Part]:
+    return [span("run started", "bold"), _facts(payload, "number", "trigger", "attempt")]
+
+
+def _run_completed(payload: _Payload, whole: bool) -> list[Part]:
+    reason = str(payload.get("reason", "?"))
+    style: Style = "green" if reason == "completed" else "red"
+    error = payload.get("error")
+    message = str(error.get("message", "")) if isinstance(error, dict) else ""
+    parts: list[Part] = [span(f"run {reason}", style, "bold"), _facts(payload, "exit_code")]
+    return [*parts, f": {message if whole else fit(one_line(message), INPUT_CELLS)}"] if message else parts
+
+
+def _run_queued(payload: _Payload, _: bool) -> list[Part]:
+    return [span("run queued", "dim"), _facts(payload, "number", "trigger")]
+
+
+def _run_claimed(payload: _Payload, _: bool) -> list[Part]:
+    runner = str(payload.get("runner_id") or "")
+    return [span("run claimed", "dim"), f" by {short_id(runner)}" if runner else ""]
+
+
+def _bound(payload: _Payload, _: bool) -> list[Part]:
+    carried = f" {payload.get('executor_type', '?')} {payload.get('executor_session_id', '')}"
+    return [span("bound", "dim"), carried, _facts(payload, "generation", "hostname")]
+
+
+def _stop_requested(payload: _Payload, _: bool) -> list[Part]:
+    return [span("stop requested", "yellow"), _facts(payload, "stopped_by", "reason")]
+
+
+def _note(payload: _Payload, whole: bool) -> list[Part]:
+    return [span("note", "dim"), " ", _brief(payload.get("text", payload), whole)]
+
+
+_RENDERERS: Final[dict[str, Callable[[_Payload, bool], list[Part]]]] = {
+    "message": _message,
+    "pre_tool": _pre_tool,
+    "post_tool": _post_tool,
+    "result": _result,
+    "run_start": _run_start,
+    "run_completed": _run_completed,
+    "run_queued": _run_queued,
+    "run_claimed": _run_claimed,
+    "session_bound": _bound,
+    "stop_requested": _stop_requested,
+    "note": _note,
+}
+
+
+def _facts(payload: _Payload, *names: str) -> str:
+    found = [f"{name} {payload[name]}" for name in names if payload.get(name) is not None]
+    return f" ({', '.join(found)})" if found else ""
+
+
+def _brief(value: Any, whole: bool) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode() if value is not None else ""
+    return text if whole else fit(one_line(text), INPUT_CELLS)

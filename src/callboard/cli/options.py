@@ -1,0 +1,37 @@
+"""Options that many commands share, as the command line shows them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Group, Parameter
+
+from callboard.cli.output import Color
+
+SHARED: Final = Group("Options of all commands", sort_key=100)
+CONNECTION: Final = Group("Which coordinator", sort_key=90)
+
+
+@Parameter(name="*", group=SHARED)
+@dataclass(frozen=True, kw_only=True)
+class Show:
+    """How a command prints."""
+
+    json: Annotated[bool, Parameter(help="Print JSON with the API's field names.")] = False
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], help="Print ids only, no hints.")] = False
+    color: Annotated[Color | None, Parameter(help="Colour: auto, always or never.")] = None
+    debug: Annotated[bool, Parameter(help="Show the traceback of an error.")] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Which coordinator is asked, and with which token; a token itself is never an argument."""
+
+    url: Annotated[str | None, Parameter(group=CONNECTION, help="Address of the coordinator.")] = None
+    token_file: Annotated[Path | None, Parameter(group=CONNECTION, help="File that holds the token.")] = None
+    data_dir: Annotated[Path | None, Parameter(group=CONNECTION, help="Data directory of a local coordinator.")] = None
+
+
+NO_SHOW: Final = Show()
+NO_WHERE: Final = Where()

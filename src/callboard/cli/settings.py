@@ -1,0 +1,169 @@
+"""Settings of the command line and where each came from: flag, environment, project file, user file, default.
+
+Knows no command. The settings of a coordinator and of a runner stand in tables of the same files and are theirs.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from callboard.domain.errors import InvalidRequest
+
+PROJECT_FILE: Final = Path(".callboard") / "config.toml"
+USER_FILE: Final = Path("callboard") / "config.toml"
+TABLES: Final = ("coordinator", "runner", "executors")
+"""Tables of the user's file that others read."""
+_MAX_FILE_BYTES: Final = 1024 * 1024
+
+
+class Setting(NamedTuple):
+    """One setting. `in_project` says whether a project's file may set it: what decides where a token goes may not."""
+
+    name: str
+    kind: type
+    default: Any
+    in_project: bool
+    help: str
+
+    @property
+    def environment(self) -> str:
+        """The variable that sets it."""
+        return f"CALLBOARD_{self.name.upper()}"
+
+
+SETTINGS: Final = (
+    Setting("url", str, None, False, "Address of the coordinator; default: the local one."),
+    Setting("token_file", str, None, False, "File with the token; default: the local coordinator's."),
+    Setting("data_dir", str, None, False, "Directory of the local coordinator."),
+    Setting("project", str, None, True, "Project for references and new runs."),
+    Setting("agent", str, None, True, "Agent of new sessions."),
+    Setting("executor", str, None, True, "Executor of new sessions."),
+    Setting("context", str, None, True, "Context of new sessions: persistent or fresh."),
+    Setting("tags", list, (), True, "Tags that new runs demand."),
+    Setting("color", str, "auto", False, "auto, always or never."),
+    Setting("no_input", bool, False, False, "Never ask; what would have to ask fails."),
+)
+BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+OUTSIDE: Final = frozenset({"CALLBOARD_TOKEN", "CALLBOARD_TRACKING", "CALLBOARD_CI", "CALLBOARD_DEBUG"})
+"""Variables with our prefix that are no settings."""
+
+
+class Found(NamedTuple):
+    """A value and where it came from."""
+
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting with its origin, and the tables that others read."""
+
+    found: Mapping[str, Found]
+    tables: Mapping[str, Found]
+    files: tuple[Path, ...]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.found[name].value
+
+    def with_flags(self, **flags: Any) -> "Settings":
+        """The same, but a flag that was given outweighs everything."""
+        given = {name: Found(value, "flag") for name, value in flags.items() if value not in (None, (), [])}
+        return Settings({**self.found, **given}, self.tables, self.files)
+
+
+def read_settings(
+    environment: Mapping[str, str] = os.environ, directory: Path | None = None, *, strict: bool = True
+) -> Settings:
+    """All settings as they hold in a directory (default: the current one).
+
+    InvalidRequest for an unknown key or a value of the wrong kind, with the nearest name; not `strict`, for a
+    command that repairs settings, leaves such a file out.
+    """
+    user, project = user_file(environment), project_file(directory or Path.cwd())
+    found = {setting.name: Found(setting.default, "default") for setting in SETTINGS}
+    tables: dict[str, Found] = {}
+    files = [path for path in (user, project) if path is not None and path.is_file()]
+    for path in files:
+        try:
+            values = _read(path, of_project=path == project)
+        except InvalidRequest:
+            if strict:
+                raise
+            continue
+        tables |= {name: Found(values.pop(name), str(path)) for name in TABLES if name in values}
+        found |= {name: Found(value, str(path)) for name, value in values.items()}
+    found |= _from_environment(environment)
+    return Settings(found, tables, tuple(files))
+
+
+def user_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """The user's file, whether it exists or not."""
+    home = environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME") or Path.home()) / ".config"
+    return Path(home) / USER_FILE
+
+
+def project_file(directory: Path) -> Path | None:
+    """The nearest project's file in the directory or above it; never the one in a home directory's own right."""
+    for folder in (directory, *directory.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder / PROJECT_FILE
+        if (folder / ".git").exists():
+            return None
+    return None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file holds; InvalidRequest when it cannot be read."""
+    try:
+        with path.open("rb") as opened:
+            return tomllib.loads(opened.read(_MAX_FILE_BYTES).decode())
+    except (OSError, ValueError) as problem:
+        raise InvalidRequest(f"{path} cannot be read: {problem}.", hint="Correct the file.") from problem
+
+
+def _read(path: Path, *, of_project: bool) -> dict[str, Any]:
+    values = read_toml(path)
+    for name, value in values.items():
+        _check(name, value, str(path), of_project=of_project)
+    return values
+
+
+def _check(name: str, value: Any, origin: str, *, of_project: bool = False) -> None:
+    if name in TABLES and not of_project and isinstance(value, dict):
+        return
+    setting = BY_NAME.get(name)
+    if setting is None:
+        near = difflib.get_close_matches(name, [*BY_NAME, *TABLES], 1)
+        hint = f"Did you mean {near[0]}?" if near else "`callboard config show` lists all settings."
+        raise InvalidRequest(f"{origin}: there is no setting {name!r}.", hint=hint)
+    if of_project and not setting.in_project:
+        raise InvalidRequest(
+            f"{origin}: a project may not set {name!r}, because it decides where your token goes or what you see.",
+            hint=f"Set it in {user_file()} instead.",
+        )
+    if not isinstance(value, setting.kind):
+        raise InvalidRequest(f"{origin}: {name} must be of the kind {setting.kind.__name__}, not {value!r}.")
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Found]:
+    found = {}
+    for setting in SETTINGS:
+        text = environment.get(setting.environment)
+        if text:
+            found[setting.name] = Found(_of_text(setting, text), setting.environment)
+    return found
+
+
+def _of_text(setting: Setting, text: str) -> Any:
+    if setting.kind is list:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if setting.kind is bool:
+        if text.lower() not in ("0", "1", "false", "true", "no", "yes"):
+            raise InvalidRequest(f"{setting.environment}: {text!r} is neither true nor false.")
+        return text.lower() in ("1", "true", "yes")
+    return text
