@@ -46,7 +46,7 @@ def test_r13_a_signal_ends_streams_with_retry_answers_what_is_held_and_exits_0(
 
 def runner_goes_on(coordinator: Coordinator, credential: str) -> bool:
     """Whether the credential of before is still taken."""
-    return coordinator.call("GET", "/tokens/self", token=credential).json()["kind"] == "runner"
+    return bool(coordinator.done("GET", "/tokens/self", token=credential)["kind"] == "runner")
 
 
 def test_r13_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
