@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -65,17 +65,32 @@ class Program:
     def pid(self) -> int:
         return self.process.pid
 
-    async def line(self, beginning: str, seconds: float = START_SECONDS) -> str:
+    async def line(self, beginning: str) -> str:
         """The first line that begins so; waits for it."""
-        async with asyncio.timeout(seconds):
+        return await self._first(lambda line: line.startswith(beginning), beginning)
+
+    async def line_with(self, text: str) -> str:
+        """The first line that has this in it; waits for it."""
+        return await self._first(lambda line: text in line, text)
+
+    async def _first(self, wanted: Callable[[str], bool], named: str) -> str:
+        async with asyncio.timeout(START_SECONDS):
             while True:
                 self._news.clear()
                 for line in self.lines:
-                    if line.startswith(beginning):
+                    if wanted(line):
                         return line
                 if self._reading.done():
-                    raise AssertionError(f"ended without {beginning!r}:\n" + "\n".join(self.lines[-30:]))
+                    raise AssertionError(f"ended without {named!r}:\n" + "\n".join(self.lines[-30:]))
                 await self._news.wait()
+
+    def pause(self) -> None:
+        """Stop it as a debugger does, or a machine that is asleep."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Wake it."""
+        self.process.send_signal(signal.SIGCONT)
 
     async def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30.0) -> int:
         """Signal it and return its exit code."""

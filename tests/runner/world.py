@@ -4,8 +4,8 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Callable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from callboard.client.stream import follow_async
 from callboard.executors.process import end_strays, find_strays, keeper_process
 from callboard.wire.requests import CreateRun
 from callboard.wire.responses import Event, Run, RunCreated, Session
+from tests.runner.lossy_proxy import LossyProxy
 from tests.runner.programs import COORDINATOR, RUNNER, Program, read_token
 
 QUICK: Final[dict[str, Any]] = {
@@ -53,6 +54,7 @@ class World:
         self.runners: list[Program] = []
         self._client: AsyncClient | None = None
         self._settings: dict[str, Any] = {}
+        self._pipes: list[int] = []
 
     @property
     def client(self) -> AsyncClient:
@@ -80,11 +82,12 @@ class World:
         environment: dict[str, str] | None = None,
         joined: bool = False,
         keeper: dict[str, float] | None = None,
+        url: str = "",
         **table: Any,
     ) -> Program:
         """Start a runner and wait until it is registered."""
         program = await self.spawn_runner(
-            state=state, executors=executors, environment=environment, joined=joined, keeper=keeper, **table
+            state=state, executors=executors, environment=environment, joined=joined, keeper=keeper, url=url, **table
         )
         await program.line("registered rnr_")
         return program
@@ -97,19 +100,30 @@ class World:
         environment: dict[str, str] | None = None,
         joined: bool = False,
         keeper: dict[str, float] | None = None,
+        url: str = "",
         **table: Any,
     ) -> Program:
         """Start a runner."""
         given = {
             "runner": {"project_dir": str(self.project), "slots": 4, "keeper": LADDER | (keeper or {})} | table,
             "executors": executors or {},
-            "url": self.url,
+            "url": url or self.url,
             "token_file": None if joined else str(self.folder / "data" / "runner-token"),
             "state_dir": str(self.folder / state),
         }
         program = await Program.start(RUNNER, given, environment)
         self.runners.append(program)
         return program
+
+    @asynccontextmanager
+    async def losing_answers(self) -> AsyncIterator["LossyProxy"]:
+        """A way to the coordinator on which the first answer to each kind of report is lost."""
+        proxy = LossyProxy(self.url)
+        await proxy.open()
+        try:
+            yield proxy
+        finally:
+            await proxy.close()
 
     async def start_run(self, prompt: str, *, session_id: str | None = None, **fields: Any) -> RunCreated:
         """Hand in work."""
@@ -190,6 +204,20 @@ class World:
         assert keeper is not None
         os.kill(keeper, signal.SIGKILL)
 
+    async def passes(self, seconds: float) -> None:
+        """Let time pass: what is tested is that nothing happens in it."""
+        await asyncio.wait({asyncio.create_task(asyncio.Event().wait())}, timeout=seconds)
+
+    def pipe(self, name: str) -> None:
+        """A pipe in the project, which an agent waits at."""
+        os.mkfifo(self.project / name)
+
+    def write_pipe(self, name: str) -> None:
+        """Let the agent go on."""
+        handle = os.open(self.project / name, os.O_RDWR)
+        os.write(handle, b"go\n")
+        self._pipes.append(handle)
+
     def copy_state(self, state: str, other: str) -> None:
         """As a backup that is restored elsewhere; the attempts stay where they are."""
         ignored = shutil.ignore_patterns("attempts", "lock")
@@ -203,6 +231,8 @@ class World:
         """End everything that was started here."""
         for program in [*self.runners, *filter(None, [self.coordinator])]:
             await program.kill()
+        for handle in self._pipes:
+            os.close(handle)
         if self._client:
             await self._client.close()
         left = {one.name for one in self.folder.glob("*/runners/*/attempts/run_*")}

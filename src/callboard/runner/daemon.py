@@ -17,6 +17,7 @@ import structlog
 from callboard import __version__
 from callboard.client import AsyncClient
 from callboard.domain.errors import CallboardError, Unauthenticated
+from callboard.runner import logs
 from callboard.runner.claim_loop import claim_for_ever
 from callboard.runner.clock import Clock, SystemClock
 from callboard.runner.config import RunnerSettings
@@ -52,6 +53,7 @@ async def run_runner(
     CallboardError: Conflict when another process is this runner, Unauthenticated when it may not join or was
     removed, InvalidRequest when something that it was told cannot be.
     """
+    logs.configure()
     hide_from_other_processes()
     process = RunnerProcess(settings, clock or SystemClock(), random_fraction or secrets.SystemRandom().random)
     identity = await asyncio.to_thread(

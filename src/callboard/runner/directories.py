@@ -34,8 +34,8 @@ def working_directory(project_dir: str | None, base: Path, roots: Sequence[Path]
 
 
 def real_roots(project_dir: Path, roots: Sequence[Path]) -> tuple[Path, ...]:
-    """The roots of a runner, resolved and each once; its own directory when none are named."""
-    return tuple(dict.fromkeys(root.resolve(strict=True) for root in (roots or (project_dir,))))
+    """The roots of a runner, resolved and each once: its own directory and those named besides."""
+    return tuple(dict.fromkeys(root.resolve(strict=True) for root in (project_dir, *roots)))
 
 
 def _resolved(asked: Path) -> Path:

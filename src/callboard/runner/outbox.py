@@ -71,6 +71,11 @@ class Outbox:
         self._roomy = asyncio.Event()
         self._roomy.set()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything was accepted."""
+        return not self._waiting
+
     def add_event(self, event: PostedEvent) -> None:
         """Queue an event."""
         self.event_count += 1

@@ -1,0 +1,67 @@
+"""Which of the three ends is reported, by what was asked of the agent and what reached it before its exit."""
+
+import pytest
+
+from callboard.domain.invocation import Outcome
+from callboard.domain.run import EndReason
+from callboard.runner.attempt_files import CutShort, Progress
+from callboard.runner.report import end_of
+from callboard.wire.runner import StopOrder
+
+STOP = StopOrder(run_id="run", attempt=1, reason="stopped")
+SILENCE = CutShort(reason="interrupted", code="out_of_contact", message="Nobody answered.")
+
+
+def _outcome(kind: str, reason: EndReason = "failed", code: str | None = None) -> Outcome:
+    match kind:
+        case "completed":
+            return Outcome(kind="completed", reason="completed", exit_code=0, result_text="done")
+        case "stopped":
+            return Outcome(kind="stopped", reason="stopped", signal="SIGTERM")
+    return Outcome(kind="failed", reason=reason, exit_code=3, error_code=code, error_message="It broke.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "stop", "interrupted", "signalled", "reported"),
+    [
+        ("completed", False, False, False, "completed"),
+        ("completed", True, False, False, "completed"),
+        ("completed", True, True, False, "completed"),
+        ("completed", True, True, True, "stopped"),
+        ("failed", False, False, False, "failed"),
+        ("failed", True, False, False, "failed"),
+        ("failed", True, True, False, "stopped"),
+        ("failed", True, False, True, "stopped"),
+        ("stopped", True, False, False, "stopped"),
+        ("stopped", False, False, False, "failed"),
+    ],
+)
+def test_r15_a_stop_counts_when_it_reached_the_agent(
+    kind: str, stop: bool, interrupted: bool, signalled: bool, reported: str
+) -> None:
+    """R15: a turn that was finished before any signal has completed."""
+    progress = Progress(stop=STOP if stop else None)
+    assert end_of(_outcome(kind), progress, interrupted=interrupted, signalled=signalled).kind == reported
+
+
+def test_r5_an_agent_that_we_stopped_for_silence_is_reported_as_interrupted() -> None:
+    """R5: unless it had finished before."""
+    progress = Progress(cut_short=SILENCE)
+    end = end_of(_outcome("stopped"), progress, interrupted=False, signalled=True)
+    assert (end.kind, end.details["reason"], end.details["error_code"]) == ("failed", "interrupted", "out_of_contact")
+    assert end_of(_outcome("completed"), progress, interrupted=False, signalled=False).kind == "completed"
+
+
+def test_an_agent_lost_with_its_keeper_is_interrupted_and_a_budget_is_a_reason_of_its_own() -> None:
+    lost = end_of(_outcome("failed", code="keeper_lost"), Progress(), interrupted=False, signalled=False)
+    assert (lost.kind, lost.details["reason"]) == ("failed", "interrupted")
+    spent = Outcome(kind="stopped", reason="budget_exceeded", error_code="budget", error_message="All spent.")
+    end = end_of(spent, Progress(), interrupted=False, signalled=False)
+    assert (end.kind, end.details["reason"]) == ("failed", "budget_exceeded")
+
+
+def test_the_details_of_the_end_are_kept() -> None:
+    end = end_of(_outcome("failed", "max_turns", "max_turns"), Progress(), interrupted=False, signalled=False)
+    assert end.details["exit_code"] == 3
+    assert end.details["error_message"] == "It broke."
+    assert end.details["reason"] == "max_turns"
