@@ -42,6 +42,15 @@ def test_s3_a_missing_or_doubled_host_is_refused(coordinator: Coordinator) -> No
     assert status in (400, 422), text
 
 
+def test_s3_addresses_of_other_forms_crash_nothing(coordinator: Coordinator) -> None:
+    ours = own_host(coordinator)
+    for line in ("OPTIONS * HTTP/1.1", "GET http://evil.test/runs HTTP/1.1", "GET //evil.test/runs HTTP/1.1"):
+        assert raw(coordinator, f"{line}\nHost: {ours}")[0] == 401
+        assert raw(coordinator, f"{line}\nHost: evil.test")[0] == 421
+    for line in ("CONNECT evil.test:443 HTTP/1.1", "GET http://evil.test HTTP/1.1", "nonsense"):
+        assert raw(coordinator, f"{line}\nHost: {ours}")[0] == 400
+
+
 @pytest.mark.parametrize("header", ["X-Forwarded-Host", "X-Forwarded-For", "Forwarded", "X-Forwarded-Proto"])
 def test_s3_forwarding_headers_of_a_stranger_change_nothing(coordinator: Coordinator, header: str) -> None:
     more = {header: "127.0.0.1", "Host": "evil.test"}

@@ -39,7 +39,8 @@ class Router(Generic[E]):
         methods = self._exact.get(path)
         if methods is not None:
             return Found(methods, {})
-        for pattern, at_pattern in self._patterns.get(path.split("/", 2)[1] if path else "", ()):
+        before, _, rest = path.partition("/")
+        for pattern, at_pattern in self._patterns.get(rest.partition("/")[0], ()) if not before else ():
             match = pattern.match(path)
             if match:
                 return Found(at_pattern, match.groupdict())
