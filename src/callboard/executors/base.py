@@ -138,7 +138,7 @@ class LaunchFacts:
     def failed(self, code: str, message: str, *, reason: EndReason = "failed") -> Outcome:
         """The agent failed, for a reason that it or the executor gave."""
         kind: Literal["failed", "stopped"] = "stopped" if reason == "budget_exceeded" else "failed"
-        return self._outcome(kind, reason, error_code=code, error_message=message[-TAIL_CHARACTERS:])
+        return self._outcome(kind, reason, error_code=code, error_message=message.strip()[-TAIL_CHARACTERS:])
 
     def unfinished(self) -> Outcome:
         """It ended without having finished: stopped, lost with its keeper, never started, or crashed."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -79,7 +79,6 @@ class JournalReader:
         self.offset = offset
         self._path = path
         self._launch = launch
-        self._file: BinaryIO | None = None
         self._buffer = b""
         self._start = 0
 
@@ -96,18 +95,13 @@ class JournalReader:
             self._buffer = self._buffer[self._start :] + more
             self._start = 0
 
-    def close(self) -> None:
-        """Closes the file; reading again opens it anew."""
-        if self._file:
-            self._file.close()
-            self._file = None
-
     def _more(self) -> bytes:
         unread = len(self._buffer) - self._start
-        if self._file is None:
-            self._file = self._path.open("rb")
-            self._file.seek(self.offset + unread)
-        return self._file.read(max(CHUNK_BYTES, unread))
+        with self._path.open(
+            "rb", buffering=0
+        ) as file:  # for each read anew: whoever stops reading leaves nothing open
+            file.seek(self.offset + unread)
+            return file.read(max(CHUNK_BYTES, unread))
 
     def _parse(self) -> Record | None:
         unread = len(self._buffer) - self._start

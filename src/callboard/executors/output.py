@@ -1,8 +1,10 @@
 """Checks an agent's result against its output schema, and words the one corrective turn that it gets."""
 
-from typing import Any
+from typing import Any, Final
 
 import jsonschema_rs
+
+MAX_PROBLEMS: Final = 10
 
 
 class Output:
@@ -21,8 +23,10 @@ class Output:
         """What to tell the agent about a result that does not fit, once; None when it fits or was told before."""
         if self._validator is None or self._corrected:
             return None
-        problems = [f"- {error.message}" for error in list(self._validator.iter_errors(data))[:10]]
+        problems = [f"- {error.message}" for error in list(self._validator.iter_errors(data))[:MAX_PROBLEMS]]
         if not problems:
             return None
+        if data is None:
+            problems = ["- there is none."]
         self._corrected = True
         return "\n".join(["Your result does not fit the output schema:", *problems, "Give the corrected result now."])

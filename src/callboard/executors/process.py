@@ -24,13 +24,24 @@ from callboard.domain.invocation import LAUNCH_FILES, Launch
 from callboard.executors.journal import JournalReader, Record
 from callboard.keeper import IDENTITY, JOURNAL, LAUNCH, READY, SOCKET
 from callboard.keeper.journal import Journal
-from callboard.keeper.processes import Process, descendants, end_all, process, processes, send_signal, tracked
+from callboard.keeper.processes import (
+    Process,
+    descendants,
+    end_all,
+    process,
+    processes,
+    remove_cgroups,
+    send_signal,
+    tracked,
+)
 
 START_SECONDS: Final = 30.0
 END_SECONDS: Final = 5.0
 ORDER_SECONDS: Final = 30.0
 LOG: Final = "keeper.log"
 MAX_LINE_BYTES: Final = 1 << 20
+GONE: Final = {"ok": False, "error": "keeper_gone"}
+"""The reply to every order when the keeper has ended: the journal holds all there is."""
 _ADDRESS_BYTES: Final = 100  # 107 on Linux, 103 on macOS
 _KEEPER: Final = Path(callboard.keeper.__file__).with_name("__main__.py")
 
@@ -43,10 +54,6 @@ class KeeperTaken(Exception):
     """Another process has connected to the keeper; this one must let go of the attempt."""
 
 
-class KeeperGone(Exception):
-    """The keeper has ended; the journal holds all there is."""
-
-
 class Strays(NamedTuple):
     """How many processes were ended, and how many did not go."""
 
@@ -55,13 +62,18 @@ class Strays(NamedTuple):
 
 
 async def start_keeper(
-    directory: Path, launch: Launch, *, tracking: str, limits: Mapping[str, float] | None = None
+    directory: Path,
+    launch: Launch,
+    *,
+    tracking: str,
+    limits: Mapping[str, float] | None = None,
+    cgroup: bool = True,
 ) -> None:
     """Starts a keeper, and with it the agent, for the launch in this new directory.
 
     It lives on when we die. Returns when its socket is there; KeeperFailed when there is none.
     """
-    _prepare(directory, launch, {"limits": dict(limits or {}), "tracking": tracking})
+    _prepare(directory, launch, {"limits": dict(limits or {}), "tracking": tracking, "cgroup": cgroup})
     starter = await _spawn(directory)
     try:
         async with asyncio.timeout(START_SECONDS):
@@ -103,50 +115,56 @@ class KeeperLink:
 
     async def close(self) -> None:
         """Lets go; the keeper and its agent live on."""
-        if self._listening:
-            self._listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listening
+        writer, listening = self._writer, self._listening
         self._listening = None
+        if listening:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
+        self._hang_up()  # a task that was cancelled before its first step has not done it
+        if writer:
+            with suppress(OSError):
+                await writer.wait_closed()
 
     async def send_input(self, text: str, input_id: str) -> bool:
         """Writes to the agent's stdin, once for each id; False when it takes no input any more."""
-        reply = await self.order("input", data=text, id=input_id)
-        return bool(reply["ok"])
+        return await self._done("input", data=text, id=input_id)
 
-    async def close_input(self) -> None:
+    async def close_input(self) -> bool:
         """Closes the agent's stdin once everything is written."""
-        await self.order("close_input")
+        return await self._done("close_input")
 
-    async def finish(self, after_seconds: float | None) -> None:
+    async def finish(self, after_seconds: float | None) -> bool:
         """Stops the agent if it has not exited after this time; None takes that back."""
-        await self.order("finish", after_seconds=after_seconds)
+        return await self._done("finish", after_seconds=after_seconds)
 
-    async def signal(self, name: str) -> None:
+    async def signal(self, name: str) -> bool:
         """Signals the agent's process group."""
-        await self.order("signal", signal=name)
+        return await self._done("signal", signal=name)
 
-    async def stop(self, *, after_interrupt: bool) -> None:
+    async def stop(self, *, after_interrupt: bool) -> bool:
         """Begins the stop ladder, with a pause first when the executor's own interrupt was sent."""
-        await self.order("stop", after_interrupt=after_interrupt)
+        return await self._done("stop", after_interrupt=after_interrupt)
 
-    async def acknowledge(self, offset: int) -> None:
+    async def acknowledge(self, offset: int) -> bool:
         """Says that everything before this offset is safe, so that the journal may grow."""
-        await self.order("ack", offset=offset)
-
-    async def status(self) -> dict[str, Any]:
-        """`agent` (running, exited) and `size` of the journal."""
-        return await self.order("status")
+        return await self._done("ack", offset=offset)
 
     async def order(self, do: str, **details: Any) -> dict[str, Any]:
-        """Gives one order and returns the keeper's reply; KeeperGone when there is nobody to obey."""
+        """Gives one order and returns the keeper's reply: `ok`, and `error` or what was asked for (`status`).
+
+        GONE when nobody is there; TimeoutError when somebody is and does not answer.
+        """
         if self._writer is None:
-            raise KeeperGone(str(self.directory))
+            return GONE
         reply: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._replies.append(reply)
         self._writer.write(json.dumps({"do": do, **details}).encode() + b"\n")
         async with asyncio.timeout(ORDER_SECONDS):
             return await reply
+
+    async def _done(self, do: str, **details: Any) -> bool:
+        return bool((await self.order(do, **details))["ok"])
 
     async def records(self, from_offset: int = 0) -> AsyncIterator[Record]:
         """Yields every record from an offset on, as it is written; ends after the last one of the launch.
@@ -155,22 +173,21 @@ class KeeperLink:
         journal is closed in its place. KeeperTaken when another process has taken the keeper over.
         """
         reader = JournalReader(self.directory / JOURNAL, self.number, from_offset)
-        try:
-            while True:
-                self._news.clear()
-                connected = self.connected
-                for record in reader.read():
-                    yield record
-                    if record.is_last:
-                        return
-                if self._replaced:
-                    raise KeeperTaken(str(self.directory))
-                if connected or await self.connect():
-                    await self._news.wait()
-                else:
-                    await asyncio.to_thread(close_journal, self.directory, self._tracking)
-        finally:
-            reader.close()
+        while True:
+            self._news.clear()
+            connected = self.connected
+            for record in reader.read():
+                yield record
+                if record.is_last:
+                    return
+            if self._replaced:
+                raise KeeperTaken(str(self.directory))
+            if connected or await self.connect():
+                await self._news.wait()
+            else:
+                await asyncio.to_thread(close_journal, self.directory, self._tracking)
+                # Anew from the last whole record: what came after it may have been half a record, and is cut off.
+                reader = JournalReader(self.directory / JOURNAL, self.number, reader.offset)
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         try:
@@ -179,14 +196,17 @@ class KeeperLink:
         except (OSError, ValueError):
             return  # the connection is what it is: over
         finally:
-            if self._writer:
-                self._writer.close()
-            self._writer = None
-            while self._replies:
-                reply = self._replies.popleft()
-                if not reply.done():
-                    reply.set_exception(KeeperGone(str(self.directory)))
-            self._news.set()
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._writer:
+            self._writer.close()
+        self._writer = None
+        while self._replies:
+            reply = self._replies.popleft()
+            if not reply.done():
+                reply.set_result(GONE)
+        self._news.set()
 
     def _hear(self, message: dict[str, Any]) -> None:
         if "ok" in message:
@@ -205,6 +225,7 @@ def close_journal(directory: Path, tracking: str) -> None:
     """
     _outlive(directory)
     strays = end_strays([tracking])
+    remove_cgroups(tracking)
     path = directory / JOURNAL
     size = 0
     if path.exists():

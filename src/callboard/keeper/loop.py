@@ -29,7 +29,7 @@ class Keeper:
         self._limits: dict[str, Any] = DEFAULT_LIMITS | launch.get("limits", {})
         self._selector = selectors.DefaultSelector()
         self._timers: dict[Callable[[], None], float] = {}
-        self._cgroup = Cgroup(launch["tracking"])
+        self._cgroup: Cgroup | None = None
         self._agent: Agent | None = None
         self._lines: dict[int, Lines] = {}
         self._reading = True
@@ -45,9 +45,11 @@ class Keeper:
 
     def start(self, umask: int) -> None:
         """Starts the agent; what prevents it becomes the journal's last record."""
+        self._cgroup = Cgroup(self._launch["tracking"], wanted=self._launch.get("cgroup", True))
         try:
             self._agent = agent = Agent(self._launch, self._cgroup, umask)
         except NotStarted as problem:
+            self._cgroup.remove()
             self._journal.fact("launch_failed", **problem.facts)
             self._leave()
             return
@@ -265,8 +267,9 @@ class Keeper:
                 taken += size
             if end in self._lines:
                 self._close_output(end)
-        certainty = "cgroup" if self._cgroup.made else "descendants" if LINUX else "group"
-        self._cgroup.remove()
+        certainty = "cgroup" if self._cgroup and self._cgroup.made else "descendants" if LINUX else "group"
+        if self._cgroup:
+            self._cgroup.remove()
         self._journal.fact("gone", certainty=certainty, killed=killed, left=left)
         self._leave()
 
@@ -274,13 +277,15 @@ class Keeper:
         """Kills until nothing is found: how many processes besides the agent were ended, and how many are left."""
         found = set(self._members())
         ended, living = end_all(self._pursue, self._limits["kill_seconds"])
+        self._reap()
         agent = self._agent.pid if self._agent else 0
         others = [one for one in found | ended if one.pid != agent and one not in living]
-        return len(others), max(len(living), self._cgroup.populated())
+        return len(others), max(len(living), bool(self._cgroup and self._cgroup.populated()))
 
     def _pursue(self) -> list[Process]:
         """Ends what the platform can end at once; returns who lives on."""
-        self._cgroup.kill()
+        if self._cgroup:
+            self._cgroup.kill()
         if self._agent and not LINUX:
             self._agent.signal_group(signal.SIGKILL)
         return self._members()

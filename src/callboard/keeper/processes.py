@@ -1,6 +1,7 @@
 """Which processes belong to an attempt, and how to end exactly those. Full on Linux; elsewhere the table is empty."""
 
 import ctypes
+import glob
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ PASS_SECONDS: Final = 0.005
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
 PR_SET_CHILD_SUBREAPER: Final = 36
+_CGROUP: Final = "callboard-"
 
 
 class Process(NamedTuple):
@@ -102,22 +104,17 @@ def prctl(option: int, value: int) -> None:
 
 
 class Cgroup:
-    """A control group below our own, when the platform lets us make one."""
+    """A control group below our own, when it is wanted and the platform lets us make one."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, wanted: bool) -> None:
         self.made = False
-        try:
-            mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-            mount = next(line.split()[4] for line in mounts if " - cgroup2 " in line)
-            groups = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-            own = next(line[3:] for line in groups if line.startswith("0::"))
-            self._path = Path(mount + own, f"callboard-{name}-{os.getpid()}")
-            self._path.mkdir()
-            self.made = (self._path / "cgroup.kill").exists()
-            if not self.made:
-                self._path.rmdir()
-        except (OSError, StopIteration):
-            return
+        self._path = Path(_own_cgroup() or "/nowhere", f"{_CGROUP}{name}-{os.getpid()}")
+        if wanted:
+            with suppress(OSError):
+                self._path.mkdir()
+                self.made = True
+        if self.made and not (self._path / "cgroup.kill").exists():
+            self.remove()
 
     def join(self) -> None:
         """Moves the calling process into it, if that is allowed."""
@@ -151,3 +148,23 @@ class Cgroup:
             self.made = False
             with suppress(OSError):
                 self._path.rmdir()
+
+
+def remove_cgroups(name: str) -> None:
+    """Kills and takes away the groups that dead keepers have left for an attempt."""
+    own = _own_cgroup()
+    for path in own.glob(f"{_CGROUP}{glob.escape(name)}-*") if own else ():
+        with suppress(OSError):
+            (path / "cgroup.kill").write_text("1")
+            path.rmdir()
+
+
+def _own_cgroup() -> Path | None:
+    """Where the second version of control groups has put us."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+        mount = next(line.split()[4] for line in mounts if " - cgroup2 " in line)
+        groups = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        return Path(mount + next(line[3:] for line in groups if line.startswith("0::")))
+    except (OSError, StopIteration):
+        return None
