@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from callboard.cli.reference import render_reference
 from callboard.coordinator.config import settings
 from callboard.coordinator.http.openapi import describe_as_json
 from callboard.domain import event
@@ -79,8 +80,14 @@ def render_openapi() -> str:
     return json.dumps(json.loads(describe_as_json()), indent=1, ensure_ascii=False) + "\n"
 
 
+def render_cli() -> str:
+    """Return every command of the command line."""
+    return _header("src/callboard/cli") + render_reference()
+
+
 REFERENCES: Final[dict[str, Callable[[], str]]] = {
     "docs/openapi.json": render_openapi,
+    "docs/reference/cli.md": render_cli,
     "docs/reference/configuration.md": render_configuration,
     "docs/reference/errors.md": render_errors,
     "docs/reference/events.md": render_events,

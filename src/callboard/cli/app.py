@@ -13,6 +13,7 @@ SUMMARY: Final = (
     "through every restart, resume and hand-over."
 )
 GROUPS: Final = {name: Group(name, sort_key=index) for index, name in enumerate((DAILY, START, LOOK_AFTER))}
+PARAMETERS: Final = Parameter(negative=(), show_default=False)
 
 
 def build_app(*, whole: bool = False) -> App:
@@ -23,7 +24,7 @@ def build_app(*, whole: bool = False) -> App:
         version=__version__,
         help_format="plaintext",
         help_epilogue="Each command explains itself: callboard COMMAND --help",
-        default_parameter=Parameter(negative=(), show_default=False),
+        default_parameter=PARAMETERS,
         result_action="return_value",
     )
     for command in COMMANDS:
@@ -39,7 +40,7 @@ def build_app(*, whole: bool = False) -> App:
 
 def noun_app(noun: str, summary: str | None = None, default: Callable[..., int] | None = None) -> App:
     """A word with the commands that follow it; `default` is what the word alone does."""
-    app = App(name=noun, help=summary, help_format="plaintext")
+    app = App(name=noun, help=summary, help_format="plaintext", default_parameter=PARAMETERS)
     for command in COMMANDS:
         if command.words == noun:
             app.help_epilogue = examples_of(command)

@@ -94,11 +94,26 @@ def _stop_requested(payload: _Payload, _: bool) -> list[Part]:
     return [span("stop requested", "yellow"), _facts(payload, "stopped_by", "reason")]
 
 
+def _created(payload: _Payload, _: bool) -> list[Part]:
+    return [span("session created", "bold"), _facts(payload, "executor_type", "context", "parent_session_id")]
+
+
+def _usage(payload: _Payload, whole: bool) -> list[Part]:
+    rows = payload.get("rows")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return [span("usage", "dim"), " ", _brief(payload, whole)]
+    shown = [
+        f"{row.get('model', '?')} {row.get('input_tokens', 0)} in, {row.get('output_tokens', 0)} out" for row in rows
+    ]
+    return [span("usage", "dim"), f" {'; '.join(shown)}"]
+
+
 def _note(payload: _Payload, whole: bool) -> list[Part]:
     return [span("note", "dim"), " ", _brief(payload.get("text", payload), whole)]
 
 
 _RENDERERS: Final[dict[str, Callable[[_Payload, bool], list[Part]]]] = {
+    "session_created": _created,
     "message": _message,
     "pre_tool": _pre_tool,
     "post_tool": _post_tool,
@@ -109,6 +124,7 @@ _RENDERERS: Final[dict[str, Callable[[_Payload, bool], list[Part]]]] = {
     "run_claimed": _run_claimed,
     "session_bound": _bound,
     "stop_requested": _stop_requested,
+    "usage": _usage,
     "note": _note,
 }
 

@@ -90,12 +90,13 @@ class Output:
         sys.stdout.flush()
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Part]], *, flexible: int | None = None) -> None:
-        """Aligned columns; on a terminal the `flexible` one is cut so that a row stays on one line."""
-        cells = [[_cell(part) for part in row] for row in rows]
-        widths = [max(width(one.text) for one in column) for column in zip(map(_cell, columns), *cells, strict=True)]
-        if flexible is not None and self.on_terminal:
-            widths[flexible] = _room(widths, flexible)
-        self.line(*_row([span(name, "dim") for name in columns], widths))
+        """Aligned columns. A person gets no empty ones, and the `flexible` one cut so that a row is one line."""
+        cells = [[span(name, "dim") for name in columns], *([_cell(part) for part in row] for row in rows)]
+        widths = [max(width(one.text) for one in column) for column in zip(*cells, strict=True)]
+        if self.on_terminal:
+            widths = [_used(widths[place], [row[place] for row in cells[1:]]) for place in range(len(columns))]
+            if flexible is not None:
+                widths[flexible] = _room(widths, flexible)
         for row in cells:
             self.line(*_row(row, widths))
 
@@ -122,15 +123,21 @@ def _cell(part: Part) -> Span:
     return Span(one_line(part.text), part.styles) if isinstance(part, Span) else Span(one_line(part), ())
 
 
+def _used(cells: int, column: Sequence[Span]) -> int:
+    return cells if any(one.text for one in column) else 0
+
+
 def _room(widths: Sequence[int], flexible: int) -> int:
-    others = sum(widths) - widths[flexible] + 2 * (len(widths) - 1)
+    others = sum(cells + 2 for cells in widths if cells) - widths[flexible] - 2
     return max(_MIN_CELLS, min(widths[flexible], terminal_cells() - others))
 
 
 def _row(cells: Sequence[Span], widths: Sequence[int]) -> list[Part]:
-    last = max((index for index, cell in enumerate(cells) if cell.text), default=0)
+    last = max((index for index, cell in enumerate(cells) if cell.text and widths[index]), default=0)
     parts: list[Part] = []
     for index, (cell, room) in enumerate(zip(cells, widths, strict=True)):
+        if not room:
+            continue
         fitted = fit(cell.text, room)
         parts.append(Span(fitted, cell.styles))
         if index < last:
