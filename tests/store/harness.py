@@ -122,6 +122,7 @@ def new_attempt(tx: Transaction) -> tuple[str, str]:
         limits="{}",
         on_lost="wait",
         repeatable=0,
+        from_log=0,
         created_by="a test",
         queue_key=tx.now_ms,
         no_match_ms=1,
