@@ -28,7 +28,7 @@ async def test_everything_of_a_run_arrives_in_the_order_in_which_it_happened(wor
     await world.start_coordinator()
     made = await world.start_run('say hello\ntool Read {"path": "x"}\nusage m 10 20 300\nresult done')
     assert made.status == "pending"
-    await world.start_runner()
+    runner = await world.start_runner()
     run = await world.ended(made.run_id)
     found = await world.events(made.session_id)
     assert types_of(found) == ORDER
@@ -36,7 +36,7 @@ async def test_everything_of_a_run_arrives_in_the_order_in_which_it_happened(wor
     assert payload_of(found[5])["role"] == "user"
     assert (run.status, run.exit_code, run.result_text) == ("completed", 0, "done")
     assert run.usage.cost_microdollars == 300
-    assert world.attempt_folders() == []
+    assert await world.left_on_disk(runner) == []
 
 
 async def test_a_resume_remembers_and_keeps_the_native_id(world: World) -> None:
@@ -63,13 +63,13 @@ async def test_s10_a_run_starts_only_in_a_directory_inside_the_roots(world: Worl
     (world.project / "file").write_text("")
     (world.project / "link").symlink_to(world.folder)
     await world.start_coordinator()
-    await world.start_runner()
+    runner = await world.start_runner()
     made = await world.start_run("run touch it", project_dir=str(world.project / directory))
     run = await world.ended(made.run_id)
     assert (run.status, run.error.code if run.error else "") == ("failed", code)
     assert "run_start" not in types_of(await world.events(made.session_id))
     assert not (world.folder / "it").exists()
-    assert world.attempt_folders() == []
+    assert await world.left_on_disk(runner) == []
 
 
 async def test_a_run_without_a_directory_works_in_the_runners_own(world: World) -> None:

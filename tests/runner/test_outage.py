@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.runner.proxy import LoseFirstAnswers
 from tests.runner.world import QUICK, World, alive, payload_of, said_by_agent, types_of
 
 TALKER = "say ready\n" + "\n".join(f"sleep 0.1\nsay line {number}" for number in range(60))
@@ -75,12 +76,13 @@ async def test_a_runner_waits_for_a_coordinator_that_is_not_there_yet(world: Wor
 async def test_r6_reports_whose_answers_were_lost_have_one_effect(world: World) -> None:
     """R6, A34: a proxy that forwards every report and swallows the first answer to each."""
     await world.start_coordinator()
-    async with world.losing_answers() as proxy:
-        await world.start_runner(url=proxy.url)
+    meddler = LoseFirstAnswers()
+    async with world.meddling(meddler) as url:
+        await world.start_runner(url=url)
         made = await world.start_run("say one\nsay two\nusage m 1 2 3\nresult done")
         run = await world.ended(made.run_id)
     found = await world.events(made.session_id)
-    assert proxy.lost >= 3
+    assert len(meddler.lost) == 5
     assert (run.status, run.attempt, run.usage.cost_microdollars) == ("completed", 1, 3)
     assert [said_by_agent(one) for one in found if said_by_agent(one)] == ["one", "two"]
     assert types_of(found).count("run_start") == types_of(found).count("run_completed") == 1

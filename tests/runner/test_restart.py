@@ -17,13 +17,13 @@ async def test_a41_a_killed_runner_attaches_again_and_repeats_nothing(world: Wor
     before = alive(made)
     await runner.kill()
     assert set(before) & set(alive(made))
-    await world.start_runner(joined=True)
+    second = await world.start_runner(joined=True)
     run = await world.ended(made.run_id)
     found = await world.events(made.session_id)
     assert run.status == "completed"
     assert [said_by_agent(one) for one in found if said_by_agent(one)] == [f"line {number}" for number in range(20)]
     assert types_of(found).count("run_completed") == 1
-    assert world.attempt_folders() == []
+    assert await world.left_on_disk(second) == []
 
 
 async def test_a08_a_restarted_runner_is_the_same_one(world: World) -> None:

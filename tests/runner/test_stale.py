@@ -27,7 +27,7 @@ async def test_r2_a_paused_runner_that_wakes_ends_its_agent_and_changes_nothing(
     run = await world.ended(made.run_id)
     assert (run.status, run.attempt) == ("stopped", again.attempt)
     assert types_of(await world.events(made.session_id)).count("run_completed") == 1
-    assert world.attempt_folders("one") == []
+    assert await world.left_on_disk(first, "one") == []
 
 
 async def test_a34_a_foreign_runner_may_not_report_and_a_repeated_end_gets_the_first_answer(world: World) -> None:

@@ -18,8 +18,8 @@ from callboard.client.stream import follow_async
 from callboard.executors.process import end_strays, find_strays, keeper_process
 from callboard.wire.requests import CreateRun
 from callboard.wire.responses import Event, Run, RunCreated, Session
-from tests.runner.lossy_proxy import LossyProxy
 from tests.runner.programs import COORDINATOR, RUNNER, Program, read_token
+from tests.runner.proxy import Meddle, Proxy
 
 QUICK: Final[dict[str, Any]] = {
     "heartbeat_seconds": 0.5,
@@ -116,12 +116,12 @@ class World:
         return program
 
     @asynccontextmanager
-    async def losing_answers(self) -> AsyncIterator["LossyProxy"]:
-        """A way to the coordinator on which the first answer to each kind of report is lost."""
-        proxy = LossyProxy(self.url)
+    async def meddling(self, meddle: Meddle) -> AsyncIterator[str]:
+        """The address of a way to the coordinator on which somebody meddles."""
+        proxy = Proxy(self.url, meddle)
         await proxy.open()
         try:
-            yield proxy
+            yield proxy.url
         finally:
             await proxy.close()
 
@@ -223,8 +223,9 @@ class World:
         ignored = shutil.ignore_patterns("attempts", "lock")
         shutil.copytree(self.folder / state, self.folder / other, ignore=ignored)
 
-    def attempt_folders(self, state: str = "state") -> list[str]:
-        """What runners hold on the disk."""
+    async def left_on_disk(self, runner: Program, state: str = "state") -> list[str]:
+        """Ends a runner; what it still holds then."""
+        await runner.end()
         return sorted(one.name for one in (self.folder / state).glob("runners/*/attempts/*"))
 
     async def close(self) -> None:

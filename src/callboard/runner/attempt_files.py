@@ -3,6 +3,7 @@
 <attempts>/<run_id>.<attempt>/
     attempt.json      the claim and the session token; written once
     progress.json     how far it came; durable at each change
+    asked             there once the permission to launch was asked for
     accepted.json     how much of each journal the coordinator has accepted; only spares work, so it may be lost
     invocation.json   what the executor was asked
     launch-<n>/       launch.json, journal, keeper.sock, keeper.pid, keeper.log
@@ -90,6 +91,14 @@ class AttemptFiles:
     def save_progress(self, progress: bytes) -> None:
         """Make the progress, already encoded, durable."""
         write_durably(self.folder / "progress.json", progress)
+
+    def note_asked(self) -> None:
+        """Remember that the permission to launch was asked for, so that the run may have begun for the coordinator."""
+        (self.folder / "asked").touch(mode=0o600)
+
+    def was_asked(self) -> bool:
+        """Whether the permission was asked for."""
+        return (self.folder / "asked").exists()
 
     def save_accepted(self, accepted: Accepted) -> None:
         """Note how much is accepted."""

@@ -34,8 +34,8 @@ from callboard.runner.supervision import supervise
 from callboard.runner.waiting import ended
 from callboard.wire.runner import Register
 
-REPORT_SECONDS: Final = 5.0
-"""How long a runner that ends waits for ends of agents to be accepted."""
+LEAVE_SECONDS: Final = 4.0
+"""How long a runner that ends waits for what is about to be decided or accepted."""
 _LOG = structlog.get_logger(__name__)
 
 
@@ -127,10 +127,15 @@ class RunnerProcess:
         task.add_done_callback(self._supervisions.pop)
 
     async def _leave(self, context: RunnerContext) -> None:
-        """Let go of every attempt: what has ended may still be reported, what lives goes on under its keeper."""
+        """Let go of every attempt: what lives goes on under its keeper.
+
+        A launch that was asked for may still happen, and an end may still be reported, for a few seconds.
+        """
+        settling = [asyncio.create_task(held.settled.wait()) for held in context.holdings if held.asked]
         reporting = [task for task, held in self._supervisions.items() if held.reporting]
-        if reporting and not context.contact.dismissal.done():
-            await asyncio.wait(reporting, timeout=REPORT_SECONDS)
+        if (settling or reporting) and not context.contact.dismissal.done():
+            await asyncio.wait([*settling, *reporting], timeout=LEAVE_SECONDS)
+        await ended(*settling)
         await ended(*self._supervisions)
         await context.contact.close()
 

@@ -33,6 +33,10 @@ class HeldAttempt:
         """Set when the agent is to be stopped; `progress` says for whom."""
         self.disowned = asyncio.Event()
         """Set when the coordinator says that the run is not this attempt's any more."""
+        self.asked = False
+        """Whether the permission to launch was asked for, so that the run may have begun for the coordinator."""
+        self.settled = asyncio.Event()
+        """Set once it is decided whether an agent is launched."""
         self.found = progress is not None
         """Whether an earlier process of this runner held it, and it was found on the disk."""
         self.reporting = False
@@ -40,6 +44,8 @@ class HeldAttempt:
         self._saving = asyncio.Lock()
         if self.stopping:
             self.stop_wanted.set()
+        if self.launched:
+            self.settled.set()
 
     @property
     def key(self) -> Key:

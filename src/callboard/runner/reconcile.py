@@ -17,7 +17,9 @@ def attempts_on_disk(attempts: Path) -> list[HeldAttempt]:
     found: list[HeldAttempt] = []
     for files in held_on_disk(attempts):
         try:
-            found.append(HeldAttempt(files.attempt(), files, files.progress(), files.accepted()))
+            held = HeldAttempt(files.attempt(), files, files.progress(), files.accepted())
+            held.asked = files.was_asked()
+            found.append(held)
         except (OSError, msgspec.DecodeError) as cause:
             _abandon(files, cause)
     return found

@@ -39,7 +39,8 @@ _LOG = structlog.get_logger(__name__)
 async def supervise(context: RunnerContext, held: HeldAttempt) -> None:
     """Live through an attempt that is claimed or was found on the disk; it is held no longer when this returns.
 
-    When this is cancelled an agent that runs goes on under its keeper, and a run that was not launched is given back.
+    When this is cancelled an agent that runs goes on under its keeper, and a run that nothing was asked for yet is
+    given back.
     """
     supervision = Supervision(context, held)
     life = asyncio.create_task(supervision.live())
@@ -51,10 +52,11 @@ async def supervise(context: RunnerContext, held: HeldAttempt) -> None:
             await undisturbed(supervision.let_go())
         else:
             await life
+        held.settled.set()
         context.holdings.drop(held)
     except asyncio.CancelledError:
         await ended(life)
-        if not held.launched and not held.disowned.is_set():
+        if not held.asked and not held.launched and not held.disowned.is_set():
             await supervision.give_back_in_a_hurry()
         raise
     finally:
@@ -109,7 +111,7 @@ class Supervision:
             invocation = await asyncio.to_thread(self._held.files.invocation)
             await self._follow_and_report(invocation)
             return
-        if self._held.found:
+        if self._held.found and not self._held.asked:
             await self._give_back(NotLaunchable("runner_restarted", "The runner was restarted before it.", retry=True))
             return
         try:
@@ -128,6 +130,8 @@ class Supervision:
         if not self._held.files.folder.exists():
             await self._make_folder()
         invocation, launch = await asyncio.to_thread(prepare, self._context, self._held)
+        await asyncio.to_thread(self._held.files.note_asked)
+        self._held.asked = True
         permitted = await ask_permission(self._reports, self._held, invocation.project_dir)
         if not permitted or self._held.stopping:
             return None
@@ -137,6 +141,7 @@ class Supervision:
     async def _launch_first(self, launch: Launch) -> None:
         await end_strays_before(self._held)
         await start(self._context, self._held, 1, launch)
+        self._held.settled.set()
         self._log.info("launched")
 
     async def _make_folder(self) -> None:
