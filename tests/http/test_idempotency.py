@@ -6,9 +6,7 @@ import pytest
 
 from callboard.coordinator.http.in_flight import InFlight
 from callboard.domain.errors import Conflict
-from tests.http.world import Coordinator
-
-START = {"type": "start_session", "prompt": "once", "executor_type": "scripted"}
+from tests.http.world import START, Coordinator
 
 
 def test_r6_the_same_key_and_body_get_the_same_answer(coordinator: Coordinator) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.http.listening import Frame, Listener
-from tests.http.world import Coordinator, PlayedRunner, event, serving
+from tests.http.world import START, Coordinator, PlayedRunner, event, serving
 
 
 @pytest.fixture(scope="module")
@@ -136,12 +136,7 @@ def test_pieces_of_messages_pass_through_without_an_id(coordinator: Coordinator,
 def test_s6_a_session_sees_itself_and_what_is_below_it(coordinator: Coordinator, runner: PlayedRunner) -> None:
     parent, stranger = runner.begin(), runner.begin()
     with Listener(coordinator, token=parent.session_token) as listener:
-        child = coordinator.done(
-            "POST",
-            "/runs",
-            {"type": "start_session", "prompt": "help", "executor_type": "scripted"},
-            token=parent.session_token,
-        )
+        child = coordinator.done("POST", "/runs", START, token=parent.session_token)
         runner.post(stranger, event(1))
         runner.post(parent, event(1))
         listener.wait(lambda: listener.of("message"))

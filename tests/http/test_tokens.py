@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from pathlib import Path
 
 import httpx2
@@ -11,7 +12,7 @@ from callboard.coordinator.http.access import KINDS
 from callboard.coordinator.http.route import Route
 from callboard.coordinator.http.routes import ROUTES
 from callboard.domain import ids
-from tests.http.world import Coordinator, serving
+from tests.http.world import START, Coordinator, serving
 
 OPEN = {"/healthz", "/readyz", "/", "/ui/", "/ui/{rest:path}", "/chat/", "/chat/{rest:path}"}
 SAMPLE_IDS = {
@@ -92,7 +93,9 @@ def test_s1_a_revoked_and_an_expired_token_are_refused(coordinator: Coordinator)
     coordinator.done("DELETE", f"/tokens/{revoked['token_id']}")
     assert coordinator.call("GET", "/tokens/self", token=revoked["token"]).status_code == 401
     expired = coordinator.make_token("user", expires_in_seconds=0.001)
-    assert coordinator.call("GET", "/tokens/self", token=expired["token"]).status_code == 401
+    deadline = time.monotonic() + 5
+    while coordinator.call("GET", "/tokens/self", token=expired["token"]).status_code != 401:
+        assert time.monotonic() < deadline
 
 
 @pytest.mark.parametrize(
@@ -122,3 +125,40 @@ def test_s1_failed_logins_are_limited_and_logged_but_never_lock_a_valid_token_ou
         text = "".join(coordinator.log)
         assert wrong not in text
         assert coordinator.owner not in text
+
+
+def test_s6_a_runner_writes_only_to_attempts_that_it_holds(coordinator: Coordinator) -> None:
+    """S6: another runner's reports, and a report for another session, change nothing."""
+    holder, stranger = coordinator.register("holder"), coordinator.register("stranger")
+    attempt = holder.begin()
+    as_holder = {"runner_id": holder.runner_id, "epoch": holder.epoch, "attempt": attempt.attempt}
+    events = {"events": [{"client_key": "1", "type": "note", "payload": {}}], "run_id": attempt.run_id}
+    end = {"event_count": 0, "exit_code": 0}
+    for path, body in (
+        (f"/sessions/{attempt.session_id}/events", events),
+        (f"/runner/runs/{attempt.run_id}/completed", end),
+    ):
+        assert coordinator.call("POST", path, body | as_holder, token=stranger.credential).status_code == 403
+        own = body | stranger.names(attempt)
+        answer = coordinator.call("POST", path, own, token=stranger.credential)
+        assert (answer.status_code, answer.json()["code"]) == (409, "stale_attempt")
+    assert coordinator.done("GET", f"/runs/{attempt.run_id}")["status"] == "running"
+    assert holder.end(attempt).is_success
+
+
+def test_s6_s7_a_session_token_reaches_only_what_is_below_it(coordinator: Coordinator) -> None:
+    """S6, S7: siblings are not there for it, its parent cannot be stopped by it, it makes no tokens."""
+    runner = coordinator.register("family")
+    parent, sibling = runner.begin(), runner.begin()
+    token = parent.session_token
+    assert coordinator.call("GET", f"/sessions/{sibling.session_id}", token=token).status_code == 404
+    assert coordinator.call("GET", f"/runs/{sibling.run_id}", token=token).status_code == 404
+    assert coordinator.call("POST", f"/sessions/{sibling.session_id}/stop", {}, token=token).status_code == 404
+    assert coordinator.call("POST", f"/sessions/{parent.session_id}/stop", {}, token=token).status_code == 403
+    shown = coordinator.done("GET", "/sessions", token=token)["items"]
+    assert [item["session_id"] for item in shown] == [parent.session_id]
+    child = coordinator.done("POST", "/runs", START, token=token)
+    assert coordinator.done("GET", f"/sessions/{child['session_id']}")["parent_session_id"] == parent.session_id
+    assert coordinator.done("POST", f"/runs/{child['run_id']}/stop", {}, token=token)["status"] == "stopped"
+    runner.end(parent)
+    assert coordinator.call("GET", "/tokens/self", token=token).status_code == 401, "the token dies with its attempt"

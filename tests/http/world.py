@@ -26,6 +26,7 @@ except CallboardError as error:
     sys.exit(8 if type(error).__name__ == "Conflict" else 2)
 """
 OWNER = "owner"
+START = {"type": "start_session", "prompt": "say hello", "executor_type": "scripted"}
 STARTED = "listening on "
 KEPT = ("HOME", "PATH", "PYTHONPATH", "LANG")
 
@@ -65,8 +66,10 @@ class PlayedRunner:
     def begin(self, **request: Any) -> Attempt:
         """A new run, claimed and started."""
         created = self.coordinator.create_run(**request)
-        claims = {claim["run_id"]: claim for claim in self.poll(slots=16).json()["runs"]}
-        return self.start(claims[created["run_id"]])
+        while True:
+            for claim in self.poll(slots=16).json()["runs"]:
+                if claim["run_id"] == created["run_id"]:
+                    return self.start(claim)
 
     def names(self, attempt: Attempt) -> dict[str, Any]:
         """How a report names its attempt."""
@@ -123,8 +126,7 @@ class Coordinator:
 
     def create_run(self, **request: Any) -> dict[str, Any]:
         """POST /runs."""
-        wanted = {"type": "start_session", "prompt": "say hello", "executor_type": "scripted"} | request
-        created: dict[str, Any] = self.done("POST", "/runs", wanted)
+        created: dict[str, Any] = self.done("POST", "/runs", START | request)
         return created
 
     def make_token(self, kind: str, **more: Any) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The coordinator put together: the only place that knows all of its parts."""
 
+import functools
 import secrets
 from pathlib import Path
 from typing import Final
@@ -87,7 +88,7 @@ class Coordinator:
             metrics=self.metrics,
             readiness=self.readiness,
             held=self.held,
-            openapi=describe_as_json,
+            openapi=functools.cache(describe_as_json),
         )
         self.asgi = Application(ROUTES, self.services, process, config)
         self._measure()

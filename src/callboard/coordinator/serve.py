@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -18,6 +19,7 @@ from callboard.coordinator.config import Config
 from callboard.coordinator.http.protocol import BoundedProtocol
 from callboard.domain.errors import Conflict, InvalidRequest
 
+SPARE_FILES: Final = 256
 BACKLOG: Final = 2048
 STOP_SECONDS: Final = 2.0
 """For the loops, after the open requests."""
@@ -30,8 +32,17 @@ log = structlog.get_logger(__name__)
 def run(config: Config) -> None:
     """Serves until SIGTERM or SIGINT; a second one ends the process at once. CallboardError when it cannot begin."""
     logs.configure(config.log_level, config.log_format)
+    raise_file_limit(config.connections + SPARE_FILES)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(config))
+
+
+def raise_file_limit(wanted: int) -> None:
+    """Lets the process have this many open files, as far as the system allows: every connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 async def serve(config: Config, announce: Callable[[str], None] | None = None) -> None:
