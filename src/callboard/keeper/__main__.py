@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -35,7 +36,8 @@ def _keep(umask: int) -> None:
     keeper = Keeper(json.loads(Path(LAUNCH).read_bytes()))
     try:
         keeper.start(umask)
-        os.write(1, READY)
+        with suppress(OSError):  # a runner that was killed meanwhile is no reason to end the agent
+            os.write(1, READY)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         keeper.run()
     except Exception as problem:  # noqa: BLE001 - whatever it is, no agent may be left without a keeper
