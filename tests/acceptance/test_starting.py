@@ -76,7 +76,7 @@ def test_a12_result_is_that_of_the_run_and_no_other(stage: Stage) -> None:
     assert (unknown.status_code, unknown.json()["code"]) == (404, "session_not_found")
 
     created = coordinator.start_run("hang")
-    coordinator.until_event(created.session_id, "run_start")
+    coordinator.until_event(created, "run_start")
     early = http.get(f"/sessions/{created.session_id}/result")
     assert (early.status_code, early.json()["code"]) == (409, "run_not_finished")
     http.post(f"/runs/{created.run_id}/stop")

@@ -1,7 +1,9 @@
 """A coordinator as a process of its own, and what a person does with it through its API."""
 
 import os
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +12,7 @@ import msgspec
 from anyio.from_thread import BlockingPortal
 
 from callboard.client import Client, RetryPolicy
-from callboard.client.calls import events, runs, sessions
+from callboard.client.calls import events, runners, runs, sessions
 from callboard.wire.requests import CreateRun
 from callboard.wire.responses import Binding, Event, Run, RunCreated, Session
 from tests.support.programs import CALLBOARD, Program
@@ -18,7 +20,7 @@ from tests.support.stream import StreamReader
 
 LISTENING: Final = "listening on "
 PAGE: Final = 200
-WAIT_SLICE_SECONDS: Final = 30.0
+ASK_AGAIN_SECONDS: Final = 0.05
 QUICK: Final[dict[str, float]] = {
     "heartbeat_seconds": 0.5,
     "lease_seconds": 3,
@@ -138,20 +140,25 @@ class Coordinator:
         self._readers.append(reader)
         return reader.connect()
 
-    def until_event(self, session_id: str, event_type: str, seconds: float = 30.0, **payload: Any) -> Event:
-        """The first event of a type with these values in its payload, whether it is there already or comes."""
+    def until_event(self, created: RunCreated, event_type: str, seconds: float = 30.0, **payload: Any) -> Event:
+        """The first event of a type, of this run, with these values in its payload; there already or still to come."""
 
         def matching() -> Event | None:
-            found = self.events(session_id, event_type)
-            return next((one for one in found if payload.items() <= payload_of(one).items()), None)
+            found = self.events(created.session_id, event_type)
+            fitting = (one for one in found if payload.items() <= payload_of(one).items())
+            return next((one for one in fitting if one.run_id == created.run_id), None)
 
-        with self.stream(session_id=session_id, types=event_type) as reader:
+        with self.stream(session_id=created.session_id, types=event_type) as reader:
             there = matching()
             if there is None:
-                reader.until_event(event_type, seconds, **payload)
+                reader.until_event(event_type, seconds, run_id=created.run_id, **payload)
                 there = matching()
         assert there is not None
         return there
+
+    def until_runner(self, runner_id: str, state: str, seconds: float = 20.0) -> None:
+        """Wait until a runner is in this state; nothing announces that, so it is asked again and again."""
+        until(lambda: self.client.send(runners.get(runner_id)).state == state, seconds, f"{runner_id} {state}")
 
     def with_token(self, token: str) -> httpx2.Client:
         """A raw client with another token; close it."""
@@ -169,6 +176,14 @@ def payload_of(event: Event) -> dict[str, Any]:
 def text_of(message: dict[str, Any]) -> str:
     """The text of a message's payload."""
     return "".join(block["text"] for block in message["content"])
+
+
+def until(reached: Callable[[], bool], seconds: float, what: str) -> None:
+    """Ask again and again, for what nothing announces. AssertionError when the time is over."""
+    never, deadline = threading.Event(), time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        never.wait(ASK_AGAIN_SECONDS)
 
 
 def lives(pid: int) -> bool:

@@ -82,6 +82,12 @@ class Program:
         self.signal(signal.SIGKILL)
         self.ended()
 
+    def terminate(self, seconds: float = 10.0) -> None:
+        """Ask it to end; it must do so soon, and say that all is well."""
+        self.signal(signal.SIGTERM)
+        code = self.ended(seconds)
+        assert code == 0, f"{self.name} ended with {code}:\n{self.tail()}"
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; nothing when it has ended."""
         if self.lives:

@@ -69,16 +69,21 @@ class StreamReader:
         latest = [(frame.name, frame.id) for frame in self.frames[-10:]]
         assert done, f"the stream did not bring {what} within {seconds} s; it has {len(self.frames)} frames: {latest}"
 
-    def until_event(self, event_type: str, seconds: float = 30.0, **payload: Any) -> dict[str, Any]:
-        """The first event of a type whose payload has these values; waits for it."""
+    def until_count(self, count: int, seconds: float = 30.0) -> None:
+        """Wait until there are so many events."""
+        self.until(lambda: sum(frame.is_event for frame in self.frames) >= count, seconds, f"{count} events")
 
-        def matching() -> list[dict[str, Any]]:
-            return [
-                one for one in self.events if one["type"] == event_type and payload.items() <= one["payload"].items()
-            ]
+    def until_event(
+        self, event_type: str, seconds: float = 30.0, *, run_id: str | None = None, **payload: Any
+    ) -> dict[str, Any]:
+        """The first event of a type, perhaps of one run, whose payload has these values; waits for it."""
 
-        self.until(lambda: bool(matching()), seconds, what=f"{event_type} {payload}")
-        return matching()[0]
+        def matches(event: dict[str, Any]) -> bool:
+            fits = event["type"] == event_type and run_id in (None, event["run_id"])
+            return fits and payload.items() <= event["payload"].items()
+
+        self.until(lambda: any(map(matches, self.events)), seconds, what=f"{event_type} {payload}")
+        return next(filter(matches, self.events))
 
     def broken(self, seconds: float = 30.0) -> None:
         """Wait until the connection is over."""

@@ -20,6 +20,11 @@ THREADS: Final = 32
 T = TypeVar("T")
 
 
+def hold(name: str) -> str:
+    """A line of a script that waits until the test lets it go on."""
+    return f"run until [ -e {name} ]; do sleep 0.02; done"
+
+
 class _Part(Protocol):
     program: Program
 
@@ -68,6 +73,10 @@ class World:
     def command_line(self, coordinator: Coordinator) -> CommandLine:
         """The command line of the owner, in the project's directory."""
         return CommandLine.at(coordinator, self.project)
+
+    def let_go(self, name: str) -> None:
+        """Let scripts go on that wait at the line `hold(name)`."""
+        (self.project / name).touch()
 
     def meanwhile(self, work: Callable[[], T]) -> Future[T]:
         """Do something that takes its time, while the test goes on; whoever asks for its result sets the bound."""
