@@ -96,11 +96,12 @@ class Stream:
 
     async def open(self, view: View, token: ReaderToken) -> tuple[Reader, Bounds]:
         """A new reader; Unavailable when there are too many, or none is taken any more. Close it in the end."""
+        bounds = Bounds(await self.feed.beginning(), await self.feed.end())
+        # Nothing is awaited from here on: who comes in after `end_all` would never be ended.
         if self._closing.is_set():
             raise Unavailable("The coordinator is being stopped.", hint="Connect again shortly.")
         if len(self._readers) >= self._rules.readers:
             raise Unavailable(f"{len(self._readers)} readers are connected already.", hint="Connect again later.")
-        bounds = Bounds(await self.feed.beginning(), await self.feed.end())
         if self._ring is None:
             self._ring = Ring(self._rules.buffer_bytes, bounds.end)
             self._cursor = bounds.end
