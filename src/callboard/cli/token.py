@@ -66,9 +66,9 @@ def revoke(
 ) -> int:
     """End a token. What it holds open is closed within seconds."""
     context = Context(show, where)
-    context.client.send(calls.tokens.revoke(token_id))
+    token = context.client.send(calls.tokens.revoke(token_id))
     if context.output.json_wanted:
-        context.output.value({"token_id": token_id})
+        context.output.value(token)
     else:
         context.output.line(token_id if context.output.quiet else f"{token_id}  revoked")
     return 0

@@ -54,14 +54,14 @@ def started(run_id: str, body: Started) -> Call[StartedAnswer]:
     return Call(method="POST", path=path("runner", "runs", run_id, "started"), body=body, response=StartedAnswer)
 
 
-def not_launched(run_id: str, body: NotLaunched) -> Call[Nothing]:
+def not_launched(run_id: str, body: NotLaunched) -> Call[EndedAnswer]:
     """Give the run back: nothing of it ran."""
-    return Call(method="POST", path=path("runner", "runs", run_id, "not_launched"), body=body, response=Nothing)
+    return Call(method="POST", path=path("runner", "runs", run_id, "not_launched"), body=body, response=EndedAnswer)
 
 
-def usage(run_id: str, body: UsageReport) -> Call[Nothing]:
+def usage(run_id: str, body: UsageReport) -> Call[EndedAnswer]:
     """Book usage; each row counts once."""
-    return Call(method="POST", path=path("runner", "runs", run_id, "usage"), body=body, response=Nothing)
+    return Call(method="POST", path=path("runner", "runs", run_id, "usage"), body=body, response=EndedAnswer)
 
 
 def ended(run_id: str, end: End, body: Ended | ExternalEnd) -> Call[EndedAnswer]:

@@ -1,7 +1,6 @@
 """Calls on tokens."""
 
-from callboard.client.call import Call, Nothing, PageOf, path, query
-from callboard.client.idempotency import new_key
+from callboard.client.call import Call, PageOf, path, query
 from callboard.wire.requests import CreateToken
 from callboard.wire.responses import Me, Token, TokenCreated
 
@@ -12,15 +11,14 @@ def list_(*, page: str | None = None, limit: int | None = None) -> Call[PageOf[T
     return Call(method="GET", path=path("tokens"), query=wanted, response=PageOf[Token], repeatable=True)
 
 
-def create(body: CreateToken, *, idempotency_key: str | None = None) -> Call[TokenCreated]:
+def create(body: CreateToken) -> Call[TokenCreated]:
     """Make one; the answer is the only time that its secret is shown."""
-    key = idempotency_key or new_key()
-    return Call(method="POST", path=path("tokens"), body=body, response=TokenCreated, idempotency_key=key)
+    return Call(method="POST", path=path("tokens"), body=body, response=TokenCreated)
 
 
-def revoke(token_id: str) -> Call[Nothing]:
+def revoke(token_id: str) -> Call[Token]:
     """End it; what it holds open is closed within seconds."""
-    return Call(method="DELETE", path=path("tokens", token_id), response=Nothing, repeatable=True)
+    return Call(method="DELETE", path=path("tokens", token_id), response=Token, repeatable=True)
 
 
 def me() -> Call[Me]:

@@ -9,8 +9,13 @@ GroupBy = Literal["day", "session", "run", "model", "agent", "project"]
 
 
 def grouped(
-    group_by: GroupBy, *, since: str | None = None, until: str | None = None, page: str | None = None
+    group_by: GroupBy,
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    page: str | None = None,
+    limit: int | None = None,
 ) -> Call[PageOf[UsageGroup]]:
     """Sums of the ledger; `since` and `until` are RFC 3339."""
-    wanted = query(group_by=group_by, page=page) | query(**{"from": since, "to": until})
+    wanted = query(group_by=group_by, page=page, limit=limit) | query(**{"from": since, "to": until})
     return Call(method="GET", path=path("usage"), query=wanted, response=PageOf[UsageGroup], repeatable=True)
