@@ -16,6 +16,7 @@ from callboard.client import AsyncClient, Call, Ready, StreamFilter
 from callboard.client.calls import events, runs, sessions
 from callboard.client.stream import follow_async
 from callboard.executors.process import end_strays, find_strays, keeper_process
+from callboard.runner.waiting import is_set_within
 from callboard.wire.requests import CreateRun
 from callboard.wire.responses import Event, Run, RunCreated, Session
 from tests.runner.programs import COORDINATOR, RUNNER, Program, read_token
@@ -206,7 +207,7 @@ class World:
 
     async def passes(self, seconds: float) -> None:
         """Let time pass: what is tested is that nothing happens in it."""
-        await asyncio.wait({asyncio.create_task(asyncio.Event().wait())}, timeout=seconds)
+        await is_set_within(asyncio.Event(), seconds)
 
     def pipe(self, name: str) -> None:
         """A pipe in the project, which an agent waits at."""
