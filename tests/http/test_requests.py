@@ -188,3 +188,9 @@ def test_a_report_with_bytes_that_are_no_utf8_is_refused_whole(coordinator: Coor
     answer = coordinator.call("POST", path, token=runner.credential, **kept)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
     assert runner.post(attempt, event(1)).is_success
+
+
+def test_a_refusal_does_not_repeat_a_whole_body(coordinator: Coordinator) -> None:
+    for content in (b'{"type":"%b"}' % (b"x" * 1_000_000), b'{"%b":1}' % (b"x" * 1_000_000)):
+        assert len(refused(coordinator, content).content) < 4000
+    assert len(coordinator.call("GET", f"/sessions?{'x' * 4000}=1").content) < 4000

@@ -47,6 +47,8 @@ def test_s2_a_declared_proxy_is_logged_at_each_start(tmp_path: Path) -> None:
         assert any("a proxy is declared" in line for line in coordinator.log)
         assert coordinator.url.startswith("http://127.0.0.1:")
         assert coordinator.call("GET", "/runs").status_code == 200
+        wildcard = coordinator.call("GET", "/runs", headers={"Host": "0.0.0.0"})  # noqa: S104 - nothing is bound
+        assert wildcard.status_code == 421, "pages of other sites can reach 0.0.0.0 too"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
@@ -140,6 +142,7 @@ def test_tls_of_our_own(tmp_path: Path) -> None:
             assert client.get(coordinator.url + "/runs", headers=plain).status_code == 403
 
 
+@pytest.mark.slow
 def test_a_request_that_does_not_arrive_is_cut_off(tmp_path: Path) -> None:
     """Half a head, half a body and nothing at all: none holds a connection for ever."""
     with serving(tmp_path / "data", request_seconds=0.3) as coordinator:

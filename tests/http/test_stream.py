@@ -185,11 +185,13 @@ def test_s1_an_expired_token_ends_its_streams(tmp_path: Path) -> None:
             assert listener.ended.wait(10)
 
 
+@pytest.mark.slow
 def test_a_silent_stream_is_kept_alive(tmp_path: Path) -> None:
     with serving(tmp_path / "data", stream_ping_seconds=0.1) as coordinator, Listener(coordinator) as listener:
         listener.wait(lambda: len(listener.of("comment")) >= 2)
 
 
+@pytest.mark.slow
 def test_r21_a_reader_that_takes_nothing_is_cut_off_and_others_go_on(tmp_path: Path) -> None:
     """R21: bounded memory for the slow one, no lag for the others."""
     with serving(tmp_path / "data", stream_slow_seconds=0.5, stream_buffer_bytes=2_000_000) as coordinator:

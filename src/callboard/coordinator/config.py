@@ -141,6 +141,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         except ValueError:
             return False
 
+    def host_names(self) -> list[str]:
+        """The names of ours besides the loopback ones; a wildcard address is nobody's name."""
+        wildcard = self.host in ("", "0.0.0.0", "::")  # noqa: S104 - it is not bound here
+        return list(self.allowed_hosts) if wildcard else [self.host, *self.allowed_hosts]
+
     def stream_rules(self) -> StreamRules:
         """The numbers of the stream."""
         return StreamRules(

@@ -59,7 +59,7 @@ class Application:
         self._services = services
         self._process = process
         self._log_all = config.access_log
-        self._site = SiteCheck([config.host, *config.allowed_hosts], config.allowed_origins)
+        self._site = SiteCheck(config.host_names(), config.allowed_origins)
         per_second = config.failed_logins_per_second
         self._login = Login(services.tokens.authenticate, AddressBudget(config.failed_logins, per_second))
         self._loud = AddressBudget(config.failed_logins, per_second)

@@ -15,6 +15,8 @@ from callboard.domain.idempotency import MAX_KEY
 from callboard.domain.text import check_text
 
 MAX_QUERY_FIELDS: Final = 50
+MAX_SHOWN: Final = 300
+"""How much of what was wrong is shown again, in characters."""
 _AT: Final = re.compile(r" - at (?:`key` in )?`\$(.*)`$")
 _FIELD: Final = re.compile(r"(?:unknown|required) field `([^`]*)`")
 _KEY: Final = re.compile(r"[!-~]+")
@@ -128,10 +130,10 @@ def explain(error: msgspec.ValidationError, prefix: str = "") -> InvalidRequest:
     """The refusal that says in words and by a JSON pointer what msgspec found."""
     words = str(error)
     place = _AT.search(words)
-    message = words[: place.start()] if place else words
+    message = (words[: place.start()] if place else words)[:MAX_SHOWN]
     pointer = prefix + (_pointer(place[1]) if place else "")
     if field := _FIELD.search(message):
-        pointer += f"/{field[1]}"
+        pointer += f"/{field[1][:MAX_SHOWN]}"
     detail = f"{pointer}: {message}." if pointer else f"{message}."
     return InvalidRequest(detail, errors=[{"pointer": pointer, "message": message}])
 
@@ -153,7 +155,7 @@ def parse_query(raw: bytes, kind: type[msgspec.Struct]) -> Any:
     values: dict[str, str] = {}
     for name, value in pairs:
         if name in values:
-            raise InvalidRequest(f"The parameter {name!r} is given twice.", errors=[{"pointer": f"?query/{name}"}])
+            raise InvalidRequest(f"The parameter {name[:MAX_SHOWN]!r} is given twice.")
         values[check_text(name, "a parameter's name")] = check_text(value, f"?query/{name}")
     return _convert(values, kind)
 
