@@ -4,8 +4,10 @@ import socket
 
 import pytest
 
+from callboard.coordinator.http.access import KINDS
 from callboard.coordinator.http.guard import host_name
 from callboard.coordinator.http.routes import ROUTES
+from tests.http.addresses import address
 from tests.http.world import Coordinator
 
 
@@ -113,6 +115,18 @@ def test_s4_only_json_is_taken(coordinator: Coordinator, media: str | None) -> N
     answer = coordinator.call("POST", "/runs", headers=headers, content=body)
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
     assert coordinator.done("GET", "/sessions")["items"] == before
+
+
+def test_s4_only_json_is_taken_also_where_no_body_is_needed(coordinator: Coordinator) -> None:
+    """S4: every route that changes something."""
+    for route in ROUTES:
+        if route.method == "GET" or "owner" not in KINDS[route.access]:
+            continue
+        plain = coordinator.call(route.method, address(route), content=b"{}", headers={"Content-Type": "text/plain"})
+        assert plain.status_code == 415, route
+        if route.optional_body:
+            assert coordinator.call(route.method, address(route), {"bogus": 1}).status_code == 422, route
+            assert coordinator.call(route.method, address(route)).status_code == 404, route
 
 
 def test_json_in_utf8_is_taken_however_it_is_written(coordinator: Coordinator) -> None:

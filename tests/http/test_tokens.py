@@ -11,25 +11,10 @@ import pytest
 from callboard.coordinator.http.access import KINDS
 from callboard.coordinator.http.route import Route
 from callboard.coordinator.http.routes import ROUTES
-from callboard.domain import ids
+from tests.http.addresses import address
 from tests.http.world import START, Coordinator, serving
 
 OPEN = {"/healthz", "/readyz", "/", "/ui/", "/ui/{rest:path}", "/chat/", "/chat/{rest:path}"}
-SAMPLE_IDS = {
-    "session_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.SESSION),
-    "run_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.RUN),
-    "token_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.TOKEN),
-    "runner_id": "rnr_" + "0" * 20,
-    "rest:path": "sessions",
-}
-
-
-def address(route: Route) -> str:
-    """The route's path with ids of nothing in it."""
-    path = route.path
-    for name, value in SAMPLE_IDS.items():
-        path = path.replace(f"{{{name}}}", value)
-    return path
 
 
 def ask(coordinator: Coordinator, route: Route, token: str | None) -> httpx2.Response:

@@ -72,6 +72,10 @@ class CreateRun(Request, kw_only=True):
     labels: Labels | None = None
 
 
+class Nothing(Request, kw_only=True):
+    """A body that has nothing to say; it may be left out."""
+
+
 class StopRun(Request, kw_only=True):
     """POST /runs/{id}/stop."""
 

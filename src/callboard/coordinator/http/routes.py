@@ -89,9 +89,9 @@ SESSIONS: Final = (
     Route("POST", "/sessions/{session_id}/stop", sessions.stop_session, "write", "Stop its live and waiting runs.",
           request=requests.StopSession, response=responses.Stopped, optional_body=True),
     Route("POST", "/sessions/{session_id}/archive", sessions.archive_session, "person", "Put it away.",
-          response=responses.Session),
+          request=requests.Nothing, response=responses.Session, optional_body=True),
     Route("POST", "/sessions/{session_id}/unarchive", sessions.unarchive_session, "person", "Take it out again.",
-          response=responses.Session),
+          request=requests.Nothing, response=responses.Session, optional_body=True),
 )
 
 FLEET: Final = (
@@ -100,9 +100,9 @@ FLEET: Final = (
     Route("GET", "/runners/{runner_id}", fleet.show_runner, "overview", "A runner.", response=responses.Runner),
     Route("DELETE", "/runners/{runner_id}", fleet.remove_runner, "person", "Remove a runner.", status=204),
     Route("POST", "/runners/{runner_id}/drain", fleet.drain_runner, "person", "Let it take no new runs.",
-          response=responses.Runner),
+          request=requests.Nothing, response=responses.Runner, optional_body=True),
     Route("POST", "/runners/{runner_id}/resume", fleet.resume_runner, "person", "Let it take runs again.",
-          response=responses.Runner),
+          request=requests.Nothing, response=responses.Runner, optional_body=True),
     Route("GET", "/usage", fleet.show_usage, "overview", "Sums of the ledger.",
           query=queries.UsageQuery, response=responses.Page, items=responses.UsageGroup),
     Route("GET", "/tokens", fleet.list_tokens, "owner", "Tokens, without their secrets.",
