@@ -1,5 +1,6 @@
 """`run`, `resume` and `retry`: everything that makes a run."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ PLACE: Final = Group("Where it may run", sort_key=20)
 BOUNDS: Final = Group("Bounds", sort_key=30)
 WAITING: Final = Group("Waiting", sort_key=40)
 MICRODOLLARS: Final = 1_000_000
+PARENT_VARIABLE: Final = "AGENT_SESSION_ID"
+"""Every agent finds its own session in it."""
 
 
 @Parameter(name="*", group=WHAT)
@@ -162,7 +165,7 @@ def _body(context: Context, prompt: str | None, what: What, place: Place, bounds
         agent_name=what.agent,
         context=what.context,
         execution_mode=what.mode or "sync",
-        parent_session_id=None if what.parent is None else session_id_of(context.client, what.parent),
+        parent_session_id=_parent(context, what.parent),
         title=what.title,
         labels=_labels(what.label),
         model=what.model,
@@ -217,6 +220,13 @@ def _prompt(prompt: str | None, parameters: str | None) -> str | None:
     if prompt is None and parameters is None:
         raise InvalidRequest("There is no prompt.", hint="Give it in quotes, or - to read it from stdin.")
     return prompt
+
+
+def _parent(context: Context, named: str | None) -> str | None:
+    """The session that is named, else the one that this command runs inside of."""
+    if named is not None:
+        return session_id_of(context.client, named)
+    return os.environ.get(PARENT_VARIABLE) or None
 
 
 def _parameters(text: str | None) -> dict[str, Any] | None:
