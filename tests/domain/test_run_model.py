@@ -35,9 +35,9 @@ class RunOfASession(RuleBasedStateMachine):
 
     @rule(event=st.sampled_from(EVENTS))
     def something_happens(self, event: str) -> None:
-        """One event; a pending run only reconnects while its lost attempt is the latest."""
+        """One event; a pending run only reconnects, or is recalled, while its lost attempt is the latest."""
         before = self.status
-        if before == "pending" and event == "reconnect" and not self.lost:
+        if before == "pending" and event in ("reconnect", "recall") and not self.lost:
             return
         try:
             self.status = RUN.next_state(before, event)

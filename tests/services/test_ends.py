@@ -79,6 +79,7 @@ async def test_a_retried_attempt_continues_its_conversation(world: World) -> Non
     """10: a retry with a bound conversation resumes it with a fixed continuation prompt."""
     runner, claim = await first_claim(world, "original", on_lost="retry", repeatable=True)
     await runner.bind(claim, "native")
+    await runner.post(claim, ("message", {"role": "user", "content": []}))
     await world.pass_time(40)
     await runner.beat()
     (again,) = await runner.claim()

@@ -30,6 +30,7 @@ async def test_retry_repeats_a_failed_prompt_and_continues_an_interrupted_one(wo
     assert (await world.run(again.run_id)).retry_of == claim.run_id
     await runner.started(second)
     await runner.bind(second, "native-2")
+    await runner.post(second, ("message", {"role": "user", "content": []}))
     await world.pass_time(60)
     await runner.beat()
     await world.runs.retry(OWNER, second.run_id, None)

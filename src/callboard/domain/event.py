@@ -65,8 +65,8 @@ _OLD_NAMES: Final = {"session_start": RUN_START, "session_stop": RUN_COMPLETED}
 
 
 def may_report(event_type: str) -> bool:
-    """Whether a runner may post this type: all that the coordinator does not write itself."""
-    return event_type in REPORTED_BY_RUNNER or event_type not in DESCRIPTIONS
+    """Whether a runner may post this type: all that the coordinator does not write itself, under its present name."""
+    return event_type in REPORTED_BY_RUNNER or (event_type not in DESCRIPTIONS and event_type not in _OLD_NAMES)
 
 
 def present_name(event_type: str) -> str:

@@ -46,6 +46,7 @@ RUN: Final = Transitions(
         ("interrupted", "reconnect"): "running",
         ("interrupted", "retry"): "pending",
         ("pending", "reconnect"): "running",
+        ("pending", "recall"): "interrupted",
         ("interrupted", "give_up"): "failed",
         ("interrupted", "complete"): "completed",
         ("interrupted", "fail"): "failed",
@@ -55,8 +56,8 @@ RUN: Final = Transitions(
 """Every change of a run's status.
 
 An end reported by an interrupted attempt first reconnects it. A lost attempt that went back to the queue for a retry
-may still reconnect while nobody has claimed the run again: it is stale from the next claim on. A claimed run fails when
-its runner says that it can never launch it.
+may still reconnect while nobody has claimed the run again: it is stale from the next claim on; a stop recalls it, since
+its agent may be alive. A claimed run fails when its runner says that it can never launch it.
 """
 
 LIVE: Final = ("claimed", "running", "interrupted")

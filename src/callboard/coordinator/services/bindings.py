@@ -73,11 +73,9 @@ def own_conversation(tx: Transaction, session_id: str, bind: Bind) -> None:
 
 
 def _same(open_binding: Row, bind: Bind) -> bool:
-    """Whether the report says what the open binding says."""
-    return all(
-        open_binding[name] == getattr(bind, name)
-        for name in ("executor_type", "executor_session_id", "hostname", "project_dir")
-    )
+    """Whether the report says what the open binding says; one without a directory says nothing of it."""
+    names = ["executor_type", "executor_session_id", "hostname"] + ["project_dir"] * (bind.project_dir is not None)
+    return all(open_binding[name] == getattr(bind, name) for name in names)
 
 
 def open_generation(tx: Transaction, run: Row, open_binding: Row | None, bind: Bind) -> Row:

@@ -20,7 +20,7 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
         raise RuntimeError(f"session {session_id} of run {run['run_id']} is missing")
     binding = tx.one("open_binding", session_id=session_id)
     continues = binding is not None and run["context"] == "persistent" and _continues(binding, run)
-    cut_off = binding is not None and continues and run["tries"] > 0 and binding["run_id"] == run["run_id"]
+    cut_off = continues and was_cut_off(tx, run["run_id"], run["attempt"])
     return Claim(
         run_id=run["run_id"],
         session_id=session_id,
@@ -51,6 +51,11 @@ def _continues(binding: Row, run: Row) -> bool:
     """Whether the run continues the bound conversation: not after a hand-over, unless it began that one itself."""
     handed_over = run["from_log"] and binding["run_id"] != run["run_id"]
     return bool(binding["executor_type"] == run["executor_type"]) and not handed_over
+
+
+def was_cut_off(tx: Transaction, run_id: str, before: int) -> bool:
+    """Whether an attempt of the run before this one was bound and had taken the prompt."""
+    return tx.one("cut_off_attempt", run_id=run_id, before=before) is not None
 
 
 def _prompt(tx: Transaction, run: Row, *, cut_off: bool) -> str:

@@ -9,7 +9,13 @@ from collections.abc import Callable
 from callboard.coordinator.services.claim_queue import ClaimQueue, Entry
 from callboard.coordinator.services.claims import build_claim
 from callboard.coordinator.services.fleet import Fleet, FleetRunner
-from callboard.coordinator.services.run_changes import changed, note_event, refresh_session, unclaim
+from callboard.coordinator.services.run_changes import (
+    changed,
+    note_event,
+    refresh_session,
+    revoke_session_tokens,
+    unclaim,
+)
 from callboard.coordinator.services.runner_access import check_runner
 from callboard.coordinator.services.signals import Signals, runner_key
 from callboard.domain import event as event_types
@@ -167,14 +173,16 @@ def _claimable_after(after: str) -> Callable[[Transaction], list[Row]]:
 
 
 def _claim_each(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:
-    claims = (_claim_one(tx, run_id, runner, rules) for _, run_id, _ in entries)
+    claims = (_claim_one(tx, entry, runner, rules) for entry in entries)
     return [claim for claim in claims if claim is not None]
 
 
-def _claim_one(tx: Transaction, run_id: str, runner: FleetRunner, rules: LeaseRules) -> Claim | None:
+def _claim_one(tx: Transaction, entry: Entry, runner: FleetRunner, rules: LeaseRules) -> Claim | None:
+    _, run_id, demand_class = entry
     claimed = tx.one(
         "claim_run",
         run_id=run_id,
+        demand_class=demand_class,
         runner_id=runner.runner_id,
         epoch=runner.epoch,
         now=tx.now_ms,
@@ -182,6 +190,7 @@ def _claim_one(tx: Transaction, run_id: str, runner: FleetRunner, rules: LeaseRu
         unheard_at=tx.now_ms + rules.unheard_ms,
     )
     if claimed is None:
+        _queue_elsewhere(tx, run_id)
         return None
     tx.run(
         "insert_attempt",
@@ -191,7 +200,8 @@ def _claim_one(tx: Transaction, run_id: str, runner: FleetRunner, rules: LeaseRu
         hostname=runner.hostname,
         now=tx.now_ms,
     )
-    tx.run("revoke_session_tokens", run_id=run_id, now=tx.now_ms)
+    if claimed["attempt"] > 1:
+        revoke_session_tokens(tx, run_id)
     run = tx.one("run_for_report", run_id=run_id)
     if run is None:
         raise RuntimeError(f"run {run_id} vanished inside its own claim")
@@ -201,10 +211,17 @@ def _claim_one(tx: Transaction, run_id: str, runner: FleetRunner, rules: LeaseRu
         event_types.RUN_CLAIMED,
         {"run_id": run_id, "attempt": run["attempt"], "runner_id": runner.runner_id, "hostname": runner.hostname},
     )
-    tx.run("place_session", session_id=run["session_id"], project_dir=runner.project_dir)
     refresh_session(tx, run["session_id"])
     changed(tx, run, "claimed")
     return build_claim(tx, run, runner)
+
+
+def _queue_elsewhere(tx: Transaction, run_id: str) -> None:
+    """A run that stood in the queue under demands that are not its own any more is queued under those that are."""
+    run = tx.one("run_by_id", run_id=run_id)
+    if run is not None and run["queue_key"] is not None:
+        place = {"run_id": run_id, "session_id": run["session_id"], "demand_class": run["demand_class"]}
+        tx.hint(Queued(**place, queue_key=run["queue_key"]))
 
 
 async def _first(event: asyncio.Event, gone: asyncio.Event, seconds: float) -> None:

@@ -87,9 +87,13 @@ def _begin(tx: Transaction, leading: Leading, session_id: str, number: int, *, c
     run_changes.changed(tx, run, "running")
 
 
+def _demands(request: CreateExternalSession) -> Demands:
+    return Demands(executor_type=request.executor_type, hostname=request.hostname, project_dir=request.project_dir)
+
+
 def _insert_run(tx: Transaction, leading: Leading, session_id: str, number: int) -> None:
     request = leading.request
-    demands = Demands(executor_type=request.executor_type, hostname=request.hostname, project_dir=request.project_dir)
+    demands = _demands(request)
     tx.run(
         "insert_run",
         run_id=leading.run_id,
@@ -129,6 +133,7 @@ def _claim_and_start(tx: Transaction, leading: Leading) -> None:
     claimed = tx.all(
         "claim_run",
         run_id=leading.run_id,
+        demand_class=demand_class(_demands(leading.request)),
         runner_id=RUNNER_ID,
         epoch=0,
         now=tx.now_ms,

@@ -86,7 +86,8 @@ class EventService:
             run = tx.one("run_for_report", run_id=delta.run_id)
             if run is None or run["session_id"] != session_id:
                 raise NotFound(f"There is no run {delta.run_id} of {session_id}.", code="run_not_found")
-            mine = run["runner_id"] == caller.runner_id if caller.kind == "runner" else run["run_id"] == caller.run_id
+            leads = is_external(run) and run["run_id"] == caller.run_id
+            mine = run["runner_id"] == caller.runner_id if caller.kind == "runner" else leads
             if not mine or run["attempt"] != delta.attempt:
                 raise Forbidden("Only the runner that holds the attempt may post this.")
             return run

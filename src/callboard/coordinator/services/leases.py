@@ -41,9 +41,10 @@ class LeaseService:
     async def sweep_once(self) -> Swept:
         """Interrupts, requeues, fails and stops what is due; each run in a transaction of its own with a fresh look."""
         swept = Swept()
-        if self._was_away():
+        away, begun_at = self._was_away(), self._database.clock.now_ms()
+        self._swept_at = None  # until the store has carried this sweep out: while it refuses, nobody can renew
+        if away:
             await self._database.write(lambda tx: _extend_grace(tx, self._rules.grace_ms))
-        self._swept_at = self._database.clock.now_ms()
         due = await self._database.read(lambda tx: _due(tx, self._rules))
         swept.in_grace = due.in_grace
         for run_id in due.lapsed:
@@ -54,6 +55,7 @@ class LeaseService:
             await self._each(run_id, self._time_out, swept)
         for run_id, reason in due.waited_too_long:
             await self._each(run_id, partial(_fail, reason=reason), swept)
+        self._swept_at = begun_at
         return swept
 
     def _was_away(self) -> bool:

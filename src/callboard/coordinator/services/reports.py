@@ -62,8 +62,7 @@ def owned_run(tx: Transaction, run_id: str, caller: Caller, attempt: int, rules:
     run = find_run(tx, run_id)
     if run["attempt"] != attempt or not holds(tx, run, caller, attempt):
         raise stale_attempt(run, attempt)
-    lost = run["status"] == "interrupted" or (run["status"] == "pending" and run["interrupted_at"] is not None)
-    if lost and run_changes.reconnect(tx, run, rules.lease_ms):
+    if run_changes.reconnect(tx, run, rules.lease_ms):
         run = find_run(tx, run_id)
     if run["status"] not in ("claimed", "running"):
         raise stale_attempt(run, attempt)
@@ -92,6 +91,8 @@ class ReportService:
         run = find_run(tx, run_id)
         if run["attempt"] != report.attempt or not holds(tx, run, caller, report.attempt):
             raise stale_attempt(run, report.attempt)
+        if run_changes.reconnect(tx, run, self._rules.lease_ms):
+            run = find_run(tx, run_id)
         if run_changes.is_ended(run):
             return StartedAnswer(ok=False, stop=True)
         if run["status"] == "running":
@@ -121,6 +122,9 @@ class ReportService:
             attempt=run["attempt"],
             now=tx.now_ms,
         )
+        runner = tx.one("runner_by_id", runner_id=run["runner_id"])
+        if runner is not None:
+            tx.run("place_session", session_id=run["session_id"], project_dir=runner["project_dir"])
         binding = tx.one("last_generation", session_id=run["session_id"])
         payload = {
             "run_id": run["run_id"],
@@ -178,7 +182,10 @@ class ReportService:
             if not holds(tx, run, caller, report.attempt):
                 raise stale_attempt(run, report.attempt)
             self._book(tx, run, report.attempt, report.rows, incomplete=report.incomplete)
-            return run, run["attempt"] == report.attempt
+            current = run["attempt"] == report.attempt
+            if current and run_changes.reconnect(tx, run, self._rules.lease_ms):
+                run = find_run(tx, run_id)
+            return run, current
 
         run, current = await self._database.write(work)
         if not current:
@@ -198,7 +205,7 @@ class ReportService:
     def _book(self, tx: Transaction, run: Row, attempt: int, rows: list[UsageRow], *, incomplete: bool) -> None:
         booked = run_changes.book_usage(tx, run, attempt, rows)
         if booked or incomplete:
-            payload = {"run_id": run["run_id"], "attempt": attempt, "rows": msgspec.to_builtins(rows)}
+            payload = {"run_id": run["run_id"], "attempt": attempt, "rows": msgspec.to_builtins(booked)}
             if incomplete:
                 payload["usage_incomplete"] = True
             note_event(tx, run, event_types.USAGE, payload)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from callboard.coordinator.services.affinity import direct
 from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain import event as event_types
 from callboard.domain.run import ENDED, LIVE, REASON_SENTENCES, RUN, exit_code_of, queue_key, status_of
@@ -74,9 +75,16 @@ def offer_next(tx: Transaction, session_id: str) -> None:
     head = tx.one("head_run_of_session", session_id=session_id)
     if head is None or head["queue_key"] is not None:
         return
+    run = tx.one("run_by_id", run_id=head["run_id"])
     key = queue_key(head["created_at"], head["priority"])
-    if tx.run("offer_run", run_id=head["run_id"], queue_key=key):
-        tx.hint(Queued(run_id=head["run_id"], session_id=session_id, demand_class=head["demand_class"], queue_key=key))
+    if run is not None and tx.run("offer_run", run_id=head["run_id"], queue_key=key):
+        _queue(tx, run, key)
+
+
+def _queue(tx: Transaction, run: Row, key: int) -> None:
+    """Tells the queue of a run that became claimable, after finding out where it has to go now."""
+    place = direct(tx, run)
+    tx.hint(Queued(run_id=run["run_id"], session_id=run["session_id"], demand_class=place, queue_key=key))
 
 
 def unclaim(tx: Transaction, run: Row, event: str) -> bool:
@@ -85,7 +93,7 @@ def unclaim(tx: Transaction, run: Row, event: str) -> bool:
     key = queue_key(run["created_at"], run["priority"])
     if not tx.run("unclaim_run", run_id=run["run_id"], attempt=run["attempt"], queue_key=key):
         return False
-    tx.hint(Queued(run_id=run["run_id"], session_id=run["session_id"], demand_class=run["demand_class"], queue_key=key))
+    _queue(tx, run, key)
     revoke_session_tokens(tx, run["run_id"])
     refresh_session(tx, run["session_id"])
     changed(tx, run, "pending")
@@ -118,14 +126,31 @@ def requeue_lost(tx: Transaction, run: Row) -> bool:
     key = queue_key(run["created_at"], run["priority"])
     if not tx.run("retry_lost_run", run_id=run["run_id"], attempt=run["attempt"], queue_key=key):
         return False
-    tx.hint(Queued(run_id=run["run_id"], session_id=run["session_id"], demand_class=run["demand_class"], queue_key=key))
+    _queue(tx, run, key)
     refresh_session(tx, run["session_id"])
     changed(tx, run, "pending")
     return True
 
 
+def may_return(tx: Transaction, run: Row) -> bool:
+    """Whether the run's lost attempt may live and take the run back: its end is unknown, its session's place free."""
+    if run["status"] != "interrupted" and (run["status"] != "pending" or run["interrupted_at"] is None):
+        return False
+    held = tx.one("attempt_by_id", run_id=run["run_id"], attempt=run["attempt"])
+    live = tx.one("live_run_of_session", session_id=run["session_id"])
+    return held is not None and not held["answer"] and (live is None or live["run_id"] == run["run_id"])
+
+
+def recall(tx: Transaction, run: Row) -> bool:
+    """A lost run that waits for its retry is not tried again: its old attempt may live, so it is interrupted still."""
+    RUN.next_state("pending", "recall")
+    return bool(tx.run("recall_lost_run", run_id=run["run_id"], attempt=run["attempt"]))
+
+
 def reconnect(tx: Transaction, run: Row, lease_ms: int) -> bool:
-    """The lost attempt speaks again."""
+    """The lost attempt speaks again; false when it is not lost, or cannot take its run back."""
+    if not may_return(tx, run):
+        return False
     timeout = json.loads(run["limits"]).get("timeout_seconds")
     deadline = None if timeout is None or run["stop_requested_at"] else run["started_at"] + int(timeout * 1000)
     if not tx.run(
@@ -220,12 +245,12 @@ def _result(how: RunEnd) -> dict[str, Any] | None:
     return None if how.result_data is None else {"truncated": True}
 
 
-def book_usage(tx: Transaction, run: Row, attempt: int, rows: list[UsageRow]) -> int:
-    """Books ledger rows; the number that were new."""
-    booked = 0
+def book_usage(tx: Transaction, run: Row, attempt: int, rows: list[UsageRow]) -> list[UsageRow]:
+    """Books ledger rows; those that were new."""
+    booked: list[UsageRow] = []
     for row in sorted(rows, key=is_adjustment):
         values = msgspec.to_builtins(row) | {"estimated": int(row.estimated)}
-        booked += tx.run(
+        new = tx.run(
             "book_usage",
             **values,
             run_id=run["run_id"],
@@ -235,6 +260,7 @@ def book_usage(tx: Transaction, run: Row, attempt: int, rows: list[UsageRow]) ->
             agent_name=run["agent_name"],
             now=tx.now_ms,
         )
+        booked += [row] * new
         if is_adjustment(row) and row.cost_microdollars is not None:
             tx.run("cover_usage", run_id=run["run_id"], attempt=attempt, model=row.model)
     return booked

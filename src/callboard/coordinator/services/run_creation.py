@@ -7,6 +7,7 @@ import msgspec
 
 from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.access import require_steering, visible_session
+from callboard.coordinator.services.affinity import affinity_of
 from callboard.coordinator.services.fleet import record_class
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.run_requests import BUILT_IN_EXECUTORS, requested_demands
@@ -158,6 +159,12 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
 
 def _check_resumable(new: NewRun, session: Row, live: Row | None, limits: TreeLimits) -> None:
     session_id = session["session_id"]
+    if new.request.context not in (None, session["context"]):
+        raise InvalidRequest(
+            f"The context of {session_id} is {session['context']}; it is fixed when a session is created.",
+            hint="Leave context out, or start a new session.",
+            errors=[{"pointer": "/context", "message": f"is {session['context']}"}],
+        )
     if session["archived_at"] is not None:
         raise Conflict(
             f"{session_id} is archived.", code="session_archived", hint=f"callboard session unarchive {session_id}"
@@ -249,20 +256,6 @@ def _demands(
         ("the request", own),
         ("additional_demands", more),
         executor_type=executor_type,
-    )
-
-
-def affinity_of(session: Row | None, binding: Row | None, executor_type: str) -> Demands | None:
-    """Where a run of the session must go: its open conversation if that persists, and its workspace's host."""
-    if session is None:
-        return None
-    if session["workspace"]:
-        place = json.loads(session["workspace"])
-        return Demands(executor_type=executor_type, hostname=place["hostname"], project_dir=place["path"])
-    if binding is None or session["context"] != "persistent":
-        return None
-    return Demands(
-        executor_type=binding["executor_type"], hostname=binding["hostname"], project_dir=binding["project_dir"]
     )
 
 

@@ -143,8 +143,7 @@ class RunnerService:
         if run["status"] in ("claimed", "running"):
             tx.run("renew_lease", run_id=held.run_id, attempt=held.attempt, lease_expires_at=lease)
             return True
-        lost = run["status"] == "interrupted" or (run["status"] == "pending" and run["interrupted_at"] is not None)
-        return lost and run_changes.reconnect(tx, run, self._rules.lease_ms)
+        return run_changes.reconnect(tx, run, self._rules.lease_ms)
 
     async def deregister(self, caller: Caller, request: Deregister) -> None:
         """A runner leaves for good; refused while it holds runs."""

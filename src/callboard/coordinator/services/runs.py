@@ -6,6 +6,7 @@ import json
 import msgspec
 
 from callboard.coordinator.services.access import require_steering, visible_run
+from callboard.coordinator.services.claims import was_cut_off
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
@@ -107,8 +108,9 @@ class RunService:
                 raise Conflict(
                     f"{run_id} is {run['status']}.", code="run_not_retryable", hint="Stop it first, or wait."
                 )
-            bound = tx.one("open_binding", session_id=run["session_id"])
-            new = _retry_of(run, bound, caller, offered)
+            bound = tx.one("open_binding", session_id=run["session_id"]) is not None
+            cut_off = bound and was_cut_off(tx, run_id, run["attempt"] + 1)
+            new = _retry_of(run, cut_off, caller, offered)
             return self._create(tx, new, idempotency)
 
         return await self._database.write(work)
@@ -193,10 +195,9 @@ def _shows(tx: Transaction, caller: Caller, row: Row) -> bool:
     return True
 
 
-def _retry_of(run: Row, binding: Row | None, caller: Caller, offered: frozenset[str]) -> NewRun:
+def _retry_of(run: Row, cut_off: bool, caller: Caller, offered: frozenset[str]) -> NewRun:
     """A run that was cut off goes on in its conversation; one that failed is asked the same again."""
-    bound_here = binding is not None and binding["run_id"] == run["run_id"]
-    goes_on = bound_here and run["context"] == "persistent" and run["reason"] in _CUT_OFF
+    goes_on = cut_off and run["context"] == "persistent" and run["reason"] in _CUT_OFF
     request = CreateRun(
         type="resume_session",
         session_id=run["session_id"],

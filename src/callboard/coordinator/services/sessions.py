@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from callboard.coordinator.services.access import visible_session
+from callboard.coordinator.services.affinity import affinity_of
 from callboard.coordinator.services.import_log import LogLines, import_log
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_binding, render_run
-from callboard.coordinator.services.run_creation import Ids, affinity_of
+from callboard.coordinator.services.run_creation import Ids
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.coordinator.services.session_lists import SessionQuery, check_query, list_sessions, show_session
 from callboard.coordinator.services.tree import read_tree

@@ -44,8 +44,8 @@ class StopService:
             if subtree:
                 tx.run("set_tree_stopping", session_id=session_id, stopping=1)
                 for below in leaf_first(tx, session_id):
-                    _stop_session(tx, below, "tree", outcome)
-            _stop_session(tx, session_id, _by(caller), outcome)
+                    _stop_session(tx, below, "tree", outcome, around_external=True)
+            _stop_session(tx, session_id, _by(caller), outcome, around_external=subtree)
             after = tx.one("session_by_id", session_id=session_id)
             outcome.status = after["status"] if after else session["status"]
             return outcome
@@ -80,7 +80,8 @@ def _lives(tx: Transaction, session_id: str) -> bool:
     return any(tx.one("live_run_of_session", session_id=each) for each in everyone)
 
 
-def _stop_session(tx: Transaction, session_id: str, by: str, outcome: Stopped) -> None:
+def _stop_session(tx: Transaction, session_id: str, by: str, outcome: Stopped, *, around_external: bool) -> None:
+    """What another process leads is not ours to stop: of a tree it is left out, alone it is refused."""
     session = tx.one("session_by_id", session_id=session_id)
     if session is None:
         return
@@ -88,7 +89,8 @@ def _stop_session(tx: Transaction, session_id: str, by: str, outcome: Stopped) -
     runs = tx.all("waiting_runs_of_session", session_id=session_id)
     live = tx.one("live_run_of_session", session_id=session_id)
     for run in [*runs, live] if live else runs:
-        _stop(tx, run | more, by, outcome)
+        if not (around_external and run_changes.is_external(run)):
+            _stop(tx, run | more, by, outcome)
 
 
 def _stop(tx: Transaction, run: Row, by: str, outcome: Stopped) -> None:
@@ -100,6 +102,8 @@ def _stop(tx: Transaction, run: Row, by: str, outcome: Stopped) -> None:
             code="session_external",
             hint="End it where it runs; its lease ends when it has been silent for a while.",
         )
+    if run["status"] == "pending" and run_changes.may_return(tx, run) and run_changes.recall(tx, run):
+        run |= {"status": "interrupted"}
     if run["status"] in ("pending", "claimed"):
         if run_changes.end(tx, run, run_changes.RunEnd(reason="stopped", stopped_by=by, event="stop")):
             outcome.cancelled.append(run["run_id"])

@@ -34,10 +34,11 @@ UPDATE runners SET draining = :draining WHERE runner_id = :runner_id;
 DELETE FROM runners WHERE runner_id = :runner_id;
 
 -- name: runner_token
--- The credential of a runner.
+-- The credential of a runner; that of one that was removed works again when it joins again.
 INSERT INTO tokens (token_id, kind, secret_hash, label, runner_id, created_at)
 VALUES (:token_id, 'runner', :secret_hash, :label, :runner_id, :now)
-ON CONFLICT (secret_hash) DO NOTHING;
+ON CONFLICT (secret_hash) DO UPDATE SET revoked_at = NULL
+    WHERE tokens.kind = 'runner' AND tokens.runner_id = excluded.runner_id;
 
 -- name: tokens_of_runner
 -- The tokens of a runner that still work.

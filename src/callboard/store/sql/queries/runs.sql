@@ -20,11 +20,11 @@ VALUES (:run_id, :session_id, :number, :type, :trigger, :prompt, :parameters, :a
     :no_match_ms, :retry_of, :created_at);
 
 -- name: claim_run
--- The one claim: from pending, by compare-and-set; the attempt is the fencing token.
+-- The one claim: from pending in this demand class, by compare-and-set; the attempt is the fencing token.
 UPDATE runs SET status = 'claimed', attempt = attempt + 1, queue_key = NULL, event_count = 0, last_key = '',
     runner_id = :runner_id, runner_epoch = :epoch, claimed_at = :now, interrupted_at = NULL,
     lease_expires_at = :lease_expires_at, unheard_at = :unheard_at
-WHERE run_id = :run_id AND status = 'pending' AND queue_key IS NOT NULL
+WHERE run_id = :run_id AND status = 'pending' AND queue_key IS NOT NULL AND demand_class = :demand_class
 RETURNING *;
 
 -- name: insert_attempt
@@ -68,6 +68,24 @@ WHERE run_id = :run_id AND attempt = :attempt
 -- A lost repeatable run goes back to the queue; the old attempt is stale from the next claim on.
 UPDATE runs SET status = 'pending', queue_key = :queue_key
 WHERE run_id = :run_id AND attempt = :attempt AND status = 'interrupted';
+
+-- name: recall_lost_run
+-- A lost run that waits for its retry is to be stopped: nobody may claim it any more, its old attempt may still live.
+UPDATE runs SET status = 'interrupted', queue_key = NULL
+WHERE run_id = :run_id AND attempt = :attempt AND status = 'pending' AND interrupted_at IS NOT NULL;
+
+-- name: cut_off_attempt
+-- An earlier attempt of a run that was bound and from whose agent something is stored: it had taken the prompt.
+SELECT a.attempt FROM attempts a
+WHERE a.run_id = :run_id AND a.attempt < :before AND a.bound_id IS NOT NULL
+    AND EXISTS (SELECT 1 FROM event_batches b
+        WHERE b.run_id = a.run_id AND b.attempt = a.attempt AND b.last_key IS NOT NULL)
+LIMIT 1;
+
+-- name: direct_run
+-- Where a pending run has to go, as its session stands now.
+UPDATE runs SET demands = :demands, demand_class = :demand_class
+WHERE run_id = :run_id AND status = 'pending' AND demand_class <> :demand_class;
 
 -- name: end_run
 -- Every end, however it comes.

@@ -1,0 +1,45 @@
+"""Where a run of a session has to go: its open conversation, its workspace, its directory. Knows no queue."""
+
+import json
+
+import msgspec
+
+from callboard.coordinator.services.fleet import record_class
+from callboard.domain.demands import Demands, canonical
+from callboard.store.database import Row, Transaction
+
+
+def affinity_of(session: Row | None, binding: Row | None, executor_type: str) -> Demands | None:
+    """Where a run of the session must go: its open conversation if that persists, and its workspace's host."""
+    if session is None:
+        return None
+    if session["workspace"]:
+        place = json.loads(session["workspace"])
+        return Demands(executor_type=executor_type, hostname=place["hostname"], project_dir=place["path"])
+    if binding is None or session["context"] != "persistent":
+        return None
+    return Demands(
+        executor_type=binding["executor_type"], hostname=binding["hostname"], project_dir=binding["project_dir"]
+    )
+
+
+def direct(tx: Transaction, run: Row) -> str:
+    """The demand class of a pending run that becomes claimable; its demands follow its session as it stands now.
+
+    When a run was asked for behind another one, or was lost after its agent was bound, the place of the
+    conversation was not known yet.
+    """
+    demands = msgspec.json.decode(run["demands"], type=Demands)
+    session = tx.one("session_by_id", session_id=run["session_id"])
+    binding = tx.one("open_binding", session_id=run["session_id"])
+    handed_over = run["from_log"] and binding is not None and binding["run_id"] != run["run_id"]
+    place = affinity_of(session, None if handed_over else binding, run["executor_type"])
+    if place is not None and place.executor_type == run["executor_type"]:
+        directory = run["project_dir"] or place.project_dir or demands.project_dir
+        demands = msgspec.structs.replace(demands, hostname=place.hostname, project_dir=directory)
+    elif demands.project_dir is None and session is not None:
+        demands = msgspec.structs.replace(demands, project_dir=session["project_dir"])
+    text = canonical(demands)
+    key = record_class(tx, demands, text)
+    tx.run("direct_run", run_id=run["run_id"], demands=text, demand_class=key)
+    return key
