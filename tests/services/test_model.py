@@ -119,9 +119,10 @@ class Coordinator(RuleBasedStateMachine):
         rows = self.loop.run(
             self.world.database.read(lambda tx: tx.all("live_runs_of_runner", runner_id=runner.runner_id))
         )
-        blank = dict.fromkeys(("session_id", "type", "trigger", "prompt", "context", "executor_type"), "")
-        more: dict[str, Any] = {"run_number": 1, "executor_session_id": None, "binding_generation": 0}
-        return [Claim(run_id=row["run_id"], attempt=row["attempt"], project_dir=None, **blank, **more) for row in rows]
+        names = ("session_id", "type", "trigger", "prompt", "context", "executor_type")
+        blank: dict[str, Any] = {name: "" for name in names}  # noqa: C420 - fromkeys would make it a dict of texts
+        blank |= {"run_number": 1, "executor_session_id": None, "binding_generation": 0, "project_dir": None}
+        return [Claim(run_id=row["run_id"], attempt=row["attempt"], **blank) for row in rows]
 
     @invariant()
     def promises_hold(self) -> None:
