@@ -47,7 +47,7 @@ class Attempt:
         self.launches = 0
         self.conversation: Conversation = executor.conversation(invocation)
         self.decision: Decision | None = None
-        self._limits = {"term_seconds": 3.0, "interrupt_seconds": 3.0, "drain_seconds": 1.0} | limits
+        self.limits = {"term_seconds": 3.0, "interrupt_seconds": 3.0, "drain_seconds": 1.0} | limits
         self._link: KeeperLink | None = None
         self._news = asyncio.Condition()
         self._task: asyncio.Task[Outcome] | None = None
@@ -93,6 +93,13 @@ class Attempt:
     async def say(self, text: str, key: str = "1") -> bool:
         """Says something to the live agent; False when it takes nothing any more."""
         actions = self.conversation.message(text, key)
+        await self._perform(actions)
+        return bool(actions)
+
+    async def decide(self, request_id: str) -> bool:
+        """Answers a permission request with the decision; False when it is not open."""
+        assert self.decision
+        actions = self.conversation.decide(request_id, self.decision)
         await self._perform(actions)
         return bool(actions)
 
@@ -159,7 +166,7 @@ class Attempt:
             self.conversation = self.executor.conversation(invocation)
             directory = self.directory / f"launch-{self.launches}"
             if not directory.exists():
-                await start_keeper(directory, todo, tracking=invocation.tracking, limits=self._limits)
+                await start_keeper(directory, todo, tracking=invocation.tracking, limits=self.limits)
             ended = await self._follow(KeeperLink(directory, self.launches, invocation.tracking))
             if isinstance(ended, Outcome):
                 self.outcome = ended

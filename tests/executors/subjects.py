@@ -1,5 +1,6 @@
 """The executors under the conformance suite: how each one is told, in its own words, to do the same things."""
 
+import asyncio
 import json
 import os
 import shlex
@@ -91,14 +92,17 @@ class Stage:
         )
         return msgspec.structs.replace(first, **changes)
 
-    def attempt(self, prompt: str, *, limits: dict[str, float] | None = None, **changes: Any) -> Attempt:
+    def attempt(self, prompt: str, **changes: Any) -> Attempt:
         """An attempt of the next run."""
-        invocation = self.invocation(prompt, **changes)
-        return self.attempt_of(invocation, **(limits or {}))
+        return self.attempt_of(self.invocation(prompt, **changes))
 
     def attempt_of(self, invocation: Invocation, **limits: float) -> Attempt:
         """An attempt of this invocation; the same directory again attaches to it."""
         return Attempt(self.subject.executor(), invocation, self.directory / invocation.tracking, **limits)
+
+    async def go(self) -> None:
+        """Lets a command go on that reads the pipe `go`."""
+        await asyncio.to_thread((self.work / "go").write_text, "now\n")
 
     async def slow_pid(self) -> int:
         """Waits for the pid of the slow command."""

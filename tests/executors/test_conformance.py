@@ -1,6 +1,5 @@
 """What every executor must do, whatever the agent: one suite for all (A01, A02, A41, A70, R15, R16, R17)."""
 
-import asyncio
 import json
 import os
 import signal
@@ -174,7 +173,7 @@ async def test_a41_a_second_runner_attaches_in_the_middle_and_nothing_is_said_tw
     await first.abandon()
     second = stage.attempt_of(first.invocation).begin()
     await second.until_event(PRE_TOOL)
-    await asyncio.to_thread((stage.work / "go").write_text, "now")
+    await stage.go()
     outcome = await second.end()
     assert (outcome.kind, outcome.result_text) == ("completed", "done")
     assert second.events[: len(first.events)] == first.events

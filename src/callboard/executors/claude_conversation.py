@@ -156,6 +156,8 @@ class ClaudeConversation:
 
     def _turn_begun(self, line: dict[str, Any]) -> list[Action]:
         actions: list[Action] = [] if self._bound else [Bind(line["session_id"])]
+        if self._waiting and not self._taken:  # a client that does not tell what it took has taken the prompt by now
+            actions += self._take(next(iter(self._waiting)))
         if self._pausing:
             actions.append(Finish(None))
         self._bound = self._turning = True
@@ -165,21 +167,26 @@ class ClaudeConversation:
     def _turn_over(self, line: dict[str, Any]) -> list[Action]:
         self._turning = False
         self._result = line
-        return [*self._ledger.result(line.get("model_usage_since_last_result") or {}), *self._what_next(line)]
+        return [*self._ledger.result(line.get("model_usage_since_last_result")), *self._what_next(line)]
 
     def _what_next(self, result: dict[str, Any]) -> list[Action]:
         """After a turn: another one, a wait for what runs in the background, or the end."""
         if self._interrupted or result.get("is_error"):
             return self._close()
         if complaint := self._output.complaint(result.get("structured_output")):
-            return [self._say(complaint, "corrective")]
-        agents_at_work = any("agent" in kind or "workflow" in kind for kind in self._background)
-        if self._waiting or agents_at_work:
+            return [self._say(complaint, "corrective"), *self._pause(EXIT_SECONDS)]
+        if self._waiting:
+            return self._pause(EXIT_SECONDS)
+        if any("agent" in kind or "workflow" in kind for kind in self._background):
             return []
         if self._background:
-            self._pausing = True
-            return [Finish(self._invocation.settings.get("background_seconds", BACKGROUND_SECONDS))]
+            return self._pause(self._invocation.settings.get("background_seconds", BACKGROUND_SECONDS))
         return self._close()
+
+    def _pause(self, seconds: float) -> list[Action]:
+        """Another turn is expected; without one the run ends after this time."""
+        self._pausing = True
+        return [Finish(seconds)]
 
     def _take(self, name: str) -> list[Action]:
         """The client has taken one of our messages into the conversation."""

@@ -59,12 +59,16 @@ class UsageLedger:
         self._inexact = True
         return self._book(message_id, model, usage, turns=0)
 
-    def result(self, models: dict[str, Any]) -> list[Action]:
-        """The exact figures since the last result: what is missing or too much becomes one row for each model."""
+    def result(self, models: Any) -> list[Action]:
+        """The exact figures since the last result: what is missing or too much becomes one row for each model.
+
+        A newer client may say this in another shape; then the calls stand as they were booked.
+        """
         self._results += 1
         self._open.clear()
         self._asking = self._inexact = False
-        rows = [row for name, figures in models.items() if (row := self._adjustment(name, figures))]
+        known = {name: one for name, one in models.items() if isinstance(one, dict)} if isinstance(models, dict) else {}
+        rows = [row for name, figures in known.items() if (row := self._adjustment(name, figures))]
         self._booked.clear()
         return [Usage(rows)] if rows else []
 
@@ -90,14 +94,15 @@ class UsageLedger:
         exact = _counts(_TURN_FIELDS, figures)
         difference = {field: count - booked.get(field, 0) for field, count in exact.items()}
         dollars = figures.get("costUSD")
-        if dollars is None and not any(difference.values()):
+        if not isinstance(dollars, int | float) and not any(difference.values()):
             return None
-        cost = None if dollars is None else round(dollars * 1_000_000)
+        cost = round(dollars * 1_000_000) if isinstance(dollars, int | float) else None
         return _row(f"adjustment:{self._name}.{self._results}", name, difference, turns=0, cost=cost)
 
 
 def _counts(fields: dict[str, str], figures: dict[str, Any]) -> dict[str, int]:
-    return {ours: int(figures.get(theirs) or 0) for ours, theirs in fields.items()}
+    given = {ours: figures.get(theirs) for ours, theirs in fields.items()}
+    return {ours: count if isinstance(count, int) else 0 for ours, count in given.items()}
 
 
 def _row(message_id: str, model: str, counts: dict[str, int], *, turns: int, cost: int | None = None) -> UsageRow:

@@ -25,6 +25,7 @@ from callboard.executors.journal import JournalReader, Record
 from callboard.keeper import IDENTITY, JOURNAL, LAUNCH, READY, SOCKET
 from callboard.keeper.journal import Journal
 from callboard.keeper.processes import (
+    LINUX,
     Process,
     descendants,
     end_all,
@@ -266,17 +267,19 @@ def keeper_process(directory: Path) -> Process | None:
 
 
 def _outlive(directory: Path) -> None:
+    """Waits for the keeper's end, and brings it about when it takes too long."""
     keeper = keeper_process(directory)
-    if keeper is None:
-        return
-    with suppress(OSError):
-        handle = os.pidfd_open(keeper.pid)
-        try:
-            gone, _, _ = select.select([handle], [], [], END_SECONDS)
-            if not gone and send_signal(keeper, signal.SIGKILL):
-                select.select([handle], [], [], END_SECONDS)
-        finally:
-            os.close(handle)
+    if keeper and LINUX:
+        with suppress(OSError):
+            handle = os.pidfd_open(keeper.pid)
+            try:
+                gone, _, _ = select.select([handle], [], [], END_SECONDS)
+                if not gone and send_signal(keeper, signal.SIGKILL):
+                    select.select([handle], [], [], END_SECONDS)
+            finally:
+                os.close(handle)
+    elif keeper:
+        send_signal(keeper, signal.SIGKILL)
 
 
 async def _spawn(directory: Path) -> asyncio.subprocess.Process:

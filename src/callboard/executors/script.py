@@ -1,9 +1,9 @@
 """Which lines of a prompt are a script: those that we or the user wrote, never those of an issue, a page or a child.
 
-Text from elsewhere stands in the prompt inside an element (`<agent-callback …>` … `</agent-callback>`, or any other
-that begins on a line of its own) or between `BEGIN UNTRUSTED` and `END UNTRUSTED` lines; whoever puts it there
-escapes it, so that it cannot end its element. Inside, lines count only in a fence that opens with
-`callboard-script NONCE`, with the nonce that the run's parameters hold.
+Text from elsewhere stands in the prompt inside an element (`<agent-callback …>`, `<untrusted…>`, or any other that
+begins a line, up to its end tag) or between `BEGIN UNTRUSTED` and `END UNTRUSTED` lines; whoever puts it there escapes
+it, so that it cannot end its element. Inside, lines count only in a fence that opens with `callboard-script NONCE`,
+with the nonce that the run's parameters hold.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 FENCE: Final = "callboard-script"
 NONCES: Final = ("nonce", "script_nonce")
-_OPEN = re.compile(r"<([A-Za-z][\w.-]*)(\s[^<>]*)?>")
+_OPEN = re.compile(r"^<([A-Za-z][\w.-]*)(\s[^<>]*)?>|<((?:agent-callback|untrusted)[\w.-]*)(\s[^<>]*)?>")
 _MARK = re.compile(r"\b(BEGIN|END) UNTRUSTED\b", re.IGNORECASE)
 _MARKS: Final = "untrusted marks"
 
@@ -38,15 +38,15 @@ def _trusted(lines: Iterable[str], nonces: set[str]) -> Iterator[str]:
 
 def _moves(text: str, inside: list[str]) -> bool:
     """Follows elements and marks into and out of foreign text; true when the line is such a border."""
-    mark = _MARK.search(text)
-    opened = _OPEN.match(text)
+    mark, opened = _MARK.search(text), _OPEN.search(text)
+    name = (opened[1] or opened[3]) if opened else ""
     if mark:
         _enter_or_leave(_MARKS, mark[1].upper() == "BEGIN", inside)
     elif inside and text.endswith(f"</{inside[-1]}>") and not opened:
         inside.pop()
-    elif opened and not (opened[2] or "").endswith("/"):
-        if not text.endswith(f"</{opened[1]}>"):
-            inside.append(opened[1])
+    elif opened and not opened[0].endswith("/>"):
+        if not text.endswith(f"</{name}>"):
+            inside.append(name)
     else:
         return False
     return True

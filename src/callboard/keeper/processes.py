@@ -30,8 +30,11 @@ class Process(NamedTuple):
 
 
 def process(pid: int) -> Process | None:
-    """The process with this pid; None when there is none or only its corpse. Linux only."""
+    """The process with this pid; None when there is none or only its corpse. Elsewhere than on Linux just its pid."""
     try:
+        if not LINUX:
+            os.kill(pid, 0)
+            return Process(pid, 0, 0)
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return None
@@ -71,6 +74,8 @@ def _environment(pid: int) -> list[bytes]:
 
 def send_signal(one: Process, number: int) -> bool:
     """Signals a process unless its pid belongs to another one by now."""
+    if not LINUX:
+        return _signal_by_pid(one.pid, number)
     try:
         handle = os.pidfd_open(one.pid)
     except OSError:
@@ -85,6 +90,14 @@ def send_signal(one: Process, number: int) -> bool:
         return False
     finally:
         os.close(handle)
+
+
+def _signal_by_pid(pid: int, number: int) -> bool:
+    try:
+        os.kill(pid, number)
+    except OSError:
+        return False
+    return True
 
 
 def end_all(find: Callable[[], list[Process]], seconds: float) -> tuple[set[Process], list[Process]]:
