@@ -56,17 +56,22 @@ async def ended(link: KeeperLink, offset: int = 0) -> list[str]:
         await link.close()
 
 
+async def exit_of(pid: int) -> None:
+    """Wait until a process has exited."""
+    handle, gone = os.pidfd_open(pid), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(handle, gone.set)
+    try:
+        await asyncio.wait_for(gone.wait(), BOUND_SECONDS)
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+
+
 async def keeper_ended(kept: Kept) -> None:
     """Wait until the keeper has exited, without connecting to it."""
     if keeper := kept.keeper:
-        handle, gone = os.pidfd_open(keeper.pid), asyncio.Event()
-        loop = asyncio.get_running_loop()
-        loop.add_reader(handle, gone.set)
-        try:
-            await asyncio.wait_for(gone.wait(), BOUND_SECONDS)
-        finally:
-            loop.remove_reader(handle)
-            os.close(handle)
+        await exit_of(keeper.pid)
 
 
 async def kill(kept: Kept) -> None:
@@ -89,6 +94,13 @@ async def test_a41_keeper_and_agent_live_on_when_their_starter_is_killed(tmp_pat
     await link.send_input("still here\n", "1")
     assert await ended(link) == ["hello", "still here"]
     await link.close()
+
+
+async def test_the_kernel_ends_the_agent_when_its_keeper_is_killed(keepers: Keepers) -> None:
+    kept = await keepers.start("sleep", "600")
+    agent = (await kept.until(lambda record: record.is_fact("started"))).fact["pid"]
+    await kill(kept)
+    await exit_of(agent)
 
 
 async def test_the_agent_dies_with_its_keeper_and_the_journal_is_closed_for_it(keepers: Keepers) -> None:
@@ -227,6 +239,38 @@ async def test_s13_nothing_of_the_agents_environment_can_be_read_from_its_keeper
     keeper = psutil.Process(kept.keeper.pid)
     assert set(keeper.environ()) <= {"PATH", "LC_CTYPE"}
     assert "canary" not in " ".join(keeper.cmdline())
+
+
+# Root may look into every process; without this capability it is a user like any other.
+LOOK = """
+import ctypes, os, sys
+PR_CAPBSET_DROP, CAP_SYS_PTRACE = 24, 19
+ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0)
+os.execv("/bin/cat", ["cat", f"/proc/{sys.argv[1]}/environ"])
+"""
+
+
+async def test_s13_the_same_user_can_look_into_the_agent_but_not_into_its_keeper(keepers: Keepers) -> None:
+    kept = await keepers.start("sleep", "600")
+    agent = (await kept.until(lambda record: record.is_fact("started"))).fact["pid"]
+    assert kept.keeper
+    allowed = []
+    for pid in (agent, kept.keeper.pid):
+        look = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", "-c", LOOK, str(pid)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        seen, _ = await asyncio.wait_for(look.communicate(), BOUND_SECONDS)
+        allowed.append(bool(seen))
+    assert allowed == [True, False]
+
+
+async def test_a_signal_of_our_terminal_does_not_reach_the_keeper_or_the_agent(keepers: Keepers) -> None:
+    kept = await keepers.start("sleep", "600")
+    agent = (await kept.until(lambda record: record.is_fact("started"))).fact["pid"]
+    assert kept.keeper
+    assert len({os.getsid(0), os.getsid(agent), os.getsid(kept.keeper.pid)}) == 3
 
 
 async def test_s13_the_agent_gets_exactly_the_environment_of_its_launch(keepers: Keepers) -> None:

@@ -118,6 +118,14 @@ async def test_r15_an_agent_that_was_halted_can_be_stopped(keepers: Keepers) -> 
     assert signals(kept) == ["SIGTERM"]
 
 
+async def test_r15_a_stop_does_not_wait_for_others_to_let_go_of_the_output(keepers: Keepers) -> None:
+    program = "import os, signal\nif os.fork() == 0: os.setsid()\nelse: print('ready', flush=True)\n"
+    kept = await keepers.python(program + WAIT, drain_seconds=600)
+    await kept.line()
+    await stopped(kept)
+    assert kept.fact("gone")["killed"] == 1
+
+
 @pytest.mark.parametrize("cgroup", [True, False], ids=["cgroup", "no-cgroup"])
 async def test_r16_a_double_forked_daemon_with_another_environment_is_ended(keepers: Keepers, cgroup: bool) -> None:
     kept = await keepers.python(DAEMON, cgroup=cgroup)

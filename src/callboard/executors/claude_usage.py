@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from callboard.domain.invocation import Action, Usage
-from callboard.domain.usage import UsageRow
+from callboard.domain.text import MAX_INTEGER
+from callboard.domain.usage import ADJUSTMENT, UsageRow
 
 _CALL_FIELDS: Final = {
     "input_tokens": "input_tokens",
@@ -96,13 +97,18 @@ class UsageLedger:
         dollars = figures.get("costUSD")
         if not isinstance(dollars, int | float) and not any(difference.values()):
             return None
-        cost = round(dollars * 1_000_000) if isinstance(dollars, int | float) else None
-        return _row(f"adjustment:{self._name}.{self._results}", name, difference, turns=0, cost=cost)
+        cost = _count(round(dollars * 1_000_000)) if isinstance(dollars, int | float) else None
+        return _row(f"{ADJUSTMENT}{self._name}.{self._results}", name, difference, turns=0, cost=cost)
 
 
 def _counts(fields: dict[str, str], figures: dict[str, Any]) -> dict[str, int]:
     given = {ours: figures.get(theirs) for ours, theirs in fields.items()}
-    return {ours: count if isinstance(count, int) else 0 for ours, count in given.items()}
+    return {ours: _count(count) for ours, count in given.items()}
+
+
+def _count(value: Any) -> int:
+    """A figure that the ledger can hold; 0 for anything else."""
+    return value if isinstance(value, int) and abs(value) < MAX_INTEGER // 2 else 0
 
 
 def _row(message_id: str, model: str, counts: dict[str, int], *, turns: int, cost: int | None = None) -> UsageRow:

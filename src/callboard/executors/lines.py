@@ -50,15 +50,8 @@ class _PostTool(msgspec.Struct, tag="post_tool"):
     is_error: bool = False
 
 
-class _Usage(msgspec.Struct, tag="usage"):
-    model: str
-    message_id: str
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_creation_tokens: int = 0
-    turns: int = 0
-    cost_microdollars: int | None = None
+class _Usage(UsageRow, frozen=True, kw_only=True, tag="usage"):
+    pass
 
 
 class _Result(msgspec.Struct, tag="result"):

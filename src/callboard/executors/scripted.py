@@ -133,12 +133,12 @@ class ScriptedConversation:
 
     def _heard(self, record: Record) -> list[Action]:
         """What the journal says was sent, perhaps by a runner before us."""
-        order = read_line(record.input_text) or {}
-        if order.get("type") == "message":
-            self._texts[record.input_id] = order["text"]
-        if order.get("type") == "decision":
-            self._approvals.discard(order["request_id"])
-            return [Withdraw(order["request_id"])]
+        match read_line(record.input_text):
+            case {"type": "message", "text": str(text)}:
+                self._texts[record.input_id] = text
+            case {"type": "decision", "request_id": str(request_id)}:
+                self._approvals.discard(request_id)
+                return [Withdraw(request_id)]
         return []
 
     def _ended(self, record: Record) -> list[Action]:
