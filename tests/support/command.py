@@ -61,10 +61,18 @@ class CommandLine:
 
     def start(self, *words: str, stdin: Any, stdout: Any, stderr: Any, **variables: str) -> subprocess.Popen[bytes]:
         """Begin one command."""
-        environment = scrubbed({name: value for name, value in (self.environment | variables).items() if value})
         return subprocess.Popen(
-            [*CALLBOARD, *words], env=environment, cwd=self.directory, stdin=stdin, stdout=stdout, stderr=stderr
+            [*CALLBOARD, *words],
+            env=self.whole_environment(**variables),
+            cwd=self.directory,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
         )
+
+    def whole_environment(self, **variables: str) -> dict[str, str]:
+        """What a command finds; a variable that is empty is left out."""
+        return scrubbed({name: value for name, value in (self.environment | variables).items() if value})
 
 
 def _cpu_seconds_of_children() -> float:

@@ -70,6 +70,12 @@ class World:
         self._closing.callback(made.close)
         return made
 
+    def program(self, name: str, argv: tuple[str, ...], **variables: str) -> Program:
+        """A program of the test's own, in the project's directory."""
+        made = Program(name, argv, variables, self.project)
+        self._closing.callback(made.close)
+        return made
+
     def command_line(self, coordinator: Coordinator) -> CommandLine:
         """The command line of the owner, in the project's directory."""
         return CommandLine.at(coordinator, self.project)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from callboard.cli.exit_codes import NOT_ALLOWED, UNREACHABLE, of_error
+from callboard.cli.exit_codes import NOT_ALLOWED, UNREACHABLE, USAGE, of_error
 from callboard.cli.output import Output, span
 from callboard.client.errors import Unreachable
 from callboard.domain.errors import CallboardError, Unauthenticated
@@ -63,6 +63,8 @@ def _hint(error: CallboardError) -> str:
         return "Try again shortly; `callboard doctor` looks for the reason."
     if of_error(error) == NOT_ALLOWED:
         return "Use a token that allows this; `callboard token list` shows which there are."
+    if of_error(error) == USAGE:
+        return "Correct that; the command with --help shows what it takes."
     return ""
 
 

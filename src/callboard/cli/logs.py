@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 
 from callboard.cli.context import Context
 from callboard.cli.event_lines import event_parts, payload_of, text_of
@@ -35,7 +36,7 @@ class Selection:
     since: Annotated[
         str | None, Parameter(help="Only what is newer: 10m, 2h, or a time such as 2026-01-31T12:00Z.")
     ] = None
-    tail: Annotated[int | None, Parameter(help="Only the last so many.")] = None
+    tail: Annotated[PositiveInt | None, Parameter(help="Only the last so many.")] = None
     types: Annotated[str | None, Parameter(help="Only these event types, separated by commas.")] = None
 
     @property

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 
 from callboard.cli.context import Context
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
@@ -30,7 +31,7 @@ def ps(
     status: Annotated[SessionStatus | None, Parameter(help="Only those in this state.")] = None,
     agent: Annotated[str | None, Parameter(help="Only those of this agent.")] = None,
     search: Annotated[str | None, Parameter(help="Only those with these words in title or labels.")] = None,
-    limit: Annotated[int, Parameter(help="At most so many, the newest.")] = 100,
+    limit: Annotated[PositiveInt, Parameter(help="At most so many, the newest.")] = 100,
     where: Where = NO_WHERE,
     show: Show = NO_SHOW,
 ) -> int:
