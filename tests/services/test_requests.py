@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from callboard.domain.caller import Caller
-from callboard.domain.errors import CallboardError, Conflict, Forbidden, NotFound
+from callboard.domain.errors import CallboardError, Conflict, Forbidden, InvalidRequest, NotFound
 from callboard.domain.run import CONTINUATION_PROMPT
 from callboard.wire.requests import AdditionalDemands
 from callboard.wire.runner import PostDelta, PostedEvent, PostEvents
@@ -173,3 +173,13 @@ async def test_the_queue_survives_a_restart_of_the_coordinator(tmp_path: Path) -
         runner = await after.runner()
         await after.dispatch.load()
         assert [claim.prompt for claim in await runner.claim(slots=9)] == ["one", "two", "three"]
+
+
+async def test_an_executor_may_be_named_among_the_additional_demands(world: World) -> None:
+    """30: each part may only add; what nobody asked for contradicts nothing."""
+    created = await world.start(additional_demands=AdditionalDemands(executor_type="command"))
+    assert (await world.run(created.run_id)).executor_type == "command"
+    with pytest.raises(InvalidRequest) as refused:
+        await world.start(executor_type="scripted", additional_demands=AdditionalDemands(executor_type="command"))
+    assert refused.value.code == "contradicting_demands"
+    assert "the request demands 'scripted'" in refused.value.detail

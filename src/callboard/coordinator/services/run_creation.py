@@ -10,7 +10,7 @@ from callboard.coordinator.services.access import require_steering, visible_sess
 from callboard.coordinator.services.affinity import affinity_of
 from callboard.coordinator.services.fleet import record_class
 from callboard.coordinator.services.limits import TreeLimits
-from callboard.coordinator.services.run_requests import BUILT_IN_EXECUTORS, requested_demands
+from callboard.coordinator.services.run_requests import BUILT_IN_EXECUTORS, named_executor, requested_demands
 from callboard.domain import event as event_types
 from callboard.domain import ids
 from callboard.domain.caller import Caller
@@ -134,7 +134,7 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     require_steering(tx, new.caller, session)
     live = tx.one("live_run_of_session", session_id=session["session_id"])
     _check_resumable(new, session, live, limits)
-    executor_type = request.executor_type or session["executor_type"] or new.executor_type
+    executor_type = named_executor(request) or session["executor_type"] or new.executor_type
     binding = None if request.from_log else tx.one("open_binding", session_id=session["session_id"])
     demands = _demands(new, executor_type, session, binding, session["project_dir"])
     if live and request.on_busy == "interrupt":
@@ -249,7 +249,7 @@ def _demands(
         )
     own, more = requested_demands(new.request, executor_type)
     affinity = affinity_of(session, binding, executor_type)
-    if affinity is None and own.project_dir is None and (more is None or more.project_dir is None):
+    if affinity is None and session_dir and own.project_dir is None and (more is None or more.project_dir is None):
         affinity = Demands(executor_type=executor_type, project_dir=session_dir)
     return merge(
         ("the session's affinity", affinity),

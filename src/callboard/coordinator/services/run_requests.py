@@ -116,6 +116,12 @@ def _prompt_of(request: CreateRun) -> str:
     return check_text(str((request.parameters or {})["prompt"]), "/parameters/prompt", empty=False)
 
 
+def named_executor(request: CreateRun) -> str | None:
+    """The executor that a request names, itself or among its additional demands; None leaves it to others."""
+    more = request.additional_demands
+    return request.executor_type or (more.executor_type if more else None)
+
+
 def requested_demands(request: CreateRun, executor_type: str) -> tuple[Demands, Demands | None]:
     """What the request itself demands, and what its additional demands add."""
     own = Demands(executor_type=request.executor_type or executor_type, project_dir=request.project_dir)

@@ -13,7 +13,13 @@ from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_run
 from callboard.coordinator.services.run_changes import is_ended
 from callboard.coordinator.services.run_creation import Ids, NewRun, create, proven_parent
-from callboard.coordinator.services.run_requests import check_request, check_run_id, check_session_id, valid_traceparent
+from callboard.coordinator.services.run_requests import (
+    check_request,
+    check_run_id,
+    check_session_id,
+    named_executor,
+    valid_traceparent,
+)
 from callboard.coordinator.services.signals import Signals, run_key
 from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain.caller import Caller
@@ -76,7 +82,7 @@ class RunService:
             prompt=prompt,
             caller=caller,
             parent_session_id=parent,
-            executor_type=request.executor_type or self._default_executor_type,
+            executor_type=named_executor(request) or self._default_executor_type,
             offered_executors=await self._offered(),
             no_match_ms=self._rules.no_match_ms,
             traceparent=valid_traceparent(traceparent),
