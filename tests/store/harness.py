@@ -128,7 +128,7 @@ def new_attempt(tx: Transaction) -> tuple[str, str]:
         no_match_ms=1,
         created_at=tx.now_ms,
     )
-    claim = {"runner_id": "a runner", "epoch": 1, "lease_expires_at": tx.now_ms + 30_000}
+    claim = {"runner_id": "a runner", "epoch": 1, "demand_class": "any", "lease_expires_at": tx.now_ms + 30_000}
     assert _insert(tx, "claim_run", run_id=run_id, now=tx.now_ms, **claim) == 1
     return session_id, run_id
 
