@@ -19,7 +19,6 @@ from callboard.domain.errors import InvalidRequest
 from callboard.runner.directories import real_roots
 
 SLOTS_PER_CORE: Final = 2
-ExecutorKind = Literal["scripted", "command", "claude-code"]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
@@ -54,7 +53,7 @@ class KeeperTable(_Table, frozen=True):
 class ExecutorTable(_Table, frozen=True):
     """`[executors.NAME]`: how one executor is run on this machine."""
 
-    type: ExecutorKind | None = None
+    type: str | None = None
     """Which adapter; the name itself when it is that of an adapter."""
     argv: Annotated[list[str], Meta(min_length=1)] | None = None
     """The program, with its arguments for `command`; for `claude-code` what to start instead of `claude`."""

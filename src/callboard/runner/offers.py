@@ -2,25 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from callboard.domain.errors import InvalidRequest
-from callboard.executors.base import Executor
-from callboard.executors.claude_code import ClaudeCodeExecutor
-from callboard.executors.command import CommandExecutor
-from callboard.executors.scripted import ScriptedExecutor
-from callboard.runner.config import ExecutorKind, ExecutorTable, RunnerSettings
+from callboard.executors import EXECUTORS, load
+from callboard.runner.config import ExecutorTable, RunnerSettings
 from callboard.runner.context import OfferedExecutor
 
-ADAPTERS: Final[Mapping[ExecutorKind, Callable[[], Executor]]] = {
-    "scripted": ScriptedExecutor,
-    "command": CommandExecutor,
-    "claude-code": ClaudeCodeExecutor,
-}
 SHELL: Final = ExecutorTable(type="command", argv=["sh", "-c"], prompt="argument")
 """`command` when the runner allows any prompt to run as a shell script."""
 _LOG = structlog.get_logger(__name__)
@@ -41,7 +33,7 @@ def offered_executors(settings: RunnerSettings, environment: Mapping[str, str]) 
             _refuse_or_leave_out(name, missing, settings)
         else:
             offered[name] = OfferedExecutor(
-                executor=ADAPTERS[_kind(name, table)](), table=table.settings(), passed=tuple(table.environment)
+                executor=load(_kind(name, table)), table=table.settings(), passed=tuple(table.environment)
             )
     return offered
 
@@ -53,11 +45,11 @@ def _tables(settings: RunnerSettings) -> dict[str, ExecutorTable]:
     return tables
 
 
-def _kind(name: str, table: ExecutorTable) -> ExecutorKind:
-    kind = table.type or next((kind for kind in ADAPTERS if kind == name), None)
-    if kind is None:
+def _kind(name: str, table: ExecutorTable) -> str:
+    kind = table.type or name
+    if kind not in EXECUTORS:
         raise InvalidRequest(
-            f"[executors.{name}] does not say of which type it is.", hint=f"Types: {', '.join(ADAPTERS)}."
+            f"[executors.{name}] is of no known type ({kind!r}).", hint=f"Types: {', '.join(EXECUTORS)}."
         )
     return kind
 
