@@ -6,6 +6,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from callboard.executors.journal import Record
 from callboard.keeper.agent import CHUNK_BYTES
 from tests.keeper.kept import Keepers, Kept
@@ -53,6 +55,7 @@ async def test_r17_invalid_bytes_and_nul_are_kept_raw_and_read_as_replacement_ch
     assert line.text == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c"
 
 
+@pytest.mark.slow
 async def test_r17_a_million_short_lines_arrive_in_order_with_bounded_memory(keepers: Keepers) -> None:
     program = "import sys; sys.stdout.write(''.join(f'{n}\\n' for n in range(1_000_000))); sys.stdin.readline()"
     kept = await keepers.python(program, journal_bytes=4 * MEGABYTE)

@@ -119,7 +119,7 @@ async def test_r15_an_agent_that_was_halted_can_be_stopped(keepers: Keepers) -> 
 
 
 async def test_r15_a_stop_does_not_wait_for_others_to_let_go_of_the_output(keepers: Keepers) -> None:
-    program = "import os, signal\nif os.fork() == 0: os.setsid()\nelse: print('ready', flush=True)\n"
+    program = "import os, signal\nif os.fork() == 0:\n    os.setsid()\n    print('ready', flush=True)\n"
     kept = await keepers.python(program + WAIT, drain_seconds=600)
     await kept.line()
     await stopped(kept)
