@@ -33,7 +33,7 @@ from callboard.store.idempotency import remember, remembered
 from callboard.wire.requests import AdditionalDemands, CreateRun, Limits
 from callboard.wire.responses import Page, Run, RunCreated
 
-MAX_WAIT_SECONDS = 60.0
+MAX_WAIT_SECONDS = 600.0
 LOOK_AGAIN_SECONDS = 1.0
 """The slow poll behind the wake-ups."""
 _CUT_OFF = ("interrupted", "timeout", "stopped", "budget_exceeded", "max_turns")
