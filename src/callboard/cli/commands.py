@@ -177,7 +177,7 @@ COMMANDS: Final = (
         "callboard.cli.completion:completion",
         LOOK_AFTER,
         (
-            "callboard completion bash > ~/.local/share/bash-completion/completions/callboard",
+            "callboard completion bash > ~/.callboard.bash",
             "callboard completion zsh",
         ),
     ),

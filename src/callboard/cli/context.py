@@ -3,6 +3,7 @@
 import sys
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from callboard.cli.options import NO_WHERE, Show, Where
 from callboard.cli.output import Output
@@ -10,6 +11,9 @@ from callboard.cli.settings import Settings, read_settings
 from callboard.client.discovery import Access, discover
 from callboard.client.transport import Client
 from callboard.domain.errors import InvalidRequest
+
+STDIN: Final = "\0stdin"
+"""What a lone `-` becomes; no argument of a process can hold a NUL."""
 
 
 class Context:

@@ -5,6 +5,7 @@ import traceback
 from cyclopts import CycloptsError
 
 from callboard.cli.app import build_app
+from callboard.cli.context import STDIN
 from callboard.cli.exit_codes import (
     FAILED,
     INTERRUPTED,
@@ -22,6 +23,7 @@ from callboard.domain.errors import CallboardError
 def run_command(given: list[str]) -> int:
     """The exit code of a command line. Lets BrokenPipeError through: nobody reads any more."""
     words = given[: given.index("--")] if "--" in given else given
+    given = with_stdin_named(given)
     app = build_app(whole=given in ([], ["--help"], ["-h"]))
     app.suppress_keyboard_interrupt = False
     try:
@@ -35,6 +37,11 @@ def run_command(given: list[str]) -> int:
         if "--debug" in words:
             traceback.print_exc()
         return _report(Output(json="--json" in words), error)
+
+
+def with_stdin_named(given: list[str]) -> list[str]:
+    """The words with a lone `-` replaced by STDIN, because the parser would take it for an unfinished option."""
+    return [STDIN if word == "-" else word for word in given]
 
 
 def _report(output: Output, error: Exception) -> int:

@@ -10,7 +10,7 @@ import msgspec
 from cyclopts import Group, Parameter
 
 from callboard.cli import candidates
-from callboard.cli.context import Context
+from callboard.cli.context import STDIN, Context
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import span
 from callboard.cli.references import run_id_of, session_id_of
@@ -215,7 +215,7 @@ def _tell_next(context: Context, created: RunCreated) -> None:
 
 
 def _prompt(prompt: str | None, parameters: str | None) -> str | None:
-    if prompt == "-":
+    if prompt == STDIN:
         return sys.stdin.read()
     if prompt is None and parameters is None:
         raise InvalidRequest("There is no prompt.", hint="Give it in quotes, or - to read it from stdin.")

@@ -9,7 +9,7 @@ import msgspec
 from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 
-from callboard.cli.context import Context
+from callboard.cli.context import STDIN, Context
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import span
 from callboard.cli.references import session_id_of, session_of
@@ -157,7 +157,7 @@ def _changed(context: Context, session: Session, word: str) -> int:
 
 def _log_lines(file: Path) -> Iterator[dict[str, Any]]:
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        text = sys.stdin.read() if str(file) == STDIN else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise InvalidRequest(f"{file} cannot be read: {problem}.") from problem
     for number, line in enumerate(text.splitlines(), 1):

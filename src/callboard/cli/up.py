@@ -1,5 +1,6 @@
 """`callboard up`: a coordinator, and a runner for one directory, as children of one process."""
 
+import fcntl
 import signal
 import socket
 import threading
@@ -21,6 +22,7 @@ from callboard.client.retry import NO_RETRIES
 from callboard.client.transport import Client
 from callboard.domain.errors import CallboardError
 from callboard.domain.ids import runner_id
+from callboard.runner.identity import LOCK_FILE
 
 START_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.5
@@ -75,9 +77,7 @@ class _Household:
             signal.signal(number, signal.default_int_handler)
         try:
             access = self._found() or self._coordinator()
-            with Client(access.url, access.token) as client:
-                runner = self._runner_there(client) or self._runner()
-            self._tell(access, runner)
+            self._tell(access, self._runner_there() or self._runner())
             return self._stay() if self._children else 0
         except KeyboardInterrupt:
             self._output.note("\nStopping. Agents that work now live on; the next `callboard up` finds them.")
@@ -110,10 +110,10 @@ class _Household:
         arguments = ["runner", "--data-dir", str(self._data_dir), *self._offer.as_arguments()]
         return self._start("runner", arguments).wait_for_line("registered ", START_SECONDS)
 
-    def _runner_there(self, client: Client) -> str | None:
+    def _runner_there(self) -> str | None:
+        """The runner of this directory if a process on this machine is it; what the coordinator last heard is older."""
         wanted = runner_id(self._offer.hostname or socket.gethostname(), str(self._project_dir), self._offer.name or "")
-        known = client.send(calls.runners.list_(limit=200)).items
-        return next((one.runner_id for one in known if one.runner_id == wanted and one.state != "lost"), None)
+        return wanted if _is_locked(self._data_dir / "runners" / wanted / LOCK_FILE) else None
 
     @property
     def _project_dir(self) -> Path:
@@ -125,8 +125,9 @@ class _Household:
         return child
 
     def _forward(self, name: str, line: str) -> None:
-        if not line.startswith(("listening on ", "registered ")):
-            self._output.warn(span(f"{name}: ", "dim"), line)
+        told = None if line.startswith(("listening on ", "registered ")) else readable(line)
+        if told is not None:
+            self._output.warn(span(f"{name}: ", "dim"), told)
 
     def _tell(self, access: Access, runner: str) -> None:
         started = [child.name for child in self._children]
@@ -154,6 +155,30 @@ class _Household:
                 if child.returncode is not None:
                     raise ChildFailed(child.name, child.returncode)
         return 0
+
+
+def readable(line: str) -> str | None:
+    """A line of a child's log in words; None for one that only says that all is as it should be."""
+    try:
+        told = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return line
+    if told.pop("level", "") in ("debug", "info"):
+        return None
+    told.pop("timestamp", None)
+    event = str(told.pop("event", "")).replace("_", " ")
+    return " ".join([event, *(f"{name}={value}" for name, value in told.items())])
+
+
+def _is_locked(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _facts(running: Running) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _is_in(process: psutil.Process, directory: Path) -> bool:
 def own_surroundings(stage: Stage) -> Iterator[None]:
     """The stage's directory and settings instead of the person's, for this process and its children."""
     before, here = dict(os.environ), Path.cwd()
-    for name in [name for name in os.environ if name.startswith("CALLBOARD_")]:
+    for name in [name for name in os.environ if name.startswith(("CALLBOARD_", "AGENT_"))]:
         del os.environ[name]
     os.environ["CALLBOARD_DATA_DIR"] = str(stage.data_dir)
     os.environ["XDG_CONFIG_HOME"] = str(stage.directory / "config")

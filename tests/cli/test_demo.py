@@ -1,0 +1,59 @@
+"""A80: the demonstration shows what it claims, within a minute, and leaves nothing behind."""
+
+import json
+import re
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from callboard.cli.demo.narration import ClaimFailed, Narrator
+from callboard.cli.output import Output
+from tests.support.command import CommandLine
+
+LIMIT_SECONDS = 60
+
+
+def _left_behind(folder: Path) -> list[str]:
+    processes = [" ".join(one.info["cmdline"] or []) for one in psutil.process_iter(["cmdline"])]
+    return [words for words in processes if str(folder) in words] + [
+        str(path) for path in folder.glob("callboard-demo-*")
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_the_demonstration_holds_and_leaves_nothing(tmp_path: Path) -> None:
+    """A80: `make demo` runs this."""
+    with tempfile.TemporaryDirectory(prefix="cb-") as temporary:
+        callboard = CommandLine(tmp_path, {"HOME": str(tmp_path), "TMPDIR": temporary})
+        done = callboard("demo")
+        assert done.code == 0, done.out + done.err
+        assert _left_behind(Path(temporary)) == []
+    assert list(tmp_path.iterdir()) == []
+    assert "\x1b" not in done.out
+    claims, seconds = re.findall(r"(\d+) claims checked in (\d+) s", done.out)[0]
+    assert int(claims) == done.out.count("✓ ") - done.out.count("✓ finished") - done.out.count("✓ completed")
+    assert int(seconds) < LIMIT_SECONDS
+    assert "kill -9" in done.out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_the_demonstration_as_json_lists_its_claims(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="cb-") as temporary:
+        done = CommandLine(tmp_path, {"HOME": str(tmp_path), "TMPDIR": temporary})("demo", "--json")
+    summary = json.loads(done.out)
+    assert (done.code, summary["ok"], summary["truth"]) == (0, True, "")
+    assert len({claim["step"] for claim in summary["claims"]}) >= 7
+    assert all(claim["true"] for claim in summary["claims"])
+
+
+def test_a_claim_that_does_not_hold_ends_it_with_the_truth(capsys: pytest.CaptureFixture[str]) -> None:
+    tell = Narrator(Output(color="never"))
+    tell.check("two and two are four", 2 + 2 == 4)
+    with pytest.raises(ClaimFailed, match="not so: 4"):
+        tell.check("two and two are five", 2 + 2 == 5, 2 + 2)
+    assert [claim.true for claim in tell.claims] == [True, False]
+    assert "✗ two and two are five" in capsys.readouterr().out
