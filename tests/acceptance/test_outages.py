@@ -6,7 +6,7 @@ import pytest
 from callboard.client.calls import runs
 from tests.conftest import DEFAULT_ROUNDS
 from tests.support.coordinator import QUICK, Coordinator, until
-from tests.support.processes import agents_of
+from tests.support.processes import agent_of, agents_of
 from tests.support.world import World, hold
 
 SHORT_OUTAGE_SECONDS = 5
@@ -40,14 +40,6 @@ def assert_never_interrupted(coordinator: Coordinator, session_id: str) -> None:
     assert (types.count("run_claimed"), types.count("run_start"), types.count("run_completed")) == (1, 1, 1)
 
 
-def one_agent(run_id: str) -> psutil.Process:
-    """The agent of a run: the process whose parent carries no mark of the run."""
-    found = agents_of(run_id)
-    pids = {one.pid for one in found}
-    (agent,) = [one for one in found if one.ppid() not in pids]
-    return agent
-
-
 @pytest.mark.timeout(180)
 def test_a37_agents_live_through_an_outage_of_the_coordinator(world: World, outage_seconds: int) -> None:
     coordinator = world.coordinator(**QUICK)
@@ -57,7 +49,7 @@ def test_a37_agents_live_through_an_outage_of_the_coordinator(world: World, outa
     ended_meanwhile = coordinator.start_run(f"{hold('away')}\nresult done")
     for one in (created, ended_meanwhile):
         coordinator.until_event(one, "pre_tool")
-    agent = one_agent(created.run_id)
+    agent = agent_of(created.run_id)
 
     coordinator.kill()
     world.let_go("away")
@@ -88,13 +80,13 @@ def test_a41_a_runner_killed_and_restarted_attaches_to_its_agents(world: World, 
     coordinator.until_event(ended_meanwhile, "pre_tool")
     for part in range(times):
         coordinator.until_event(created, "pre_tool", tool_input={"command": hold(f"part-{part}")[4:]})
-        agent = one_agent(created.run_id)
+        agent = agent_of(created.run_id)
         runner.kill()
         assert agent.is_running()
         world.let_go(f"part-{part}")
         until(lambda: not agents_of(ended_meanwhile.run_id), 20, "the other agent's end")
         runner.restart()
-        assert one_agent(created.run_id) == agent
+        assert agent_of(created.run_id) == agent
     world.let_go(f"part-{times}")
 
     for one, result in ((created, "done"), (ended_meanwhile, "done too")):
@@ -118,7 +110,7 @@ def test_a41_an_agent_that_died_with_its_runner_is_reported_after_the_restart(wo
     runner = world.runner(coordinator)
     created = coordinator.start_run(f"usage small 10 1 100\n{counting(0, WORDS)}\n{hold('never')}")
     coordinator.until_event(created, "pre_tool")
-    agent = one_agent(created.run_id)
+    agent = agent_of(created.run_id)
     runner.kill()
     agent.kill()
     agent.wait(10)
@@ -135,7 +127,7 @@ def test_a42_an_outage_longer_than_the_leases_interrupts_nothing(world: World, o
     working = [coordinator.start_run(f"say 0\n{hold('back')}\nsay 1") for _ in range(3)]
     for created in working:
         coordinator.until_event(created, "pre_tool")
-    agent = one_agent(working[0].run_id)
+    agent = agent_of(working[0].run_id)
     coordinator.kill()
     with pytest.raises(psutil.TimeoutExpired):
         agent.wait(outage_seconds)
@@ -157,7 +149,7 @@ def test_a42_a_machine_that_slept_longer_than_the_leases_interrupts_nothing(worl
     runner = world.runner(coordinator)
     created = coordinator.start_run(f"say 0\n{hold('awake')}\nsay 1")
     coordinator.until_event(created, "pre_tool")
-    agent = one_agent(created.run_id)
+    agent = agent_of(created.run_id)
     programs = [coordinator.program, runner.program]
     for program in programs:
         program.freeze()

@@ -15,6 +15,14 @@ def agents_of(run_id: str) -> list[psutil.Process]:
     return [one for one in psutil.process_iter() if _mark(one).startswith(f"{run_id}.") and _lives(one)]
 
 
+def agent_of(run_id: str) -> psutil.Process:
+    """The agent itself: the one process of a run whose parent does not carry its mark."""
+    found = agents_of(run_id)
+    pids = {one.pid for one in found}
+    (agent,) = [one for one in found if _parent_pid(one) not in pids]
+    return agent
+
+
 def end_all_below(folder: Path) -> None:
     """Kill every process that was started for, or works in, a folder, and all that came from it."""
     found = {one for root in _belonging_to(folder) for one in (root, *_children(root))}
@@ -48,6 +56,14 @@ def _mark(process: psutil.Process) -> str:
         return str(process.environ().get(TRACKING, ""))
     except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
         return ""
+
+
+def _parent_pid(process: psutil.Process) -> int:
+    """The parent's id; of a process that has just ended its own, as if it were its own child."""
+    try:
+        return process.ppid()
+    except psutil.NoSuchProcess:
+        return process.pid
 
 
 def _lives(process: psutil.Process) -> bool:
