@@ -128,7 +128,7 @@ async def test_a_bad_request_creates_nothing_and_the_next_write_works(
     with pytest.raises(CallboardError) as refused:
         await world.start(**({"prompt": "say x"} | more))
     assert refused.value.code == code
-    assert await world.count("claimable_runs", after="", limit=10) == 0
+    assert await world.count("claimable_runs", demand_class="", queue_key=0, run_id="", limit=10) == 0
     await world.start()
 
 

@@ -44,7 +44,7 @@ async def test_no_query_reads_a_growing_table_whole(database: Database, harness:
         ("batches_covering_keys", "event_batches_by_key (run_id=? AND attempt=? AND last_key>?)"),
         ("extend_keys", "(run_id=?)"),
         ("claim_run", "(run_id=?)"),
-        ("claimable_runs", "runs_by_status (status=? AND run_id>?)"),
+        ("claimable_runs", "COVERING INDEX runs_claimable"),
         ("head_run_of_session", "runs_waiting (session_id=?)"),
         ("lapsed_leases", "runs_leased (lease_expires_at>? AND lease_expires_at<?)"),
         ("unheard_claims", "runs_unheard (unheard_at>? AND unheard_at<?)"),

@@ -21,7 +21,7 @@ from callboard.coordinator.services.signals import Signals, runner_key
 from callboard.domain import event as event_types
 from callboard.domain.caller import Caller
 from callboard.domain.runner import LeaseRules
-from callboard.store.database import Database, Row, Transaction
+from callboard.store.database import Database, Transaction
 from callboard.store.hints import Hint, Queued, RunnersChanged
 from callboard.wire.runner import Claim, PollAnswer, StopOrder
 
@@ -64,20 +64,20 @@ class Dispatch:
 
     async def load(self) -> None:
         """Fills the queue from the database; at start, and whenever in doubt."""
-        after = ""
+        last: Entry = (0, "", "")
         while True:
-            rows = await self._database.read(_claimable_after(after))
-            for row in rows:
-                self._queue.add(Queued(**row))
-            if len(rows) < LOAD_PAGE:
+            entries = await self._database.read(_claimable_after(last))
+            for entry in entries:
+                self._queue.add(entry)
+            if len(entries) < LOAD_PAGE:
                 return
-            after = rows[-1]["run_id"]
+            last = entries[-1]
 
     def on_hints(self, hints: list[Hint]) -> None:
         """New claimable runs wake the polls that can take them; changed runners wake all polls."""
         for hint in hints:
             if isinstance(hint, Queued):
-                self._queue.add(hint)
+                self._queue.add((hint.queue_key, hint.run_id, hint.demand_class))
                 self._wake_for(hint.demand_class)
             elif isinstance(hint, RunnersChanged):
                 for poller in self._pollers.values():
@@ -151,7 +151,7 @@ class Dispatch:
             return await self._database.write(lambda tx: _claim_each(tx, entries, runner, self._rules))
         except BaseException:
             for entry in entries:
-                self._queue.put_back(entry)
+                self._queue.add(entry)
             raise
 
     async def undelivered(self, answer: PollAnswer, runner_id: str) -> None:
@@ -168,8 +168,15 @@ class Dispatch:
         await self._database.write(give_back)
 
 
-def _claimable_after(after: str) -> Callable[[Transaction], list[Row]]:
-    return lambda tx: tx.all("claimable_runs", after=after, limit=LOAD_PAGE)
+def _claimable_after(last: Entry) -> Callable[[Transaction], list[Entry]]:
+    """The page of the queue behind an entry, in the order of its index: by class, then by place."""
+    queue_key, run_id, demand_class = last
+
+    def work(tx: Transaction) -> list[Entry]:
+        rows = tx.all("claimable_runs", demand_class=demand_class, queue_key=queue_key, run_id=run_id, limit=LOAD_PAGE)
+        return [(row["queue_key"], row["run_id"], row["demand_class"]) for row in rows]
+
+    return work
 
 
 def _claim_each(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:

@@ -132,9 +132,10 @@ ORDER BY number DESC LIMIT 1;
 UPDATE runs SET queue_key = :queue_key WHERE run_id = :run_id AND status = 'pending' AND queue_key IS NULL;
 
 -- name: claimable_runs
--- The queue, for filling the memory of a coordinator; a page by run_id.
-SELECT run_id, session_id, demand_class, queue_key FROM runs
-WHERE status = 'pending' AND run_id > :after AND queue_key IS NOT NULL ORDER BY run_id LIMIT :limit;
+-- The queue, for filling the memory of a coordinator; a page of its index, so that no row is read.
+SELECT demand_class, queue_key, run_id FROM runs
+WHERE queue_key IS NOT NULL AND (demand_class, queue_key, run_id) > (:demand_class, :queue_key, :run_id)
+ORDER BY demand_class, queue_key, run_id LIMIT :limit;
 
 -- name: runs_of_runner_to_stop
 -- Live runs of a runner with a stop that waits for it.
