@@ -4,11 +4,15 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
 
 from callboard.domain.errors import InvalidRequest
+
+REMEMBERED: Final = 4096
+"""Demands whose text and class are kept: most runs demand what others did before."""
 
 ReasonCode = Literal[
     "hostname_differs",
@@ -90,11 +94,13 @@ def _agreed(name: str, wanted: list[tuple[str, str | None]]) -> str | None:
     return found[1] if found else None
 
 
+@lru_cache(REMEMBERED)
 def demand_class(demands: Demands) -> str:
     """A short key that runs with equal demands share."""
     return hashlib.sha256(canonical(demands).encode()).hexdigest()[:20]
 
 
+@lru_cache(REMEMBERED)
 def canonical(demands: Demands) -> str:
     """Demands as JSON with sorted keys and tags."""
     return json.dumps(msgspec.to_builtins(demands), sort_keys=True, separators=(",", ":"))

@@ -24,7 +24,7 @@ SMALL_BYTES: Final = 4096
 
 def may_hold_bad_escapes(body: bytes) -> bool:
     """Whether NUL or a surrogate may be in it; cheap, and never wrongly false."""
-    return b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body
+    return b"\\u" in body and (b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body)
 
 
 def mend(body: bytes) -> bytes:
