@@ -82,6 +82,11 @@ class Attempt:
             )
         return self.payloads(event_type)[count - 1]
 
+    async def until_count(self, count: int) -> None:
+        """Waits until so many actions were asked for, or the end."""
+        async with asyncio.timeout(BOUND_SECONDS), self._news:
+            await self._news.wait_for(lambda: len(self.actions) >= count or (self._task and self._task.done()))
+
     async def stop(self) -> Outcome:
         """Stops it as a runner does: the executor's interrupt first, if it has one."""
         assert self._link

@@ -226,7 +226,7 @@ def close_journal(directory: Path, tracking: str) -> None:
     """
     _outlive(directory)
     strays = end_strays([tracking])
-    remove_cgroups(tracking)
+    remove_cgroups(tracking, END_SECONDS)
     path = directory / JOURNAL
     size = 0
     if path.exists():

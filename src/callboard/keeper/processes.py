@@ -163,12 +163,15 @@ class Cgroup:
                 self._path.rmdir()
 
 
-def remove_cgroups(name: str) -> None:
-    """Kills and takes away the groups that dead keepers have left for an attempt."""
+def remove_cgroups(name: str, seconds: float) -> None:
+    """Kills and takes away the groups that dead keepers have left for an attempt; blocks for at most this time."""
     own = _own_cgroup()
+    bound = time.monotonic() + seconds
     for path in own.glob(f"{_CGROUP}{glob.escape(name)}-*") if own else ():
         with suppress(OSError):
             (path / "cgroup.kill").write_text("1")
+            while "populated 1" in (path / "cgroup.events").read_text() and time.monotonic() < bound:
+                time.sleep(PASS_SECONDS)
             path.rmdir()
 
 
