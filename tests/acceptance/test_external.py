@@ -54,6 +54,10 @@ def test_a43_an_external_session_is_logged_like_any_other(coordinator: Coordinat
             assert its.post(f"/sessions/{made['session_id']}/events", json={"events": batch}).status_code == 200
             usage = {"runner_id": "", "epoch": 0, "attempt": 1, "rows": [used]}
             assert its.post(f"/runner/runs/{made['run_id']}/usage", json=usage).status_code == 200
+        renewed = coordinator.run(made["run_id"]).lease_expires_at
+        assert renewed is not None
+        assert run.lease_expires_at is not None
+        assert renewed > run.lease_expires_at
         forbidden = its.post(
             f"/sessions/{made['session_id']}/events", json={"events": [event(5, "run_completed", reason="completed")]}
         )

@@ -5,13 +5,14 @@ import pytest
 
 from callboard.client.calls import runs
 from tests.conftest import DEFAULT_ROUNDS
-from tests.support.coordinator import QUICK, Coordinator, until
+from tests.support.coordinator import QUICK, Coordinator, payload_of, until
 from tests.support.processes import agent_of, agents_of
 from tests.support.world import World, hold
 
 SHORT_OUTAGE_SECONDS = 5
 LONG_OUTAGE_SECONDS = 60
 WORDS = 12
+FLOOD = 12_000
 
 
 @pytest.fixture
@@ -102,6 +103,26 @@ def test_a41_a_runner_killed_and_restarted_attaches_to_its_agents(world: World, 
     assert [event.type for event in used] == ["pre_tool", "post_tool"] * (times + 1)
     told = [event for event in events if event.type == "message" and b'"user"' in bytes(event.payload)]
     assert len(told) == 1
+
+
+def test_a41_a_runner_killed_amid_a_flood_repeats_and_loses_nothing(world: World) -> None:
+    """A41: the runner is killed while thousands of events are on their way, with answers outstanding."""
+    coordinator = world.coordinator(**QUICK)
+    runner = world.runner(coordinator)
+    reader = coordinator.stream(types="message")
+    created = coordinator.start_run(f"emit {FLOOD} 200\n{hold('back')}\nemit 10 200")
+    for count in (500, FLOOD // 2):
+        reader.until_count(count)
+        runner.kill()
+        runner.restart()
+    world.let_go("back")
+    run = coordinator.ended(created.run_id)
+    assert (run.reason, run.attempt) == ("completed", 1)
+    said = [payload_of(event) for event in coordinator.events(created.session_id, "message")]
+    keys = [message["message_key"] for message in said if message["role"] == "assistant"]
+    assert len(keys) == FLOOD + 10
+    assert keys == sorted(set(keys), key=lambda key: int(key.rpartition("message")[2]))
+    assert_never_interrupted(coordinator, created.session_id)
 
 
 def test_a41_an_agent_that_died_with_its_runner_is_reported_after_the_restart(world: World) -> None:

@@ -99,6 +99,7 @@ def test_a28_resume_goes_only_to_the_host_of_the_binding(world: World) -> None:
     coordinator = world.coordinator(lost_runner_seconds=2, heartbeat_seconds=0.5)
     alpha = world.runner(coordinator, hostname="alpha")
     first = coordinator.completed("say on alpha\nthe colour is red")
+    fresh = coordinator.completed("say on alpha", context="fresh")
     beta = world.runner(coordinator, hostname="beta")
     assert alpha.runner_id != beta.runner_id
     affinity = coordinator.http.get(f"/sessions/{first.session_id}/affinity").json()
@@ -106,7 +107,7 @@ def test_a28_resume_goes_only_to_the_host_of_the_binding(world: World) -> None:
 
     alpha.kill()
     resumed = coordinator.resume(first.session_id, "recall")
-    elsewhere = coordinator.completed("say beta works")
+    elsewhere = coordinator.resume_completed(fresh.session_id, "say beta works, and nothing is remembered")
     assert elsewhere.runner_id == beta.runner_id
     waiting = coordinator.run(resumed.run_id)
     assert (waiting.status, waiting.demands["hostname"]) == ("pending", "alpha")

@@ -46,6 +46,22 @@ def test_a08_a_known_runner_needs_its_own_credential(world: World) -> None:
     assert list(states(coordinator)) == [first.runner_id]
 
 
+def test_a08_a_second_process_of_a_runner_is_refused_and_a_moved_one_takes_over(world: World) -> None:
+    """A08: one process uses a state folder; where the folder was copied, the newer process is the runner."""
+    coordinator = world.coordinator(heartbeat_seconds=0.5)
+    older = world.runner(coordinator)
+    command = world.command_line(coordinator)
+    again = command("runner", "--project-dir", str(world.project), CALLBOARD_DATA_DIR=str(older.state_dir))
+    assert (again.code, "already" in again.err) == (8, True), again.err
+    assert states(coordinator) == {older.runner_id: "online"}
+
+    newer = world.runner(coordinator, copy_of=older)
+    assert newer.runner_id == older.runner_id
+    assert older.program.ended() == 8
+    assert coordinator.client.send(runners.get(older.runner_id)).epoch == 2
+    assert coordinator.completed("say taken over").runner_id == newer.runner_id
+
+
 def test_a09_tags_decide_which_runner_takes_a_run(world: World) -> None:
     coordinator = world.coordinator()
     plain = world.runner(coordinator, name="plain")

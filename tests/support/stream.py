@@ -30,6 +30,7 @@ class StreamReader:
 
     def __init__(self, portal: BlockingPortal, url: str, token: str, query: dict[str, str]) -> None:
         self.frames: list[Frame] = []
+        self._event_count = 0
         self._portal = portal
         self._url = f"{url}/sse/sessions"
         self._headers = {"Authorization": f"Bearer {token}"}
@@ -71,7 +72,7 @@ class StreamReader:
 
     def until_count(self, count: int, seconds: float = 30.0) -> None:
         """Wait until there are so many events."""
-        self.until(lambda: sum(frame.is_event for frame in self.frames) >= count, seconds, f"{count} events")
+        self.until(lambda: self._event_count >= count, seconds, f"{count} events")
 
     def until_event(
         self, event_type: str, seconds: float = 30.0, *, run_id: str | None = None, **payload: Any
@@ -114,5 +115,6 @@ class StreamReader:
     def _take(self, sent: httpx2.ServerSentEvent) -> None:
         event_id = "" if sent.event in CONTROL else sent.id
         with self._news:
+            self._event_count += sent.event not in CONTROL
             self.frames.append(Frame(sent.event, event_id, msgspec.json.decode(sent.data)))
             self._news.notify_all()

@@ -1,5 +1,6 @@
 """A world of real processes in one folder: coordinators, runners and their agents. Nothing of it outlives it."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -59,9 +60,14 @@ class World:
         folder = self._folder("coordinator")
         return self._keep(Coordinator(folder / "data", self._portal, settings))
 
-    def runner(self, coordinator: Coordinator, **offer: Any) -> Runner:
-        """A new runner for the project's directory, registered. See `Runner` for what it may offer."""
+    def runner(self, coordinator: Coordinator, *, copy_of: Runner | None = None, **offer: Any) -> Runner:
+        """A new runner for the project's directory, registered; or one with a copy of another's state folder.
+
+        See `Runner` for what it may offer.
+        """
         folder = self._folder("runner")
+        if copy_of is not None:
+            shutil.copytree(copy_of.state_dir, folder / "state")
         return self._keep(Runner(coordinator, folder / "state", self.project, **offer))
 
     def hand_runner(self, coordinator: Coordinator, name: str = "hand", **offer: Any) -> HandRunner:
