@@ -23,6 +23,7 @@ EDITABLE := $(VENV)/.editable-$(call checksum,pyproject.toml)
 CLIENTS  := .cache/clients/.installed-$(call checksum,tests/clients/package-lock.json)
 PLATFORM := $(shell uname -sm)
 
+FAST_ROOMS := tests/architecture tests/domain tests/services tests/store tests/client
 FAST   := not slow and not faults and not clients
 PYTEST := $(PY) -m pytest
 
@@ -89,7 +90,7 @@ lint: setup ## ruff, mypy and the import contracts
 
 .PHONY: check
 check: lint ## lint and the fast tests, in less than a minute
-	@$(PYTEST) -m "$(FAST)" -n $(WORKERS) --dist loadgroup --session-timeout=300 $(ARGS)
+	@$(PYTEST) $(FAST_ROOMS) -m "$(FAST)" -n $(WORKERS) --dist loadgroup --session-timeout=300 $(ARGS)
 
 .PHONY: test
 test: setup clients ## every test, with real agent clients and a few rounds of each fault (<= 20 minutes)

@@ -37,6 +37,13 @@ class BindingService:
     def _bind(self, tx: Transaction, caller: Caller, session_id: str, bind: Bind) -> Binding:
         run = attempt_of(tx, caller, session_id, bind.run_id, bind.attempt, self._rules)
         held = tx.one("attempt_by_id", run_id=run["run_id"], attempt=run["attempt"]) or {}
+        if (bind.executor_type, bind.hostname) != (run["executor_type"], held["hostname"]):
+            raise Conflict(
+                f"This attempt runs {run['executor_type']} on {held['hostname']}, "
+                f"not {bind.executor_type} on {bind.hostname}.",
+                code="binding_conflict",
+                hint="Report the executor of the run and the hostname of the registration.",
+            )
         open_binding = tx.one("open_binding", session_id=session_id)
         same = open_binding is not None and _same(open_binding, bind)
         if held["bound_id"] is not None and not same:

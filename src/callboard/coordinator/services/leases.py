@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from callboard.coordinator.services import run_changes
+from callboard.coordinator.services.lost_runs import Followed, follow, give_up, what_follows
 from callboard.coordinator.services.run_changes import RunEnd
-from callboard.domain.run import after_lost
 from callboard.domain.runner import LeaseRules
 from callboard.store.clock import JumpDetector
 from callboard.store.database import Database, Row, Transaction
@@ -27,6 +27,11 @@ class Swept(msgspec.Struct, kw_only=True):
     failed: int = 0
     stop_requested: int = 0
     in_grace: bool = False
+
+    def count(self, followed: Followed) -> None:
+        """Counts what followed on a loss."""
+        self.requeued += followed == "requeued"
+        self.failed += followed == "failed"
 
 
 class LeaseService:
@@ -80,32 +85,15 @@ class LeaseService:
         if run["status"] == "claimed" and (unheard or over):
             swept.requeued += run_changes.unclaim(tx, run, "unheard")
         elif run["status"] == "running" and over:
-            follows = self._what_follows(run)
+            follows = what_follows(run)
             why = "its runner has not been heard of since its lease began"
             if run_changes.lose(tx, run, why, follows):
                 swept.interrupted += 1
-                self._follow(tx, run["run_id"], follows, swept)
-
-    def _what_follows(self, run: Row) -> str:
-        """A run that a person asked to stop is never tried again; an external one ends with its lease."""
-        if run_changes.is_external(run):
-            return "give_up"
-        if run["stop_requested_at"] is not None:
-            return "wait"
-        return after_lost(run["on_lost"], run["tries"], bool(run["repeatable"]))
-
-    def _follow(self, tx: Transaction, run_id: str, follows: str, swept: Swept) -> None:
-        run = tx.one("run_for_report", run_id=run_id)
-        if run is None or follows == "wait":
-            return
-        if follows == "retry":
-            swept.requeued += run_changes.requeue_lost(tx, run)
-        else:
-            _give_up(tx, run, "max_attempts" if follows == "exhausted" else "interrupted", swept)
+                swept.count(follow(tx, run["run_id"], follows))
 
     def _give_up(self, tx: Transaction, run: Row, swept: Swept) -> None:
         if run["status"] == "interrupted" and run["interrupted_at"] <= tx.now_ms - self._rules.lost_run_ms:
-            _give_up(tx, run, "interrupted", swept)
+            swept.count(give_up(tx, run))
 
     def _time_out(self, tx: Transaction, run: Row, swept: Swept) -> None:
         if run["status"] == "running" and run["deadline_at"] is not None and run["deadline_at"] <= tx.now_ms:
@@ -155,10 +143,6 @@ def _extend_grace(tx: Transaction, grace_ms: int) -> None:
     row = tx.one("meta_value", key=GRACE_KEY)
     until = max(tx.now_ms + grace_ms, int(row["value"]) if row else 0)
     tx.run("set_meta_value", key=GRACE_KEY, value=str(until))
-
-
-def _give_up(tx: Transaction, run: Row, reason: str, swept: Swept) -> None:
-    swept.failed += run_changes.end(tx, run, RunEnd(reason=reason, stopped_by=None, event="give_up"))
 
 
 def _fail(tx: Transaction, run: Row, swept: Swept, *, reason: str) -> None:

@@ -16,6 +16,7 @@ from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands, canonical, demand_class, merge
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from callboard.domain.permission import is_wider
 from callboard.domain.run import queue_key
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
@@ -90,6 +91,21 @@ def _parent(tx: Transaction, new: NewRun) -> Row | None:
             code="parent_not_found",
             hint="Leave parent_session_id out to start a root session.",
         ) from None
+
+
+def _permission(tx: Transaction, new: NewRun) -> str | None:
+    """The permission mode of the run: never wider than that of the run whose session token asks, which it inherits."""
+    asked = new.request.permission_mode
+    calling = tx.one("run_by_id", run_id=new.caller.run_id) if new.caller.kind == "session" else None
+    if calling is None:
+        return asked
+    if is_wider(asked, new.executor_type, calling["permission_mode"], calling["executor_type"]):
+        raise Forbidden(
+            f"{asked or new.executor_type} would be more than the caller may do itself "
+            f"({calling['permission_mode'] or 'its default'}).",
+            hint="Leave permission_mode out: a child has what its parent has.",
+        )
+    return asked or calling["permission_mode"]
 
 
 def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limits: TreeLimits) -> RunCreated:
@@ -278,7 +294,7 @@ def _insert(
     tx.run(
         "insert_run",
         **place,
-        **_asked(new, tx.now_ms),
+        **_asked(new, tx.now_ms, _permission(tx, new)),
         number=number,
         trigger=trigger,
         agent=None,
@@ -303,7 +319,7 @@ def _insert(
         tx.hint(Queued(**place, demand_class=demand_class(demands), queue_key=key))
 
 
-def _asked(new: NewRun, now_ms: int) -> dict[str, Any]:
+def _asked(new: NewRun, now_ms: int, permission_mode: str | None) -> dict[str, Any]:
     """The columns of a run that say what was asked for."""
     request = new.request
     wait = request.limits.queue_timeout_seconds if request.limits else None
@@ -317,7 +333,7 @@ def _asked(new: NewRun, now_ms: int) -> dict[str, Any]:
         "on_lost": request.on_lost,
         "repeatable": int(request.repeatable),
         "model": request.model,
-        "permission_mode": request.permission_mode,
+        "permission_mode": permission_mode,
         "project_dir": request.project_dir,
         "traceparent": new.traceparent,
         "created_by": new.caller.token_id,

@@ -1,5 +1,6 @@
 """Checks a request for a run, as far as it can be checked without the store: words, sizes, schema, executor."""
 
+import posixpath
 import re
 from typing import Any
 
@@ -37,6 +38,8 @@ def check_request(request: CreateRun) -> str:
         value = getattr(request, name)
         if value is not None:
             check_id(SESSION, value, f"/{name}")
+    if request.type == "resume_session":
+        _check_unchangeable(request)
     if request.from_log and request.type != "resume_session":
         raise InvalidRequest(
             "from_log goes on from a stored log, so it needs resume_session.",
@@ -45,6 +48,16 @@ def check_request(request: CreateRun) -> str:
     _check_on_lost(request)
     _check_project_dir(request)
     return _prompt_of(request)
+
+
+def _check_unchangeable(request: CreateRun) -> None:
+    for name in ("title", "labels", "project", "agent_name"):
+        if getattr(request, name) is not None:
+            raise InvalidRequest(
+                f"A resume does not change the {name} of its session.",
+                hint="PATCH /sessions/{id} changes title and labels; project and agent stay.",
+                errors=[{"pointer": f"/{name}", "message": "not allowed with resume_session"}],
+            )
 
 
 def _check_on_lost(request: CreateRun) -> None:
@@ -124,16 +137,21 @@ def named_executor(request: CreateRun) -> str | None:
 
 def requested_demands(request: CreateRun, executor_type: str) -> tuple[Demands, Demands | None]:
     """What the request itself demands, and what its additional demands add."""
-    own = Demands(executor_type=request.executor_type or executor_type, project_dir=request.project_dir)
+    own = Demands(executor_type=request.executor_type or executor_type, project_dir=_plain(request.project_dir))
     more = request.additional_demands
     if more is None:
         return own, None
     return own, Demands(
         executor_type=more.executor_type or own.executor_type,
         hostname=more.hostname,
-        project_dir=more.project_dir,
+        project_dir=_plain(more.project_dir),
         tags=tuple(more.tags),
     )
+
+
+def _plain(directory: str | None) -> str | None:
+    """A directory without what does not change it: a slash at its end, doubled slashes, dots."""
+    return None if directory is None else posixpath.normpath("/" + directory.lstrip("/"))
 
 
 def valid_traceparent(value: str | None) -> str | None:

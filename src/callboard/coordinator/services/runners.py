@@ -6,6 +6,7 @@ from typing import Final
 
 from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.fleet import Fleet, reconsider_classes
+from callboard.coordinator.services.lost_runs import forget_unlisted
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_runner
 from callboard.coordinator.services.reports import holds
@@ -128,6 +129,7 @@ class RunnerService:
         skew = skew if abs(skew) >= SKEW_SHOWN_MS else 0
         tx.run("heard_runner", runner_id=beat.runner_id, now=tx.now_ms, clock_skew_ms=skew)
         stale = [held for held in beat.attempts if not self._renew(tx, caller, held)]
+        forget_unlisted(tx, beat.runner_id, {(held.run_id, held.attempt) for held in beat.attempts})
         stops = [
             StopOrder(run_id=row["run_id"], attempt=row["attempt"], reason=row["stop_reason"] or "stopped")
             for row in tx.all("runs_of_runner_to_stop", runner_id=beat.runner_id)
