@@ -5,6 +5,8 @@ import pytest
 from tests.runner.proxy import LoseFirstAnswers
 from tests.runner.world import QUICK, World, alive, payload_of, said_by_agent, types_of
 
+pytestmark = pytest.mark.slow
+
 TALKER = "say ready\n" + "\n".join(f"sleep 0.1\nsay line {number}" for number in range(60))
 
 
@@ -88,7 +90,6 @@ async def test_r6_reports_whose_answers_were_lost_have_one_effect(world: World) 
     assert types_of(found).count("run_start") == types_of(found).count("run_completed") == 1
 
 
-@pytest.mark.slow
 async def test_a_full_journal_makes_the_agent_wait_and_loses_nothing(world: World) -> None:
     """The journal is bounded: without a coordinator the agent's output waits, and goes on afterwards."""
     coordinator = await world.start_coordinator()

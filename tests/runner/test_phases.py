@@ -3,6 +3,8 @@
 import shutil
 import signal
 
+import pytest
+
 from callboard.client import AsyncClient
 from callboard.client.calls import runner as reports
 from callboard.client.calls import runners
@@ -10,6 +12,8 @@ from callboard.runner.attempt_files import Attempt, AttemptFiles
 from tests.runner.programs import read_token
 from tests.runner.proxy import Forward, Gate, answer, problem
 from tests.runner.world import World, alive, payload_of, said_by_agent, types_of
+
+pytestmark = pytest.mark.slow
 
 ONCE = "append marks x\nsay done"
 
@@ -196,3 +200,22 @@ async def test_s10_a_directory_that_becomes_a_link_before_the_launch_is_not_ente
     assert run.error is not None
     assert (run.status, run.error.code) == ("failed", "project_dir_outside_roots")
     assert not (world.folder / "marks").exists()
+
+
+async def test_a_runner_whose_disk_fails_gives_runs_back_and_goes_on_when_it_is_mended(world: World) -> None:
+    """No run is lost or claimed in a circle: the runner rests between the tries."""
+    await world.start_coordinator()
+    runner = await world.start_runner()
+    runner_id = (await runner.line("registered")).split()[1]
+    await runner.line_with('"epoch": 1')
+    attempts = world.folder / "state" / "runners" / runner_id / "attempts"
+    attempts.rmdir()
+    attempts.write_text("in the way")
+    made = await world.start_run(ONCE)
+    await world.event(made.session_id, lambda one: one.type == "run_claimed" and one.attempt == 3)
+    attempts.unlink()
+    attempts.mkdir(mode=0o700)
+    run = await world.ended(made.run_id)
+    assert (run.status, run.tries) == ("completed", 1)
+    assert run.attempt <= 5
+    assert _marks(world) == ["x"]

@@ -2,8 +2,12 @@
 
 import signal
 
+import pytest
+
 from callboard.client.calls import runners
 from tests.runner.world import World, alive, said_by_agent, types_of
+
+pytestmark = pytest.mark.slow
 
 SLOW = "\n".join(f"say line {number}\nsleep 0.2" for number in range(20))
 

@@ -10,6 +10,8 @@ from callboard.wire.runner import Ended
 from tests.runner.programs import read_token
 from tests.runner.world import World, alive, said_by_agent, types_of
 
+pytestmark = pytest.mark.slow
+
 
 async def test_r2_a_paused_runner_that_wakes_ends_its_agent_and_changes_nothing(world: World) -> None:
     """R2, R1: stopped past its lease and claimed elsewhere; awake again it is refused, its tree ends in ten seconds."""

@@ -6,6 +6,8 @@ import pytest
 
 from tests.runner.world import World, alive, types_of
 
+pytestmark = pytest.mark.slow
+
 NO_WORD_OF_ITS_END = "say ready\nhang"
 
 
@@ -68,7 +70,6 @@ async def test_r17_a_child_that_holds_stdout_does_not_hold_up_the_end(world: Wor
     assert alive(made) == []
 
 
-@pytest.mark.slow
 async def test_r17_huge_lines_and_garbage_cost_no_other_session_anything(world: World) -> None:
     """R17: a line of 50 MB, bytes that are no text, NUL: cut or replaced; the one beside it ends as always."""
     await world.start_coordinator()

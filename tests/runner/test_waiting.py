@@ -77,10 +77,14 @@ async def test_deltas_that_go_on_are_joined_and_a_stored_message_makes_them_need
 
 def test_a_runner_rests_longer_the_more_runs_it_gave_back_in_a_row() -> None:
     holdings = Holdings(2)
-    assert holdings.rest_seconds == 0
-    holdings.note_launch(succeeded=False)
-    first = holdings.rest_seconds
-    holdings.note_launch(succeeded=False)
-    assert 0 < first < holdings.rest_seconds <= 30
-    holdings.note_launch(succeeded=True)
-    assert holdings.rest_seconds == 0
+    assert holdings.rest_seconds(100.0) == 0
+    rests = []
+    for _ in range(10):
+        holdings.rest_after_giving_back(100.0)
+        rests.append(holdings.rest_seconds(100.0))
+    assert rests[:3] == [0.5, 1.0, 2.0]
+    assert rests[-1] == 30
+    assert holdings.rest_seconds(130.1) == 0
+    holdings.forget_given_back()
+    holdings.rest_after_giving_back(200.0)
+    assert holdings.rest_seconds(200.0) == 0.5

@@ -126,11 +126,11 @@ class AttemptFiles:
         return self.folder / f"launch-{number}"
 
     def remove(self) -> None:
-        """Forget the attempt; a half-removed folder is never read again."""
+        """Forget the attempt; a half-removed folder is never read again, one that stays is found to be stale later."""
         gone = self.folder.with_name(f"{_BEING_REMOVED}{self.folder.name}")
         try:
             self.folder.rename(gone)
-        except FileNotFoundError:
+        except OSError:
             return
         shutil.rmtree(gone, ignore_errors=True)
 

@@ -23,7 +23,7 @@ from callboard.wire.runner import (
     UsageReport,
 )
 
-DEFECTS_BEFORE_GIVING_UP: Final = 5
+DEFECTS_BEFORE_GIVING_UP: Final = 20
 EndKind = Literal["completed", "failed", "stopped"]
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class AttemptReports:
             run_id=self._claim.run_id,
             **self._sender(),
         )
-        await self._send(sessions.bind(self._claim.session_id, bound), defects=DEFECTS_BEFORE_GIVING_UP)
+        await self._send(sessions.bind(self._claim.session_id, bound))
 
     async def usage(self, rows: list[UsageRow], *, incomplete: bool) -> None:
         """Book usage; a stale attempt's is booked as well."""

@@ -41,10 +41,11 @@ async def claim_for_ever(context: RunnerContext, supervise: Callable[[HeldAttemp
 
 
 async def poll_once(context: RunnerContext) -> PollAnswer | None:
-    """The answer to one poll; None when it was given up because a slot became free for another one."""
+    """The answer to one poll; None when it was given up because another number of runs is wanted now."""
     holdings = context.holdings
     holdings.changed.clear()
-    rest = holdings.rest_seconds
+    holdings.rest_begun.clear()
+    rest = holdings.rest_seconds(context.clock.monotonic())
     slots = 0 if rest else holdings.free_slots
     call = runner.poll(
         context.membership.runner_id,
@@ -53,10 +54,9 @@ async def poll_once(context: RunnerContext) -> PollAnswer | None:
         wait_seconds=context.settings.poll_seconds,
     )
     poll = asyncio.create_task(context.contact.send(call))
-    changed = asyncio.create_task(holdings.changed.wait())
+    changed = asyncio.create_task((holdings.rest_begun if slots else holdings.changed).wait())
     try:
-        waiting = {poll, changed} if slots == 0 else {poll}
-        await asyncio.wait(waiting, timeout=rest or None, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({poll, changed}, timeout=rest or None, return_when=asyncio.FIRST_COMPLETED)
         return poll.result() if poll.done() else None
     finally:
         await ended(poll, changed)

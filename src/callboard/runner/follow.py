@@ -4,6 +4,7 @@ Reads from the beginning each time; what was done in an earlier reading has keys
 """
 
 import asyncio
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
@@ -93,6 +94,7 @@ class Following:
             with suppress(TimeoutError):
                 self._replayed_until = (await self._link.order("status")).get("size", 0)
         else:
+            self._replayed_until = sys.maxsize
             await asyncio.to_thread(close_journal, self._link.directory, self._held.attempt.tracking)
         await self._do(self._conversation.begin(), None)
         self._note_position(0)

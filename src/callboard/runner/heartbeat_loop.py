@@ -1,5 +1,6 @@
 """Renews the leases of all held attempts and passes on what comes back; stops the agents after too long a silence."""
 
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -37,7 +38,8 @@ async def beat_once(context: RunnerContext) -> HeartbeatAnswer:
         attempts=context.holdings.refs,
         clock_ms=context.clock.now_ms(),
     )
-    answer = await context.contact.send(runner.heartbeat(beat))
+    call = replace(runner.heartbeat(beat), timeout_seconds=context.membership.lease_seconds / 4)
+    answer = await context.contact.send(call)
     for order in answer.stops:
         context.holdings.want_stop(order)
     for ref in answer.stale:

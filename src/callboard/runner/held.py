@@ -10,6 +10,7 @@ from callboard.runner.attempt_files import Accepted, Attempt, AttemptFiles, CutS
 from callboard.wire.runner import AttemptRef, StopOrder
 
 Key = tuple[str, int]
+FIRST_REST_SECONDS: Final = 0.5
 LONGEST_REST_SECONDS: Final = 30.0
 
 
@@ -95,9 +96,12 @@ class Holdings:
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.changed = asyncio.Event()
-        """Set when a slot became free, or the rest is over; cleared by whoever acts on it."""
+        """Set when a slot became free; cleared by whoever acts on it."""
+        self.rest_begun = asyncio.Event()
+        """Set when runs are to be claimed no longer for a while; cleared by whoever acts on it."""
         self._held: dict[Key, HeldAttempt] = {}
         self._given_back = 0
+        self._rests_until = 0.0
 
     def __iter__(self) -> Iterator[HeldAttempt]:
         return iter(tuple(self._held.values()))
@@ -122,14 +126,19 @@ class Holdings:
         """Hold an attempt."""
         self._held[held.key] = held
 
-    @property
-    def rest_seconds(self) -> float:
-        """How long to claim nothing after runs were given back in a row, so that they are not claimed in a circle."""
-        return min(LONGEST_REST_SECONDS, 0.5 * 2.0**self._given_back) if self._given_back else 0.0
+    def rest_seconds(self, now: float) -> float:
+        """For how long from now to claim nothing, because runs were given back; `now` is monotonic seconds."""
+        return max(0.0, self._rests_until - now)
 
-    def note_launch(self, *, succeeded: bool) -> None:
-        """Count runs given back in a row."""
-        self._given_back = 0 if succeeded else min(self._given_back + 1, 20)
+    def rest_after_giving_back(self, now: float) -> None:
+        """Rest for longer after each run given back in a row, so that none is claimed in a circle."""
+        self._given_back = min(self._given_back + 1, 20)
+        self._rests_until = now + min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** (self._given_back - 1))
+        self.rest_begun.set()
+
+    def forget_given_back(self) -> None:
+        """A launch was possible again."""
+        self._given_back = 0
 
     def drop(self, held: HeldAttempt) -> None:
         """Let go of an attempt."""

@@ -52,14 +52,14 @@ async def supervise(context: RunnerContext, held: HeldAttempt) -> None:
             await undisturbed(supervision.let_go())
         else:
             await life
-        held.settled.set()
-        context.holdings.drop(held)
     except asyncio.CancelledError:
         await ended(life)
         if not held.asked and not held.launched and not held.disowned.is_set():
             await supervision.give_back_in_a_hurry()
         raise
     finally:
+        held.settled.set()
+        context.holdings.drop(held)
         await ended(disowned)
 
 
@@ -119,7 +119,7 @@ class Supervision:
         except NotLaunchable as reason:
             await self._give_back(reason)
             return
-        self._context.holdings.note_launch(succeeded=True)
+        self._context.holdings.forget_given_back()
         if launched:
             await self._follow_and_report(launched)
         else:
@@ -195,7 +195,8 @@ class Supervision:
 
     async def _give_back(self, reason: NotLaunchable) -> None:
         self._log.warning("not_launched", code=reason.code, detail=str(reason))
-        self._context.holdings.note_launch(succeeded=self._held.found or not reason.retry)
+        if reason.retry and not self._held.found:
+            self._context.holdings.rest_after_giving_back(self._context.clock.monotonic())
         await self._reports.not_launched(reason.code, str(reason), retry=reason.retry)
         await asyncio.to_thread(self._held.files.remove)
 
