@@ -23,6 +23,7 @@ from callboard.wire.runner import Ended, EndedAnswer, ExternalEnd, NotLaunched, 
 _EVENT_OF = {"completed": "complete", "failed": "fail", "stopped": "report_stopped"}
 _NEVER_REPORTED = ("no_matching_runner", "queue_timeout", "max_attempts", "completed", "stopped")
 KINDS = tuple(_EVENT_OF)
+MAX_SIGNAL_CHARACTERS = 20
 
 
 def stale_attempt(run: Row, attempt: int) -> Conflict:
@@ -204,7 +205,7 @@ class ReportService:
 
     def _book(self, tx: Transaction, run: Row, attempt: int, rows: list[UsageRow], *, incomplete: bool) -> None:
         booked = run_changes.book_usage(tx, run, attempt, rows)
-        if booked or incomplete:
+        if booked or (incomplete and not rows):
             payload = {"run_id": run["run_id"], "attempt": attempt, "rows": msgspec.to_builtins(booked)}
             if incomplete:
                 payload["usage_incomplete"] = True
@@ -339,5 +340,6 @@ def _end_of(run: Row, report: Ended, kind: str, reason: str) -> RunEnd:
         result_data=None if data is None else msgspec.json.encode(data).decode(),
         certainty=report.certainty,
         stopped_by=run["stopped_by"] if kind == "stopped" else None,
+        signal=report.signal and report.signal[:MAX_SIGNAL_CHARACTERS],
         event=_EVENT_OF[kind],
     )

@@ -33,6 +33,8 @@ class RunEnd(msgspec.Struct, frozen=True, kw_only=True):
     """JSON text."""
     certainty: str | None = None
     stopped_by: str | None = None
+    signal: str | None = None
+    """What ended the agent's process, where a signal did."""
     event: str = ""
     """The event of domain.run.RUN that this end is."""
 
@@ -229,6 +231,8 @@ def _completed_payload(tx: Transaction, run: Row, how: RunEnd, exit_code: int, m
         payload["stopped_by"] = how.stopped_by
     if how.certainty:
         payload["certainty"] = how.certainty
+    if how.signal:
+        payload["signal"] = how.signal
     result = _result(how)
     if result is not None:
         payload["result"] = result
