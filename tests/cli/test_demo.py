@@ -2,6 +2,8 @@
 
 import json
 import re
+import signal
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -48,6 +50,22 @@ def test_the_demonstration_as_json_lists_its_claims(tmp_path: Path) -> None:
     assert (done.code, summary["ok"], summary["truth"]) == (0, True, "")
     assert len({claim["step"] for claim in summary["claims"]}) >= 7
     assert all(claim["true"] for claim in summary["claims"])
+
+
+@pytest.mark.slow
+def test_an_interrupted_demonstration_leaves_nothing_either(tmp_path: Path) -> None:
+    """In the middle of a hanging run, whose agent would outlive everybody."""
+    with tempfile.TemporaryDirectory(prefix="cb-") as temporary:
+        callboard = CommandLine(tmp_path, {"HOME": str(tmp_path), "TMPDIR": temporary})
+        process = callboard.start(
+            "demo", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, PYTHONUNBUFFERED="1"
+        )
+        assert process.stdout is not None
+        assert any(b"the agent lives" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=LIMIT_SECONDS)
+        assert process.returncode == 130
+        assert _left_behind(Path(temporary)) == []
 
 
 def test_a_claim_that_does_not_hold_ends_it_with_the_truth(capsys: pytest.CaptureFixture[str]) -> None:

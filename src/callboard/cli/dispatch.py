@@ -5,6 +5,7 @@ import traceback
 from cyclopts import CycloptsError
 
 from callboard.cli.app import build_app
+from callboard.cli.commands import NOUNS
 from callboard.cli.context import STDIN
 from callboard.cli.exit_codes import (
     FAILED,
@@ -24,7 +25,7 @@ def run_command(given: list[str]) -> int:
     """The exit code of a command line. Lets BrokenPipeError through: nobody reads any more."""
     words = given[: given.index("--")] if "--" in given else given
     given = with_stdin_named(given)
-    app = build_app(whole=given in ([], ["--help"], ["-h"]))
+    app = build_app(whole=_lists_commands(words))
     app.suppress_keyboard_interrupt = False
     try:
         result = app(given, exit_on_error=False, print_error=False)
@@ -37,6 +38,12 @@ def run_command(given: list[str]) -> int:
         if "--debug" in words:
             traceback.print_exc()
         return _report(Output(json="--json" in words), error)
+
+
+def _lists_commands(words: list[str]) -> bool:
+    """Whether the answer will be a list of commands with a word on each."""
+    nouns = [noun.words for noun in NOUNS]
+    return not words or {"--help", "-h"} & set(words) != set() or words in ([noun] for noun in nouns)
 
 
 def with_stdin_named(given: list[str]) -> list[str]:

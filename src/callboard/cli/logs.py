@@ -18,6 +18,7 @@ from callboard.cli.run import SessionReference
 from callboard.cli.shown import clock_time
 from callboard.cli.text import seconds_of
 from callboard.client import calls, clock
+from callboard.client.retry import RetryPolicy
 from callboard.client.stream import Delta, Gap, StreamFilter
 from callboard.client.stream import follow as follow_stream
 from callboard.client.transport import Client
@@ -25,6 +26,8 @@ from callboard.wire.responses import Event
 from callboard.wire.times import to_ms
 
 PAGE: Final = 200
+PATIENT: Final = RetryPolicy(attempts=60)
+"""Whoever follows was connected already: a coordinator that is away now comes back; about two minutes."""
 _ENDING: Final = ("run_completed",)
 
 
@@ -174,10 +177,12 @@ def _follow(
 
 def _has_ended(client: Client, session_id: str, cursor: str | None) -> bool:
     """Whether nothing runs or waits, and nothing was logged after the cursor."""
-    session = client.send(calls.sessions.get(session_id))
+    session = client.send(calls.sessions.get(session_id), retry=PATIENT)
     if session.queued_runs or session.status not in ("finished", "failed", "stopped"):
         return False
-    newest = client.send(calls.events.list_(session_id, after=max(0, session.last_seq - 1), limit=1)).items
+    newest = client.send(
+        calls.events.list_(session_id, after=max(0, session.last_seq - 1), limit=1), retry=PATIENT
+    ).items
     return not newest or newest[-1].cursor == cursor
 
 

@@ -9,8 +9,8 @@ from callboard.cli.runner_offer import NO_OFFER, Offer
 def runner(*, offer: Offer = NO_OFFER, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
     """Run a runner on this machine, until Ctrl-C; its agents live on and the next start finds them.
 
-    It dials out to the coordinator and needs no open port. It joins with the coordinator's runner-token the first
-    time; after that it has a credential of its own in its state folder.
+    It dials out to the coordinator and needs no open port.
+    The first time it joins with the coordinator's runner-token; then it has a credential in its state folder.
     """
     # Imported here because the words that follow `runner` do not need them.
     import asyncio  # noqa: PLC0415

@@ -40,8 +40,8 @@ NO_ADDRESS: Final = Address()
 def serve(*, address: Address = NO_ADDRESS, show: Show = NO_SHOW) -> int:
     """Run a coordinator until Ctrl-C; a second one on the same data directory is refused (exit 8).
 
-    Every other setting is in the environment (CALLBOARD_…) and in the table [coordinator] of the user's file;
-    `callboard config show` lists them.
+    Every other setting is in the environment and in the table [coordinator] of the user's file.
+    `callboard config show` lists them all.
     """
     # Imported here because it brings the server's libraries.
     from callboard.cli.daemon_settings import coordinator_config  # noqa: PLC0415

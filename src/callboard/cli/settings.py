@@ -108,7 +108,7 @@ def user_file(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def project_file(directory: Path) -> Path | None:
-    """The nearest project's file in the directory or above it; never the one in a home directory's own right."""
+    """The nearest project's file in the directory or above it, not beyond its repository."""
     for folder in (directory, *directory.parents):
         if (folder / PROJECT_FILE).is_file():
             return folder / PROJECT_FILE

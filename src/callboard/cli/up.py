@@ -51,7 +51,7 @@ def up(
     """Run everything on this machine: a coordinator, and a runner for this directory.
 
     When a coordinator runs already on this data directory it is used, and only a missing runner is started.
-    Ctrl-C ends what was started here; agents live on under their keepers, and the next `up` finds them.
+    Ctrl-C ends what was started here. Agents live on under their keepers, and the next `up` finds them.
     """
     del browser  # There is no page to open yet.
     context = Context(show)

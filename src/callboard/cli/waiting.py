@@ -39,7 +39,7 @@ def wait_for_end(context: Context, run_id: str, timeout_seconds: float | None = 
     """
     deadline = None if timeout_seconds is None else clock.monotonic_seconds() + timeout_seconds
     session_id = context.client.send(calls.runs.get(run_id)).session_id
-    with _progress(context, session_id, run_id):
+    with _Progress(context, session_id, run_id):
         while True:
             left = SLICE_SECONDS if deadline is None else deadline - clock.monotonic_seconds()
             run = _ask_patiently(context, run_id, max(0.0, min(SLICE_SECONDS, left)))
@@ -92,7 +92,7 @@ def _check_input(client: Client, run: Run) -> None:
             raise WaitsForInput(run.session_id, session.waiting_for)
 
 
-class _progress:  # noqa: N801 - used as a with statement's word
+class _Progress:
     """Prints the run's events on stderr from a thread of its own; it is decoration and never decides anything."""
 
     def __init__(self, context: Context, session_id: str, run_id: str) -> None:

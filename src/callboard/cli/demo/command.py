@@ -33,15 +33,13 @@ def demo(
 ) -> int:
     """See it all in a minute: a real coordinator, a real runner, a scripted agent; needs no account.
 
-    It plays in a directory of its own that goes away in the end. Every claim is checked; exits 1 with the truth
-    when one does not hold.
+    It plays in a directory of its own that goes away in the end.
+    Every claim is checked; it exits 1 with the truth when one does not hold.
     """
     output = Context(show).output
     tell = Narrator(output)
     stage = Stage()
-    output.note(
-        span("Callboard in a minute", "bold"), f": everything happens in {stage.directory} and goes away after."
-    )
+    tell.begin(f"everything happens in {stage.directory} and goes away in the end.")
     truth = _play(stage, tell, keep=keep)
     summary = Summary(ok=not truth, seconds=round(tell.seconds, 1), claims=tell.claims, truth=truth)
     if output.json_wanted:
