@@ -51,10 +51,9 @@ class Kept:
         """The lines that were read."""
         return [record.text for record in self.records if record.channel == channel]
 
-    def facts(self, *fields: str) -> list[Any]:
-        """One field (default: the name) of each fact that was read."""
-        names = fields or ("fact",)
-        return [tuple(r.fact.get(name) for name in names) if fields else r.fact["fact"] for r in self._facts()]
+    def facts(self) -> list[str]:
+        """The names of the facts that were read."""
+        return [record.fact["fact"] for record in self._facts()]
 
     def fact(self, name: str) -> dict[str, Any]:
         """The first fact of this name."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import stat
 import sys
@@ -110,6 +111,38 @@ async def test_the_agent_dies_with_its_keeper_and_the_journal_is_closed_for_it(k
     await kept.end()
     assert kept.facts() == ["started", "keeper_lost", "gone"]
     assert not lives(agent)
+
+
+async def test_a_keeper_that_lives_is_never_closed_over(keepers: Keepers) -> None:
+    """Whoever did not reach it a moment ago must not end it."""
+    kept = await keepers.start("cat")
+    await asyncio.to_thread(close_journal, kept.directory, kept.tracking)
+    again = kept.new_link()
+    assert await again.connect()
+    await again.send_input("alive\n", "1")
+    await again.close_input()
+    assert await ended(again) == ["alive"]
+
+
+@pytest.mark.slow
+async def test_a_keeper_that_lives_and_cannot_be_reached_is_killed(keepers: Keepers) -> None:
+    kept = await keepers.start("sleep", "600", connect=False)
+    (kept.directory / "keeper.sock").unlink()
+    await kept.end()
+    assert kept.facts() == ["started", "keeper_lost", "gone"]
+    assert kept.keeper is None
+
+
+async def test_without_file_handles_nothing_is_concluded_of_a_keeper(keepers: Keepers) -> None:
+    kept = await keepers.start("cat", connect=False)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            await kept.link.connect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert await kept.link.connect()
 
 
 async def test_half_a_record_of_a_killed_keeper_is_cut_off(keepers: Keepers) -> None:

@@ -80,7 +80,6 @@ class LaunchFacts:
     """What the records of one launch say about its process, whatever the executor."""
 
     def __init__(self) -> None:
-        self.pid: int | None = None
         self.exited = False
         self.exit_code: int | None = None
         self.signal: str | None = None
@@ -104,8 +103,6 @@ class LaunchFacts:
 
     def _take_fact(self, fact: dict[str, Any]) -> None:
         match fact.get("fact"):
-            case "started":
-                self.pid = fact["pid"]
             case "exit":
                 self.exited, self.exit_code, self.signal = True, fact["code"], fact["signal"]
             case "interrupt" | "signal":

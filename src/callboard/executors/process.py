@@ -9,6 +9,7 @@ import json
 import os
 import select
 import signal
+import socket
 import sys
 import tempfile
 from collections import deque
@@ -38,6 +39,7 @@ from callboard.keeper.processes import (
 
 START_SECONDS: Final = 30.0
 END_SECONDS: Final = 5.0
+FIRST_SECONDS: Final = 0.2
 ORDER_SECONDS: Final = 30.0
 LOG: Final = "keeper.log"
 MAX_LINE_BYTES: Final = 1 << 20
@@ -104,12 +106,15 @@ class KeeperLink:
         return self._writer is not None
 
     async def connect(self) -> bool:
-        """Connects to the keeper and takes it over from whoever held it; False when there is none any more."""
+        """Connects to the keeper and takes it over from whoever held it; False when there is none any more.
+
+        OSError when it cannot be told (no file handles left, say): nothing follows from that.
+        """
         if self._writer is None and not self._replaced:
             try:
                 with _address(self.directory / SOCKET) as address:
                     reader, self._writer = await asyncio.open_unix_connection(address, limit=MAX_LINE_BYTES)
-            except OSError:
+            except (ConnectionRefusedError, FileNotFoundError):
                 return False
             self._listening = asyncio.create_task(self._listen(reader))
         return self._writer is not None
@@ -222,9 +227,10 @@ class KeeperLink:
 def close_journal(directory: Path, tracking: str) -> None:
     """Ends what a dead keeper left behind and writes the last records in its place; nothing if they are there.
 
-    A keeper that lives and cannot be reached is given five seconds, then killed.
+    Nothing either when the keeper lives and can be reached after all; one that cannot is killed after five seconds.
     """
-    _outlive(directory)
+    if not _outlived(directory):
+        return
     strays = end_strays([tracking])
     remove_cgroups(tracking, END_SECONDS)
     path = directory / JOURNAL
@@ -266,20 +272,34 @@ def keeper_process(directory: Path) -> Process | None:
     return found if found and found.started == identity["start_time"] else None
 
 
-def _outlive(directory: Path) -> None:
-    """Waits for the keeper's end, and brings it about when it takes too long."""
+def _outlived(directory: Path) -> bool:
+    """Whether the keeper is dead: waits for it, and brings it about when it lives on and cannot be reached."""
+    for seconds in (FIRST_SECONDS, END_SECONDS):
+        keeper = keeper_process(directory)
+        if keeper is None or _has_ended(keeper, seconds):
+            return True
+        if _reachable(directory):
+            return False
     keeper = keeper_process(directory)
-    if keeper and LINUX:
-        with suppress(OSError):
-            handle = os.pidfd_open(keeper.pid)
-            try:
-                gone, _, _ = select.select([handle], [], [], END_SECONDS)
-                if not gone and send_signal(keeper, signal.SIGKILL):
-                    select.select([handle], [], [], END_SECONDS)
-            finally:
-                os.close(handle)
-    elif keeper:
-        send_signal(keeper, signal.SIGKILL)
+    return keeper is None or (send_signal(keeper, signal.SIGKILL) and _has_ended(keeper, END_SECONDS))
+
+
+def _has_ended(one: Process, seconds: float) -> bool:
+    if not LINUX:
+        return process(one.pid) is None
+    try:
+        handle = os.pidfd_open(one.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], seconds)[0])
+    finally:
+        os.close(handle)
+
+
+def _reachable(directory: Path) -> bool:
+    with _address(directory / SOCKET) as address, socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(address) == 0
 
 
 async def _spawn(directory: Path) -> asyncio.subprocess.Process:
