@@ -3,12 +3,17 @@
 import shutil
 import signal
 
+import msgspec
 import pytest
 
 from callboard.client import AsyncClient
 from callboard.client.calls import runner as reports
 from callboard.client.calls import runners
-from callboard.runner.attempt_files import Attempt, AttemptFiles
+from callboard.domain.ids import uuid_of
+from callboard.domain.invocation import Invocation
+from callboard.runner.attempt_files import Attempt, AttemptFiles, Progress
+from callboard.runner.unstarted import boot_id
+from callboard.wire.responses import RunCreated
 from tests.runner.programs import read_token
 from tests.runner.proxy import Forward, Gate, answer, problem
 from tests.runner.world import World, alive, payload_of, said_by_agent, types_of
@@ -95,18 +100,58 @@ async def test_r19_a_claim_that_was_never_asked_for_is_given_back_after_a_restar
     runner = await world.start_runner()
     runner_id = (await runner.line("registered")).split()[1]
     await runner.end()
+    made, held = await _claimed_by_hand(world, runner_id)
+    AttemptFiles(world.folder / "state" / "runners" / runner_id / "attempts" / held.tracking).make(held)
+    await world.start_runner(joined=True)
+    run = await world.ended(made.run_id)
+    assert (run.status, run.attempt, run.tries) == ("completed", 2, 1)
+    assert _marks(world) == ["x"]
+
+
+@pytest.mark.parametrize(("boot", "status", "marks"), [("this one", "completed", ["x"]), ("earlier", "failed", [])])
+async def test_r18_a_launch_that_was_marked_and_never_happened(
+    world: World, boot: str, status: str, marks: list[str]
+) -> None:
+    """R18: within one boot it is certain that nothing ran, so it is launched; after another one it is not."""
+    await world.start_coordinator(unheard_seconds=30)
+    runner = await world.start_runner()
+    runner_id = (await runner.line("registered")).split()[1]
+    await runner.end()
+    made, held = await _claimed_by_hand(world, runner_id)
+    files = AttemptFiles(world.folder / "state" / "runners" / runner_id / "attempts" / held.tracking)
+    files.make(held)
+    files.note_asked()
+    files.save_invocation(_invocation(world, held))
+    marked = Progress(phase="launching", launch=1, boot_id=boot_id() if boot == "this one" else boot)
+    files.save_progress(msgspec.json.encode(marked))
+    await world.start_runner(joined=True)
+    run = await world.ended(made.run_id)
+    assert (run.status, run.attempt) == (status, 1)
+    assert _marks(world) == marks
+
+
+async def _claimed_by_hand(world: World, runner_id: str) -> tuple[RunCreated, Attempt]:
+    """A run that a runner has claimed, with its own credential, and not looked after."""
     made = await world.start_run(ONCE)
     folder = world.folder / "state" / "runners" / runner_id
     epoch = (await world.send(runners.get(runner_id))).epoch
     async with AsyncClient(world.url, read_token(folder / "credential")) as client:
         polled = await client.send(reports.poll(runner_id, epoch, slots=1, wait_seconds=10))
     (claim,) = polled.runs
-    held = Attempt(claim=claim, session_token="cbs_never_used")
-    AttemptFiles(folder / "attempts" / held.tracking).make(held)
-    await world.start_runner(joined=True)
-    run = await world.ended(made.run_id)
-    assert (run.status, run.attempt, run.tries) == ("completed", 2, 1)
-    assert _marks(world) == ["x"]
+    return made, Attempt(claim=claim, session_token="cbs_never_used")
+
+
+def _invocation(world: World, held: Attempt) -> Invocation:
+    return Invocation(
+        run_id=held.claim.run_id,
+        session_id=held.claim.session_id,
+        attempt=held.claim.attempt,
+        executor_type="scripted",
+        chosen_session_uuid=str(uuid_of(held.claim.session_id)),
+        prompt=held.claim.prompt,
+        project_dir=str(world.project),
+        state_dir=str(world.folder),
+    )
 
 
 async def test_events_that_the_coordinator_lost_are_posted_again_before_the_end(world: World) -> None:

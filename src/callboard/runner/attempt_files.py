@@ -58,6 +58,8 @@ class Progress(msgspec.Struct, kw_only=True):
     phase: Phase = "claimed"
     launch: int = 0
     """The number of the latest launch; from 1."""
+    boot_id: str | None = None
+    """The boot of the machine in which that launch was marked."""
     stop: StopOrder | None = None
     cut_short: CutShort | None = None
 

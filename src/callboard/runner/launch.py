@@ -19,6 +19,7 @@ from callboard.runner.environment import agent_environment, agent_identity
 from callboard.runner.held import HeldAttempt
 from callboard.runner.identity import private_folder
 from callboard.runner.strays import end_earlier_attempts
+from callboard.runner.unstarted import boot_id
 from callboard.wire.runner import Claim
 
 
@@ -94,6 +95,7 @@ async def start(context: RunnerContext, held: HeldAttempt, number: int, launch: 
     _check_again(context, launch)
     held.progress.phase = "launching"
     held.progress.launch = number
+    held.progress.boot_id = await asyncio.to_thread(boot_id)
     await held.save()
     try:
         await start_keeper(

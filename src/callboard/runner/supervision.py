@@ -26,6 +26,7 @@ from callboard.runner.launch import NotLaunchable, ask_permission, end_strays_be
 from callboard.runner.launches import run_launches
 from callboard.runner.outbox import Outbox
 from callboard.runner.report import End, EventsMissing, failed, never_launched, report_end
+from callboard.runner.unstarted import forget_unstarted_launch
 from callboard.runner.waiting import alone, ended, undisturbed
 from callboard.wire.runner import PostedEvent
 
@@ -107,6 +108,8 @@ class Supervision:
                 await asyncio.to_thread(self._held.files.remove)
 
     async def _until_accepted(self) -> None:
+        if self._held.launched and self._held.found:
+            await forget_unstarted_launch(self._held, self._context.clock)
         if self._held.launched:
             invocation = await asyncio.to_thread(self._held.files.invocation)
             await self._follow_and_report(invocation)
