@@ -63,6 +63,13 @@ def test_the_owners_token_of_this_machine_goes_to_no_other_machine(home: Path) -
     assert _found(home, CALLBOARD_URL="http://localhost:1234").token == "owner's"
 
 
+def test_without_a_running_coordinator_nobody_at_the_usual_address_gets_its_token(home: Path) -> None:
+    """S5: another user of this machine may listen there meanwhile."""
+    (home / ".local" / "state" / "callboard" / "url").unlink()
+    access = _found(home)
+    assert (access.url, access.token) == (DEFAULT_URL, None)
+
+
 def test_a_runner_finds_the_token_to_join_with(home: Path) -> None:
     assert discover({"HOME": str(home)}, token_name="runner-token").token == "join"
 

@@ -49,15 +49,16 @@ def discover(
     A data directory that is given is asked alone, without the environment; `default_dir` is where to look last, and
     `token_name` the file of the token there.
 
-    Raises InvalidRequest when a token file was named and cannot be read. The owner's token of the data directory is
-    only sent to this machine: a CALLBOARD_URL of another one does not get it.
+    Raises InvalidRequest when a token file was named and cannot be read. The token of the data directory is
+    only for this machine, and only while its coordinator has its address there: whoever else listens at the usual
+    address, or at a CALLBOARD_URL of another machine, does not get it.
     """
     if data_dir is not None:
         environment = {}
     directory = data_dir or default_dir or default_data_dir(environment)
     found_url, url_origin = _url(environment, url, directory)
     token, token_origin = _named_token(environment, token_file)
-    if token is None and is_loopback(found_url):
+    if token is None and is_loopback(found_url) and url_origin != "default":
         token, token_origin = _text_of(directory / token_name), str(directory / token_name)
     return Access(
         url=found_url.rstrip("/"), token=token, url_origin=url_origin, token_origin=token_origin if token else "none"

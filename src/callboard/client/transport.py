@@ -15,7 +15,7 @@ from callboard.client import clock
 from callboard.client.call import Call, QueryValue
 from callboard.client.errors import Unreachable, error_of, retry_after_seconds
 from callboard.client.retry import RetryPolicy, is_passing
-from callboard.domain.errors import CallboardError, Internal
+from callboard.domain.errors import CallboardError, Internal, InvalidRequest
 
 if TYPE_CHECKING:  # it is imported where it is used: many commands need no connection
     import httpx2
@@ -39,7 +39,7 @@ class AsyncClient:
     ) -> None:
         import httpx2  # noqa: PLC0415
 
-        self.url = url.rstrip("/")
+        self.url = _checked(url)
         self._token = token
         self._retry = retry or RetryPolicy()
         self._http = httpx2.AsyncClient(
@@ -102,7 +102,7 @@ class Client:
     ) -> None:
         import httpx2  # noqa: PLC0415
 
-        self.url = url.rstrip("/")
+        self.url = _checked(url)
         self._token = token
         self._retry = retry or RetryPolicy()
         self._http = httpx2.Client(
@@ -192,6 +192,13 @@ class _Request(TypedDict):
     content: bytes | None
 
 
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidRequest(f"{url!r} is no address of a coordinator.", hint="It looks like http://127.0.0.1:8765.")
+    return url.rstrip("/")
+
+
 def is_loopback(url: str) -> bool:
     """Whether the address is this machine's own, so that no proxy lies between."""
     return urlsplit(url).hostname in LOOPBACK
@@ -205,8 +212,19 @@ def _request(url: str, token: str | None, call: Call[T]) -> _Request:
         headers["content-type"] = "application/json"
     if call.idempotency_key:
         headers["idempotency-key"] = call.idempotency_key
-    content = None if call.body is None else msgspec.json.encode(call.body)
+    content = None if call.body is None else _encoded(call)
     return _Request(method=call.method, url=url + call.path, params=dict(call.query), headers=headers, content=content)
+
+
+def _encoded(call: Call[T]) -> bytes:
+    try:
+        return msgspec.json.encode(call.body)
+    except UnicodeEncodeError:
+        raise InvalidRequest(
+            "The request holds bytes that are no text in UTF-8.",
+            code="invalid_text",
+            hint="Give text; the bytes of a file go into a file that the agent can read.",
+        ) from None
 
 
 def _outcome(call: Call[T], status: int, headers: Mapping[str, str], content: bytes) -> _Answer[T] | _Failure:

@@ -154,7 +154,7 @@ class RunnerService:
 
     async def remove(self, caller: Caller, runner_id: str) -> None:
         """A person removes a runner; its credential dies. Refused while it holds runs."""
-        _require_person(caller)
+        _require_owner(caller)
         await self._database.write(lambda tx: _remove(tx, runner_id))
 
     async def drain(self, caller: Caller, runner_id: str) -> Runner:
@@ -166,7 +166,7 @@ class RunnerService:
         return await self._set_draining(caller, runner_id, 0)
 
     async def _set_draining(self, caller: Caller, runner_id: str, draining: int) -> Runner:
-        _require_person(caller)
+        _require_owner(caller)
 
         def work(tx: Transaction) -> Runner:
             _find(tx, runner_id)
@@ -228,8 +228,8 @@ def _remove(tx: Transaction, runner_id: str) -> None:
     tx.hint(RunnersChanged())
 
 
-def _require_person(caller: Caller) -> None:
-    if not caller.may_write or caller.project_id is not None:
+def _require_owner(caller: Caller) -> None:
+    if not caller.is_owner:
         raise Forbidden(f"A {caller.kind} token may not manage runners.", hint="Use the owner's token.")
 
 
