@@ -189,12 +189,15 @@ class Following:
         await self._held.save()
         await is_set_within(self._caught_up, CATCH_UP_SECONDS)
         polite = [] if self._exited else self._conversation.interrupt()
-        await self._do(polite, None)
-        while True:
-            with suppress(TimeoutError):
-                if await self._link.stop(after_interrupt=bool(polite)):
-                    return
+        # The ladder begins before the interrupt is sent: a quick agent must not have left before the journal says why.
+        while not await self._ladder_begun(after_interrupt=bool(polite)):
             await clock.pause(STOP_RETRY_SECONDS)
+        await self._do(polite, None)
+
+    async def _ladder_begun(self, *, after_interrupt: bool) -> bool:
+        with suppress(TimeoutError):
+            return await self._link.stop(after_interrupt=after_interrupt)
+        return False
 
     async def _acknowledge(self, clock: Clock) -> None:
         """Let the journal grow as far as the coordinator has accepted it, and remember that position."""
