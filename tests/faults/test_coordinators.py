@@ -17,7 +17,7 @@ from tests.faults.event_load import EventLoad, stored_problems
 from tests.faults.times import LATE, SOON
 from tests.support.coordinator import Coordinator, until
 from tests.support.history import assert_promises_kept
-from tests.support.processes import agents_of
+from tests.support.processes import agent_of, agents_of
 from tests.support.world import World, hold
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
@@ -93,7 +93,7 @@ def test_r13_a_coordinator_that_ends_under_many_readers_is_not_noticed_by_agents
 
 def pids_of(created: list[RunCreated]) -> set[int]:
     """The agents of runs, without the pauses that a held script makes."""
-    return {one.pid for run in created for one in agents_of(run.run_id) if one.name() != "sleep"}
+    return {agent_of(run.run_id).pid for run in created}
 
 
 @contextmanager

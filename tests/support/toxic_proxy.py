@@ -1,4 +1,4 @@
-"""A way to a coordinator that loses, cuts, doubles and delays what passes, or leads nowhere at all.
+"""A way to a coordinator that loses, cuts, doubles, delays and adds to what passes, or leads nowhere at all.
 
 Knows HTTP only so far as to tell where one request or answer ends; what does not end is passed on as it comes.
 """
@@ -8,8 +8,9 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
+import msgspec
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 Fate = Literal["lose_request", "lose_answer", "cut_answer", "twice", "again_later", "late"]
@@ -24,12 +25,18 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class ToxicProxy:
-    """`toxins` says how likely each fate is for a request; `counts` how often each came. Made by `toxic_proxy`."""
+    """`toxins` says how likely each fate is for a request; `counts` how often each came. Made by `toxic_proxy`.
+
+    Only requests whose line has `only` in it meet with a fate. With `newer` every JSON answer has fields that nobody
+    knows yet.
+    """
 
     def __init__(self, portal: BlockingPortal, target: str, source: random.Random) -> None:
         self.url = ""
         self.counts: dict[Fate, int] = dict.fromkeys(FATES, 0)
         self.toxins: Mapping[Fate, float] = {}
+        self.only = b""
+        self.newer = False
         self._portal = portal
         self._target = int(target.rpartition(":")[2])
         self._source = source
@@ -104,9 +111,10 @@ class ToxicProxy:
         finally:
             server[1].close()
 
-    def _fate(self) -> Fate | None:
+    def _fate(self, request: bytes) -> Fate | None:
         drawn = self._source.random()
-        for fate, share in self.toxins.items():
+        wanted = self.only in request.partition(b"\r\n")[0]
+        for fate, share in self.toxins.items() if wanted else ():
             drawn -= share
             if drawn < 0:
                 self.counts[fate] += 1
@@ -116,7 +124,7 @@ class ToxicProxy:
     async def _one(self, request: bytes, client: Streams, server: Streams) -> bool:
         """One request and its answer; False when the connection is over."""
         await self._way.wait()
-        fate = self._fate()
+        fate = self._fate(request)
         if fate == "lose_request":
             return False
         if fate == "late":
@@ -140,7 +148,8 @@ class ToxicProxy:
         await server[1].drain()
         head = await server[0].readuntil(b"\r\n\r\n")
         if not _ENDLESS.search(head):
-            return head + await _body(head, server[0])
+            answer = head + await _body(head, server[0])
+            return _with_more(answer) if self.newer else answer
         client[1].write(head)
         while data := await server[0].read(CHUNK_BYTES):
             await self._way.wait()
@@ -153,9 +162,11 @@ class ToxicProxy:
         kept, self._later = self._later, []
         for request in kept:
             reader, writer = await asyncio.open_connection("127.0.0.1", self._target)
-            writer.write(request)
-            await _message(reader)
-            writer.close()
+            try:
+                writer.write(request)
+                await _message(reader)
+            finally:
+                writer.close()
 
 
 @contextmanager
@@ -168,6 +179,23 @@ def toxic_proxy(target: str, source: random.Random) -> Iterator[ToxicProxy]:
             yield proxy
         finally:
             portal.call(proxy.close, server)
+
+
+def _with_more(answer: bytes) -> bytes:
+    """A JSON answer with unknown fields in every object of it; another answer as it is."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    try:
+        value = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return answer
+    text = msgspec.json.encode(_future(value))
+    return _LENGTH.sub(b"content-length: %d" % len(text), head) + b"\r\n\r\n" + text
+
+
+def _future(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _future(child) for name, child in value.items()} | {"from_the_future": [{"at": 1}]}
+    return [_future(child) for child in value] if isinstance(value, list) else value
 
 
 async def _message(reader: asyncio.StreamReader) -> bytes:
