@@ -72,7 +72,7 @@ def test_it_starts_both_is_found_by_the_next_and_ends_both(folder: Path, callboa
         code = first.end(signal.SIGINT)
     assert code == 0
     assert [child for child in children if child.is_running()] == []
-    assert callboard("ps").code == 5
+    assert callboard("ps", CALLBOARD_URL=first.running["url"]).code == 5
 
 
 def test_agents_live_on_when_it_ends_and_the_next_one_finds_them(folder: Path, callboard: CommandLine) -> None:
