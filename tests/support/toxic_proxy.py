@@ -59,6 +59,10 @@ class ToxicProxy:
         """Open the way again; connections of before break."""
         self._portal.call(self._close, False, True)
 
+    def forget(self) -> None:
+        """As a router that is restarted: nothing passes on connections of before, and nobody is told; new ones work."""
+        self._portal.call(self._forget)
+
     def cut_now(self) -> None:
         """Break every connection; the next one is fine."""
         self._portal.call(self._close, False, True)
@@ -72,6 +76,11 @@ class ToxicProxy:
         if refusing or open_way:
             for task in tuple(self._connections):
                 task.cancel()
+
+    async def _forget(self) -> None:
+        self._way.clear()
+        self._way = asyncio.Event()
+        self._way.set()
 
     # ------------------------------------------------------------------ what passes
 
