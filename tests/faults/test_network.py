@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -68,6 +69,29 @@ def keys_of_messages(coordinator: Coordinator, run: RunCreated) -> list[str]:
     """The keys of what the agent said, in the order of the log."""
     told = [payload_of(event) for event in coordinator.events(run.session_id, "message")]
     return [str(payload["message_key"]) for payload in told if payload["role"] == "assistant"]
+
+
+def test_r4_connections_that_die_in_silence_cost_no_lease(world: World) -> None:
+    """R4: a router forgot them and tells nobody; heartbeats go another way in time, stops arrive, work goes on."""
+    coordinator = world.coordinator(**SOON | {"lease_seconds": 3, "lost_runner_seconds": 4, "heartbeat_seconds": 0.5})
+    with toxic_proxy(coordinator.url, FaultRound(1, 1).source()) as proxy:
+        runner = world.runner(coordinator, url=proxy.url)
+        run = coordinator.start_run("say ready\nhang", on_lost="fail")
+        coordinator.until_event(run, "message", role="assistant")
+        for _ in range(3):
+            proxy.forget()
+            before = coordinator.run(run.run_id).lease_expires_at
+            until(partial(lease_moved, coordinator, run, before), 10, "the lease is renewed")
+        assert coordinator.events(run.session_id, "run_interrupted") == []
+        coordinator.http.post(f"/runs/{run.run_id}/stop").raise_for_status()
+        assert coordinator.ended(run.run_id).status == "stopped"
+        assert coordinator.http.get(f"/runners/{runner.runner_id}").json()["state"] == "online"
+    assert_promises_kept(coordinator, run.session_id)
+
+
+def lease_moved(coordinator: Coordinator, run: RunCreated, before: str | None) -> bool:
+    """Whether the run's lease ends later than it did, or the run is not live any more."""
+    return coordinator.run(run.run_id).lease_expires_at != before
 
 
 def test_r5_a_runner_that_is_cut_off_too_long_stops_its_agents_and_overwrites_nothing(world: World) -> None:

@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import msgspec
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -22,6 +22,14 @@ _LENGTH: Final = re.compile(rb"^content-length: *(\d+)", re.IGNORECASE | re.MULT
 _ENDLESS: Final = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Passage(NamedTuple):
+    """A connection through us; nothing passes while its way is closed."""
+
+    client: Streams
+    server: Streams
+    way: asyncio.Event
 
 
 class ToxicProxy:
@@ -113,12 +121,12 @@ class ToxicProxy:
             writer.close()
 
     async def _connected(self, client: Streams) -> None:
-        server = await asyncio.open_connection("127.0.0.1", self._target)
+        passage = Passage(client, await asyncio.open_connection("127.0.0.1", self._target), self._way)
         try:
-            while await self._one(await _message(client[0]), client, server):
+            while await self._one(await _message(client[0]), passage):
                 pass
         finally:
-            server[1].close()
+            passage.server[1].close()
 
     def _fate(self, request: bytes) -> Fate | None:
         drawn = self._source.random()
@@ -130,40 +138,42 @@ class ToxicProxy:
                 return fate
         return None
 
-    async def _one(self, request: bytes, client: Streams, server: Streams) -> bool:
+    async def _one(self, request: bytes, passage: Passage) -> bool:
         """One request and its answer; False when the connection is over."""
-        await self._way.wait()
+        await passage.way.wait()
         fate = self._fate(request)
         if fate == "lose_request":
             return False
         if fate == "late":
             await _pause(LATE_SECONDS)
-        answer = await self._answered(request, client, server)
+        answer = await self._answered(request, passage)
         if answer is None or fate == "lose_answer":
             return False
         if fate == "twice":
-            answer = self._source.choice((answer, await self._answered(request, client, server) or answer))
+            answer = self._source.choice((answer, await self._answered(request, passage) or answer))
         await self._send_what_was_kept()
         if fate == "again_later" and len(self._later) < MAX_KEPT:
             self._later.append(request)
-        await self._way.wait()
-        client[1].write(answer[: len(answer) // 2] if fate == "cut_answer" else answer)
-        await client[1].drain()
+        await passage.way.wait()
+        writer = passage.client[1]
+        writer.write(answer[: len(answer) // 2] if fate == "cut_answer" else answer)
+        await writer.drain()
         return fate != "cut_answer"
 
-    async def _answered(self, request: bytes, client: Streams, server: Streams) -> bytes | None:
+    async def _answered(self, request: bytes, passage: Passage) -> bytes | None:
         """The answer; None when it has no end and was passed on until one side was gone."""
-        server[1].write(request)
-        await server[1].drain()
-        head = await server[0].readuntil(b"\r\n\r\n")
+        (_, writer), (reader, server) = passage.client, passage.server
+        server.write(request)
+        await server.drain()
+        head = await reader.readuntil(b"\r\n\r\n")
         if not _ENDLESS.search(head):
-            answer = head + await _body(head, server[0])
+            answer = head + await _body(head, reader)
             return _with_more(answer) if self.newer else answer
-        client[1].write(head)
-        while data := await server[0].read(CHUNK_BYTES):
-            await self._way.wait()
-            client[1].write(data)
-            await client[1].drain()
+        writer.write(head)
+        while data := await reader.read(CHUNK_BYTES):
+            await passage.way.wait()
+            writer.write(data)
+            await writer.drain()
         return None
 
     async def _send_what_was_kept(self) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 import psutil
 
 from callboard.cli.child import Child
+from callboard.cli.exit_codes import INTERRUPTED
 from callboard.client.discovery import discover
 from callboard.client.retry import RetryPolicy
 from callboard.client.transport import Client
@@ -73,7 +74,10 @@ class Stage:
         # Imported here because the dispatch leads to every command, also to this one.
         from callboard.cli.dispatch import run_command  # noqa: PLC0415
 
-        return run_command([*words])
+        code = run_command([*words])
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt  # a command takes Ctrl-C as its own end; here it is the demonstration's
+        return code
 
     def processes_of(self, run_id: str) -> list[int]:
         """The agent's processes of a run that live on this machine."""
