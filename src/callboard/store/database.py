@@ -42,6 +42,15 @@ class Transaction(Protocol):
     def run(self, query: str, **parameters: Any) -> int:
         """The number of rows that a named query changed. ConstraintFailed, Unavailable."""
 
+    def lock_session(self, *session_ids: str) -> None:
+        """Makes other works that lock one of these sessions wait until this one is done; the first thing a write does.
+
+        What was read before may be old by then. Nothing where one writer does all works. Unavailable.
+        """
+
+    def lock_fleet(self) -> None:
+        """The same for registered runners and demand classes as a whole; taken before any session. Unavailable."""
+
     def hint(self, hint: Hint) -> None:
         """Told to every subscriber after the commit, in the order of commits; forgotten when the work fails."""
 

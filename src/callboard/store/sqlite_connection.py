@@ -103,6 +103,12 @@ class SqliteTransaction:
             raise translate(error) from error
         return self._connection.changes()
 
+    def lock_session(self, *session_ids: str) -> None:
+        """Nothing: there is one writer."""
+
+    def lock_fleet(self) -> None:
+        """Nothing: there is one writer."""
+
     def hint(self, hint: Hint) -> None:
         """Kept for the commit."""
         self.hints.append(hint)

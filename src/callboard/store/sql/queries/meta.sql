@@ -2,10 +2,6 @@
 -- Whether the database answers.
 SELECT 1 AS answer;
 
--- name: lock_session
--- First in a write that moves a session: on databases with many writers it waits for the others. SQLite has one writer.
-SELECT 1 AS locked;
-
 -- name: meta_value
 -- One fact about the database itself.
 SELECT value FROM meta WHERE key = :key;
