@@ -36,6 +36,34 @@ def test_r6_a_key_belongs_to_its_token(coordinator: Coordinator) -> None:
     assert first.json()["run_id"] != second.json()["run_id"]
 
 
+def test_r6_a_token_is_made_once_and_its_secret_is_in_no_answer_that_is_kept(coordinator: Coordinator) -> None:
+    """S1: a repeat cannot show the secret again, so it names the token that exists."""
+    key = {"Idempotency-Key": "key-token"}
+    before = len(coordinator.done("GET", "/tokens?limit=200")["items"])
+    made = coordinator.call("POST", "/tokens", {"kind": "user"}, headers=key)
+    again = coordinator.call("POST", "/tokens", {"kind": "user"}, headers=key)
+    assert (made.status_code, again.status_code, again.json()["code"]) == (201, 409, "secret_shown_once")
+    assert made.json()["token_id"] in again.json()["detail"]
+    assert len(coordinator.done("GET", "/tokens?limit=200")["items"]) == before + 1
+    other = coordinator.call("POST", "/tokens", {"kind": "read_only"}, headers=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    stored = b"".join(path.read_bytes() for path in coordinator.directory.glob("callboard.db*"))
+    assert made.json()["token"].encode() not in stored
+    assert b"key-token" in stored
+
+
+def test_r6_a_log_is_imported_once(coordinator: Coordinator) -> None:
+    key = {"Idempotency-Key": "key-log"}
+    log = {"lines": [{"event_type": "session_start"}, {"event_type": "message", "text": "hello"}]}
+    made = coordinator.call("POST", "/sessions/import", log, headers=key)
+    again = coordinator.call("POST", "/sessions/import", log, headers=key)
+    assert (made.status_code, again.status_code) == (201, 201)
+    assert made.json() == again.json()
+    assert coordinator.done("GET", "/sessions?limit=200&q=imported%20log")["items"] == [made.json()]
+    log["lines"].append({"event_type": "note"})
+    assert coordinator.call("POST", "/sessions/import", log, headers=key).status_code == 422
+
+
 def test_r6_many_at_once_create_one(coordinator: Coordinator) -> None:
     key = {"Idempotency-Key": "key-4"}
     with ThreadPoolExecutor(16) as pool:

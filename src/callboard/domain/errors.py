@@ -66,7 +66,7 @@ CODES: Final[dict[str, str]] = {
     "limit_reached": "A limit on the tree of sessions is reached.",
     "data_dir_in_use": "Another coordinator uses the data directory.",
     "address_in_use": "Another program listens at the address.",
-    "external_key_unusable": "This session token was given out once and cannot be shown again.",
+    "secret_shown_once": "The token of this repeated request exists; its secret was shown once and is kept nowhere.",
     # others
     "payload_too_large": "The body, or a text in it, is over its limit.",
     "unsupported_media_type": "The body must be application/json.",

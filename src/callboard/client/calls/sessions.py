@@ -126,4 +126,5 @@ def delete(session_id: str) -> Call[Nothing]:
 
 def import_log(body: ImportLog) -> Call[Session]:
     """A finished, archived session that holds the events of an old log."""
-    return Call(method="POST", path=path("sessions", "import"), body=body, response=Session)
+    where = path("sessions", "import")
+    return Call(method="POST", path=where, body=body, response=Session, idempotency_key=new_key())

@@ -1,6 +1,7 @@
 """Calls on tokens."""
 
 from callboard.client.call import Call, PageOf, path, query
+from callboard.client.idempotency import new_key
 from callboard.wire.requests import CreateToken
 from callboard.wire.responses import Me, Token, TokenCreated
 
@@ -12,8 +13,8 @@ def list_(*, page: str | None = None, limit: int | None = None) -> Call[PageOf[T
 
 
 def create(body: CreateToken) -> Call[TokenCreated]:
-    """Make one; the answer is the only time that its secret is shown."""
-    return Call(method="POST", path=path("tokens"), body=body, response=TokenCreated)
+    """Make one; the answer is the only time that its secret is shown. Sent again by itself it makes no second one."""
+    return Call(method="POST", path=path("tokens"), body=body, response=TokenCreated, idempotency_key=new_key())
 
 
 def revoke(token_id: str) -> Call[Token]:

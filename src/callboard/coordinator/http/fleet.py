@@ -43,7 +43,7 @@ async def list_tokens(call: Call) -> Page:
 
 async def create_token(call: Call) -> TokenCreated:
     """POST /tokens."""
-    return await call.services.tokens.create(call.caller, call.body)
+    return await call.services.tokens.create(call.caller, call.body, call.idempotency)
 
 
 async def revoke_token(call: Call) -> Token:

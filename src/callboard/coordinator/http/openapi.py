@@ -138,8 +138,10 @@ def _responses(route: Route) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for status in (route.status, *route.also):
         answers[str(status)] = {"description": _description(status)} | _success(route, status)
-    problem = {"$ref": _REF.format(name="Problem")}
-    answers["default"] = {"description": "Refused.", "content": {"application/problem+json": {"schema": problem}}}
+    problem = {"application/problem+json": {"schema": {"$ref": _REF.format(name="Problem")}}}
+    if route.repeated:
+        answers["409"] = {"description": f"Refused; to a repeat: {route.repeated}.", "content": problem}
+    answers["default"] = {"description": "Refused.", "content": problem}
     return dict(sorted(answers.items()))
 
 

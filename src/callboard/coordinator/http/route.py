@@ -48,6 +48,8 @@ class Route:
     """Sent by a runner: unknown fields are kept, bad texts are mended instead of refused."""
     creates: bool = False
     """Takes an Idempotency-Key."""
+    repeated: str = ""
+    """What a repeat with the same key gets, where that is a 409 instead of the same answer."""
     manner: Manner = "answer"
 
     @property

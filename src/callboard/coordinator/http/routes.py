@@ -66,7 +66,7 @@ SESSIONS: Final = (
           request=requests.CreateExternalSession, response=responses.ExternalSession, status=201, also=(200,),
           creates=True),
     Route("POST", "/sessions/import", sessions.import_log, "person", "Keep an old log as a finished session.",
-          request=requests.ImportLog, response=responses.Session, status=201, large_body=True),
+          request=requests.ImportLog, response=responses.Session, status=201, creates=True, large_body=True),
     Route("GET", "/sessions/{session_id}", sessions.show_session, "read", "A session.", response=responses.Session),
     Route("PATCH", "/sessions/{session_id}", sessions.update_session, "person", "Change title and labels.",
           request=requests.UpdateSession, response=responses.Session),
@@ -108,7 +108,8 @@ FLEET: Final = (
     Route("GET", "/tokens", fleet.list_tokens, "owner", "Tokens, without their secrets.",
           query=queries.PageQuery, response=responses.Page, items=responses.Token),
     Route("POST", "/tokens", fleet.create_token, "owner", "Make a token; its secret is shown this once.",
-          request=requests.CreateToken, response=responses.TokenCreated, status=201),
+          request=requests.CreateToken, response=responses.TokenCreated, status=201, creates=True,
+          repeated="`secret_shown_once`, with the id of the token that the first request made"),
     Route("GET", "/tokens/self", fleet.show_self, "any", "What the bearer may do.", response=responses.Me),
     Route("DELETE", "/tokens/{token_id}", fleet.revoke_token, "owner", "End a token.", response=responses.Token),
 )

@@ -17,7 +17,7 @@ async def create_external(call: Call) -> Answer:
 
 async def import_log(call: Call) -> Session:
     """POST /sessions/import."""
-    return await call.services.sessions.import_log(call.caller, call.body.lines)
+    return await call.services.sessions.import_log(call.caller, call.body.lines, call.idempotency)
 
 
 async def list_sessions(call: Call) -> Page:

@@ -19,10 +19,12 @@ from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, NotFound
 from callboard.domain.event import SESSION_UPDATED
+from callboard.domain.idempotency import Idempotency
 from callboard.domain.run import ENDED
 from callboard.store.database import Database, Row, T, Transaction
 from callboard.store.events import NewEvent, append
 from callboard.store.hints import TokenRevoked
+from callboard.store.idempotency import remember, remembered
 from callboard.wire.requests import UpdateSession
 from callboard.wire.responses import Affinity, Page, Result, Session, Tree
 from callboard.wire.times import rfc3339_or_none
@@ -118,11 +120,18 @@ class SessionService:
         """Removes a session and all that was kept of it. Conflict while it has children or work."""
         await self._change(caller, session_id, _delete)
 
-    async def import_log(self, caller: Caller, lines: LogLines) -> Session:
+    async def import_log(self, caller: Caller, lines: LogLines, idempotency: Idempotency | None = None) -> Session:
         """A finished, archived session that holds the events of an old log."""
         _check_writer(caller)
-        session_id = await self._database.write(lambda tx: import_log(tx, caller, lines, self._ids))
-        return await self.get(caller, session_id)
+
+        def work(tx: Transaction) -> Session:
+            if answered := remembered(tx, idempotency):
+                return msgspec.json.decode(answered, type=Session)
+            made = show_session(tx, import_log(tx, caller, lines, self._ids))
+            remember(tx, idempotency, 201, msgspec.json.encode(made))
+            return made
+
+        return await self._database.write(work)
 
     async def _read(self, caller: Caller, session_id: str, work: Callable[[Transaction, Row], T]) -> T:
         check_session_id(session_id)

@@ -12,9 +12,11 @@ from callboard.coordinator.services.run_creation import Ids
 from callboard.coordinator.services.run_requests import check_id
 from callboard.domain import ids
 from callboard.domain.caller import Caller
-from callboard.domain.errors import Forbidden, NotFound, Unauthenticated
+from callboard.domain.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from callboard.domain.idempotency import Idempotency
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.hints import Hint, TokenRevoked
+from callboard.store.idempotency import remember, remembered
 from callboard.store.tokens import hash_of, insert_token, new_secret, revoke, works
 from callboard.wire.requests import CreateToken
 from callboard.wire.responses import Me, Page, Token, TokenCreated
@@ -57,13 +59,16 @@ class TokenService:
             self._remembered.put(secret_hash, caller, now_ms, row["expires_at"])
         return caller
 
-    async def create(self, caller: Caller, request: CreateToken) -> TokenCreated:
-        """A new token; its secret is in this answer and nowhere else."""
+    async def create(
+        self, caller: Caller, request: CreateToken, idempotency: Idempotency | None = None
+    ) -> TokenCreated:
+        """A new token; its secret is in this answer and nowhere else, so a repeat gets Conflict `secret_shown_once`."""
         _check_owner(caller)
         secret = new_secret()
         token_id = self._ids.new(ids.TOKEN)
 
         def work(tx: Transaction) -> None:
+            _refuse_repeat(remembered(tx, idempotency))
             project_id = request.project_id or caller.project_id
             _check_project(tx, caller, project_id)
             lifetime = request.expires_in_seconds
@@ -76,6 +81,7 @@ class TokenService:
                 project_id=project_id,
                 expires_at=None if lifetime is None else tx.now_ms + round(lifetime * 1000),
             )
+            remember(tx, idempotency, 201, token_id.encode())
 
         await self._database.write(work)
         return TokenCreated(token_id=token_id, token=secret, kind=request.kind)
@@ -194,6 +200,16 @@ def _unauthenticated() -> Unauthenticated:
 def _check_owner(caller: Caller) -> None:
     if not caller.is_owner:
         raise Forbidden("Only the owner manages tokens.", hint="Use the owner's token.")
+
+
+def _refuse_repeat(token_id: bytes | None) -> None:
+    """What is kept for a repeat is the token's id alone: its secret is kept nowhere."""
+    if token_id is not None:
+        raise Conflict(
+            f"This request made {token_id.decode()} already; its secret was shown once and is kept nowhere.",
+            code="secret_shown_once",
+            hint=f"If the secret is lost: callboard token revoke {token_id.decode()}, and make another.",
+        )
 
 
 def _check_project(tx: Transaction, caller: Caller, project_id: str | None) -> None:
