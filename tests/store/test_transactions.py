@@ -63,7 +63,15 @@ async def test_a_broken_constraint_fails_only_the_work_that_broke_it(database: D
 
 
 def batch(session_id: str) -> dict[str, Any]:
-    row = {"session_id": session_id, "first_seq": 1, "last_seq": 1, "types": " note ", "now": 1, "block": "[]"}
+    row = {
+        "transaction_id": 0,
+        "session_id": session_id,
+        "first_seq": 1,
+        "last_seq": 1,
+        "types": " note ",
+        "now": 1,
+        "block": "[]",
+    }
     return row | {"run_id": None, "attempt": None, "first_key": None, "last_key": None}
 
 

@@ -27,9 +27,9 @@ class Following(Struct, frozen=True):
 def follow(tx: Transaction, after: Cursor, limit: int = 500, session_id: str | None = None) -> Following:
     """What follows a cursor in at most `limit` batches and a few megabytes; of all sessions, or of one."""
     if session_id is None:
-        heads = tx.all("event_heads_after", batch_id=after.batch_id, limit=limit)
+        heads = tx.all("event_heads_after", **_place(after), limit=limit)
     else:
-        heads = tx.all("event_heads_of_session_after", session_id=session_id, batch_id=after.batch_id, limit=limit)
+        heads = tx.all("event_heads_of_session_after", session_id=session_id, **_place(after), limit=limit)
     taken = heads[: _fitting(heads)]
     events = [event for batch in _batches(tx, taken, session_id) for event in events_of(batch)]
     events = events[_already_seen(events, after) :]
@@ -40,7 +40,7 @@ def follow(tx: Transaction, after: Cursor, limit: int = 500, session_id: str | N
 def current_cursor(tx: Transaction) -> Cursor:
     """The end of the log as it is now."""
     newest = tx.one("newest_event_batch")
-    return Cursor(0, newest["batch_id"], newest["last_seq"] - newest["first_seq"]) if newest else retained_after(tx)
+    return _end_of(newest) if newest else retained_after(tx)
 
 
 def retained_after(tx: Transaction) -> Cursor:
@@ -57,17 +57,32 @@ def prune(tx: Transaction, before_ms: int, limit: int = 200) -> int:
     if not taken:
         return 0
     last = taken[-1]
-    tx.run(
-        "set_meta_value", key=PRUNED_KEY, value=str(Cursor(0, last["batch_id"], last["last_seq"] - last["first_seq"]))
-    )
-    return tx.run("delete_event_batches_through", batch_id=last["batch_id"])
+    tx.run("set_meta_value", key=PRUNED_KEY, value=str(_end_of(last)))
+    return tx.run("delete_event_batches_through", **_place(_end_of(last)))
+
+
+def _place(cursor: Cursor) -> dict[str, int]:
+    """The batch of a cursor, as queries take it; with one writer they need no transaction."""
+    return {"transaction_id": cursor.transaction, "batch_id": cursor.batch_id}
+
+
+def _end_of(batch: Row) -> Cursor:
+    """The place behind the last event of a batch."""
+    return Cursor(batch["transaction_id"], batch["batch_id"], batch["last_seq"] - batch["first_seq"])
 
 
 def _batches(tx: Transaction, heads: list[Row], session_id: str | None) -> list[Row]:
     if not heads:
         return []
     if session_id is None:
-        return tx.all("event_batches_between", first=heads[0]["batch_id"], last=heads[-1]["batch_id"])
+        first, last = heads[0], heads[-1]
+        return tx.all(
+            "event_batches_between",
+            first_transaction=first["transaction_id"],
+            first=first["batch_id"],
+            last_transaction=last["transaction_id"],
+            last=last["batch_id"],
+        )
     rows = [tx.one("event_batch", batch_id=head["batch_id"]) for head in heads]
     return [row for row in rows if row is not None]
 

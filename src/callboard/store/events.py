@@ -150,7 +150,7 @@ def events_of(batch: Row) -> list[StoredEvent]:
             session_id=batch["session_id"],
             root_session_id=batch["root_session_id"],
             seq=first_seq + index,
-            cursor=str(Cursor(0, batch_id, index)),
+            cursor=str(Cursor(batch["transaction_id"], batch_id, index)),
             run_id=batch["run_id"],
             attempt=batch["attempt"],
             type=element.type,
@@ -239,6 +239,7 @@ def _store(
     first = taken["last_seq"] - len(events) + 1
     inserted = tx.one(
         "insert_event_batch",
+        transaction_id=taken["last_transaction"],
         session_id=session_id,
         first_seq=first,
         last_seq=taken["last_seq"],

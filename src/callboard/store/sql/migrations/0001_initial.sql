@@ -80,6 +80,7 @@ CREATE TABLE sessions (
     run_count         BIGINT NOT NULL DEFAULT 0,
     latest_run_id     TEXT,
     last_seq          BIGINT NOT NULL DEFAULT 0,
+    last_transaction  BIGINT NOT NULL DEFAULT 0,   -- greatest transaction_id of its events; 0 with one writer
     tree_stopping     BIGINT NOT NULL DEFAULT 0,
     answered          BIGINT NOT NULL DEFAULT 0,   -- whether an assistant message is stored
     created_at        BIGINT NOT NULL,
@@ -218,6 +219,7 @@ CREATE INDEX native_ids_by_session ON native_ids (session_id);
 
 CREATE TABLE event_batches (                    -- a batch of a session's events, one row
     batch_id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    transaction_id BIGINT NOT NULL DEFAULT 0,   -- orders the log of all sessions before batch_id; 0 with one writer
     session_id TEXT NOT NULL REFERENCES sessions (session_id),
     first_seq  BIGINT NOT NULL,
     last_seq   BIGINT NOT NULL,

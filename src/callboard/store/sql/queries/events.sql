@@ -1,11 +1,13 @@
 -- name: take_seqs
 -- The next numbers of a session's log, without gaps: whoever rolls back gives them back.
-UPDATE sessions SET last_seq = last_seq + :count WHERE session_id = :session_id RETURNING last_seq;
+UPDATE sessions SET last_seq = last_seq + :count WHERE session_id = :session_id RETURNING last_seq, last_transaction;
 
 -- name: insert_event_batch
 -- Events of one session, one row.
-INSERT INTO event_batches (session_id, first_seq, last_seq, run_id, attempt, first_key, last_key, types, at, block)
-VALUES (:session_id, :first_seq, :last_seq, :run_id, :attempt, :first_key, :last_key, :types, :now, :block)
+INSERT INTO event_batches (transaction_id, session_id, first_seq, last_seq, run_id, attempt, first_key, last_key, types,
+    at, block)
+VALUES (:transaction_id, :session_id, :first_seq, :last_seq, :run_id, :attempt, :first_key, :last_key, :types, :now,
+    :block)
 RETURNING batch_id;
 
 -- name: extend_keys
@@ -36,33 +38,35 @@ WHERE session_id = :session_id AND last_seq > :after ORDER BY last_seq LIMIT :li
 
 -- name: event_heads_after
 -- What follows a cursor, without the events.
-SELECT batch_id, octet_length(block) AS bytes FROM event_batches
+SELECT transaction_id, batch_id, octet_length(block) AS bytes FROM event_batches
 WHERE batch_id >= :batch_id ORDER BY batch_id LIMIT :limit;
 
 -- name: event_heads_of_session_after
 -- What follows a cursor in one session's log, without the events. The session's log has the order of the batches.
-SELECT batch_id, octet_length(block) AS bytes FROM event_batches
+SELECT transaction_id, batch_id, octet_length(block) AS bytes FROM event_batches
 WHERE session_id = :session_id AND batch_id >= :batch_id ORDER BY last_seq LIMIT :limit;
 
 -- name: event_batch
 -- One batch with all that its events say.
-SELECT b.batch_id, b.session_id, s.root_session_id, b.run_id, b.attempt, b.first_seq, b.last_seq, b.types, b.at, b.block
+SELECT b.transaction_id, b.batch_id, b.session_id, s.root_session_id, b.run_id, b.attempt, b.first_seq, b.last_seq,
+    b.types, b.at, b.block
 FROM event_batches b JOIN sessions s ON s.session_id = b.session_id
 WHERE b.batch_id = :batch_id;
 
 -- name: event_batches_between
 -- Batches of all sessions, in order.
-SELECT b.batch_id, b.session_id, s.root_session_id, b.run_id, b.attempt, b.first_seq, b.last_seq, b.types, b.at, b.block
+SELECT b.transaction_id, b.batch_id, b.session_id, s.root_session_id, b.run_id, b.attempt, b.first_seq, b.last_seq,
+    b.types, b.at, b.block
 FROM event_batches b JOIN sessions s ON s.session_id = b.session_id
 WHERE b.batch_id >= :first AND b.batch_id <= :last ORDER BY b.batch_id;
 
 -- name: newest_event_batch
 -- The end of the log.
-SELECT batch_id, first_seq, last_seq FROM event_batches ORDER BY batch_id DESC LIMIT 1;
+SELECT transaction_id, batch_id, first_seq, last_seq FROM event_batches ORDER BY batch_id DESC LIMIT 1;
 
 -- name: oldest_event_batches
 -- The beginning of the log, without the events.
-SELECT batch_id, first_seq, last_seq, at, octet_length(block) AS bytes FROM event_batches
+SELECT transaction_id, batch_id, first_seq, last_seq, at, octet_length(block) AS bytes FROM event_batches
 ORDER BY batch_id LIMIT :limit;
 
 -- name: delete_event_batches_through
