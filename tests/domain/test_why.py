@@ -27,6 +27,7 @@ def why(*runners: RunnerFacts, status: str = "pending", **facts: Any) -> Answer:
     """The answer for a run that needs the executor `scripted`."""
     values: dict[str, Any] = {
         "run_id": "run_1",
+        "session_id": "ses_1",
         "status": status,
         "demands": Demands(executor_type="scripted"),
         "now_ms": 10 * MINUTE,

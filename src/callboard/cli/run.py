@@ -100,6 +100,13 @@ Prompt = Annotated[str | None, Parameter(help="What the agent is asked; `-` read
 SessionReference = Annotated[
     str, Parameter(help="Session: its id, the end of it, or an issue's number.", completer=candidates.sessions)
 ]
+FromLog = Annotated[
+    bool,
+    Parameter(
+        group=WHAT,
+        help="Go on in a new conversation, on any host, that is told the stored turns; for when the agent's own is lost.",
+    ),
+]
 RunReference = Annotated[
     str, Parameter(help="Run by its id, or a session, meaning its latest run.", completer=candidates.sessions)
 ]
@@ -131,6 +138,7 @@ def resume(
     prompt: Prompt = None,
     /,
     *,
+    from_log: FromLog = False,
     what: What = _WHAT,
     place: Place = _PLACE,
     bounds: Bounds = _BOUNDS,
@@ -142,6 +150,7 @@ def resume(
     context = Context(show, where)
     body = _body(context, prompt, what, place, bounds)
     body.type = "resume_session"
+    body.from_log = from_log
     body.session_id = session_id_of(context.client, reference, place.project or context.settings["project"])
     body.project_dir = None if place.project_dir is None else str(place.project_dir.expanduser().resolve())
     return _create(context, body, waiting)

@@ -63,7 +63,14 @@ def show_end(context: Context, run: Run) -> None:
         output.line(run.result_text)
     if of_run(run) != OK:
         output.note(span(f"{run.run_id} {run.reason}", "red"), f": {_why(run)}")
-        output.note(span(f"next: callboard logs {run.session_id}  or  callboard retry {run.run_id}", "dim"))
+        output.note(span(f"next: callboard logs {run.session_id}  or  {_again(run)}", "dim"))
+
+
+def _again(run: Run) -> str:
+    """The command that goes on: where the conversation is lost, a retry would only miss it again."""
+    if run.reason == "executor_session_missing":
+        return f"callboard resume {run.session_id} PROMPT --from-log"
+    return f"callboard retry {run.run_id}"
 
 
 def _why(run: Run) -> str:

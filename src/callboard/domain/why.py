@@ -42,7 +42,7 @@ _AFTER_END: Final = {
     "timeout": "Raise limits.timeout_seconds, then: " + _RETRY,
     "max_turns": "Raise limits.max_turns, then: " + _RETRY,
     "interrupted": "Look whether the runner's machine is up, then: " + _RETRY,
-    "executor_session_missing": "Resume on the host that has the conversation, or start a new session.",
+    "executor_session_missing": "callboard resume {session_id} PROMPT --from-log",
     "workspace_not_portable": "Bring the runner of the session's host back, then: " + _RETRY,
     "budget_exceeded": "Raise the budget, then: " + _RETRY,
 }
@@ -90,6 +90,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     status: str
     demands: Demands
+    session_id: str
     now_ms: int
     external: bool = False
     reason: str | None = None
@@ -154,7 +155,11 @@ def _ended(run: RunFacts) -> Answer:
     if run.error_message and run.error_message not in parts and reason not in ("completed", "stopped"):
         parts.append(run.error_message)
     step = _AFTER_END.get(reason, _RETRY)
-    return Answer(code="ended", sentence=" ".join(parts), next_step=step and step.format(run_id=run.run_id))
+    return Answer(
+        code="ended",
+        sentence=" ".join(parts),
+        next_step=step and step.format(run_id=run.run_id, session_id=run.session_id),
+    )
 
 
 def _live(run: RunFacts) -> Answer:

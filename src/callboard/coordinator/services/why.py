@@ -61,6 +61,7 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules) -> RunFacts:
     pending, claimable = run["status"] == "pending", run["queue_key"] is not None
     return RunFacts(
         run_id=run["run_id"],
+        session_id=run["session_id"],
         status=run["status"],
         demands=msgspec.json.decode(run["demands"], type=Demands),
         now_ms=tx.now_ms,
