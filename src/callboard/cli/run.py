@@ -54,6 +54,16 @@ class What:
     parameters: Annotated[str | None, Parameter(help="Parameters of the agent as JSON, instead of a prompt.")] = None
 
 
+@Parameter(name="*", group=WHAT)
+@dataclass(frozen=True, kw_only=True)
+class Next(What):
+    """What runs next in a session."""
+
+    from_log: Annotated[
+        bool, Parameter(help="Go on in a new conversation, on any host, told what is stored: the agent's own is lost.")
+    ] = False
+
+
 @Parameter(name="*", group=PLACE)
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -95,17 +105,10 @@ class Waiting:
     wait_timeout: Annotated[str | None, Parameter(help="Longest time to wait; the run goes on after it.")] = None
 
 
-_WHAT, _PLACE, _BOUNDS, _WAITING = What(), Place(), Bounds(), Waiting()
+_WHAT, _NEXT, _PLACE, _BOUNDS, _WAITING = What(), Next(), Place(), Bounds(), Waiting()
 Prompt = Annotated[str | None, Parameter(help="What the agent is asked; `-` reads it from stdin.")]
 SessionReference = Annotated[
     str, Parameter(help="Session: its id, the end of it, or an issue's number.", completer=candidates.sessions)
-]
-FromLog = Annotated[
-    bool,
-    Parameter(
-        group=WHAT,
-        help="Go on in a new conversation, on any host, that is told the stored turns; for when the agent's own is lost.",
-    ),
 ]
 RunReference = Annotated[
     str, Parameter(help="Run by its id, or a session, meaning its latest run.", completer=candidates.sessions)
@@ -138,8 +141,7 @@ def resume(
     prompt: Prompt = None,
     /,
     *,
-    from_log: FromLog = False,
-    what: What = _WHAT,
+    what: Next = _NEXT,
     place: Place = _PLACE,
     bounds: Bounds = _BOUNDS,
     waiting: Waiting = _WAITING,
@@ -150,7 +152,7 @@ def resume(
     context = Context(show, where)
     body = _body(context, prompt, what, place, bounds)
     body.type = "resume_session"
-    body.from_log = from_log
+    body.from_log = what.from_log
     body.session_id = session_id_of(context.client, reference, place.project or context.settings["project"])
     body.project_dir = None if place.project_dir is None else str(place.project_dir.expanduser().resolve())
     return _create(context, body, waiting)

@@ -85,7 +85,7 @@ REASON_SENTENCES: Final[dict[str, str]] = {
     "max_attempts": f"The run was lost {MAX_TRIES} times and is not tried again.",
     "no_matching_runner": "No registered runner meets the run's demands.",
     "interrupted": "Contact with the runner was lost and did not come back.",
-    "executor_session_missing": "The agent's conversation is not on its host any more; resume --from-log goes on in a new one, told from the log.",
+    "executor_session_missing": "The agent's conversation is not lost; resume --from-log goes on in a new one.",
     "workspace_not_portable": "The session's work is on another host and cannot be moved.",
     "timeout": "The run took longer than its limit.",
     "queue_timeout": "The run waited longer than its limit.",
