@@ -2,10 +2,12 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict
+from callboard.domain.run import MAX_UNLAUNCHED
 from callboard.domain.usage import UsageRow
 from callboard.wire.requests import AdditionalDemands, Limits
 from callboard.wire.runner import NotLaunched, UsageReport
@@ -274,6 +276,63 @@ async def test_an_attempt_that_can_never_launch_fails_with_the_reason(world: Wor
     assert run.status == "failed"
     assert run.error is not None
     assert run.error.code == "project_dir_missing"
+
+
+async def test_r19_a_permission_that_was_not_used_goes_back_to_the_queue_and_counts_no_try(world: World) -> None:
+    """10, 30: not_launched after an accepted `started`; also of a run that may not be repeated, also of a lost one."""
+    runner, claim = await first_claim(world)
+    for _ in range(2):
+        answer = await runner.give_back(claim)
+        assert (answer.status, answer.reason) == ("pending", "not_launched")
+    waiting = await world.run(claim.run_id)
+    assert (waiting.status, waiting.tries, waiting.runner_id, waiting.started_at) == ("pending", 0, None, None)
+    assert await world.status(claim.session_id) == "pending"
+    assert (await runner.beat(claim)).stale != []
+    with pytest.raises(Conflict):
+        await runner.started(claim)
+
+    (second,) = await runner.claim()
+    await runner.started(second)
+    await world.pass_time(40)
+    assert (await world.run(claim.run_id)).status == "interrupted"
+    await runner.give_back(second)
+    await runner.beat()
+    (third,) = await runner.claim()
+    assert (await runner.work(third)).status == "completed"
+    assert (await world.run(claim.run_id)).tries == 1
+    assert (await world.types(claim.session_id)).count("run_completed") == 1
+    told = [event for event in await world.log(claim.session_id) if event.type == "run_interrupted"]
+    payload = msgspec.json.decode(told[0].payload)
+    assert (payload["why"], payload["follows"]) == ("I was restarted.", "retry")
+
+
+async def test_a_run_that_is_never_launched_again_and_again_ends(world: World) -> None:
+    """10: bounded."""
+    runner, claim = await first_claim(world)
+    for _ in range(MAX_UNLAUNCHED):
+        await runner.give_back(claim)
+        (claim,) = await runner.claim()
+        await runner.started(claim)
+    answer = await runner.give_back(claim)
+    assert (answer.status, answer.reason) == ("failed", "max_attempts")
+    run = await world.run(claim.run_id)
+    assert (run.status, run.reason, run.error and run.error.message) == ("failed", "max_attempts", "I was restarted.")
+
+
+async def test_an_attempt_that_said_something_was_launched_whatever_its_runner_says(world: World) -> None:
+    """5: an effect is recorded once."""
+    runner, claim = await first_claim(world)
+    await runner.say(claim, "I am at it")
+    answer = await runner.give_back(claim)
+    assert (answer.status, answer.reason) == ("failed", "failed")
+
+
+async def test_what_a_person_stopped_is_not_queued_again_when_it_was_not_launched(world: World) -> None:
+    """7: what a person cancelled does not run again."""
+    runner, claim = await first_claim(world)
+    await world.stops.stop_run(OWNER, claim.run_id)
+    answer = await runner.give_back(claim)
+    assert (answer.status, answer.reason) == ("stopped", "stopped")
 
 
 async def test_usage_is_booked_once_and_that_of_stale_attempts_too(world: World) -> None:

@@ -103,6 +103,12 @@ class Coordinator(RuleBasedStateMachine):
         self.do(runner.end(claim, kind, reason="interrupted" if lost and kind == "failed" else None))
 
     @rule(held=held)
+    def runner_gives_back(self, held: Held) -> None:
+        """The news that nothing was launched, at any time."""
+        runner, claim = held
+        self.do(runner.give_back(claim))
+
+    @rule(held=held)
     def stranger_ends(self, held: Held) -> None:
         """A34: the other runner reports it."""
         runner, claim = held

@@ -41,6 +41,7 @@ from callboard.wire.runner import (
     EventsStored,
     Heartbeat,
     HeartbeatAnswer,
+    NotLaunched,
     PostedEvent,
     PostEvents,
     Register,
@@ -138,6 +139,13 @@ class PlayedRunner:
         }
         report = Ended(**(values | more))
         return await self.world.reports.ended(self.caller, claim.run_id, report, kind)
+
+    async def give_back(self, claim: Claim, message: str = "I was restarted.") -> EndedAnswer:
+        """Reports that nothing was launched, and that somebody may."""
+        report = NotLaunched(
+            runner_id=self.runner_id, epoch=self.epoch, attempt=claim.attempt, message=message, retry=True
+        )
+        return await self.world.reports.not_launched(self.caller, claim.run_id, report)
 
     async def beat(self, *claims: Claim) -> HeartbeatAnswer:
         """A heartbeat that lists these attempts."""

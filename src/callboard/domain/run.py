@@ -43,6 +43,8 @@ RUN: Final = Transitions(
         ("running", "fail"): "failed",
         ("running", "report_stopped"): "stopped",
         ("running", "lose"): "interrupted",
+        ("running", "not_launched"): "pending",
+        ("interrupted", "not_launched"): "pending",
         ("interrupted", "reconnect"): "running",
         ("interrupted", "retry"): "pending",
         ("pending", "reconnect"): "running",
@@ -57,7 +59,8 @@ RUN: Final = Transitions(
 
 An end reported by an interrupted attempt first reconnects it. A lost attempt that went back to the queue for a retry
 may still reconnect while nobody has claimed the run again: it is stale from the next claim on; a stop recalls it, since
-its agent may be alive. A claimed run fails when its runner says that it can never launch it.
+its agent may be alive. A claimed run fails when its runner says that it can never launch it. A permission to launch
+that comes back unused is no try; a run whose permission came back MAX_UNLAUNCHED times fails.
 """
 
 LIVE: Final = ("claimed", "running", "interrupted")
@@ -65,6 +68,8 @@ ENDED: Final = ("completed", "failed", "stopped")
 STATUSES: Final[tuple[str, ...]] = get_args(RunStatus)
 END_REASONS: Final[tuple[str, ...]] = get_args(EndReason)
 MAX_TRIES: Final = 3
+MAX_UNLAUNCHED: Final = 5
+"""How many permissions to launch may come back unused."""
 PRIORITY_STEP_MS: Final = 60_000
 CONTINUATION_PROMPT: Final = (
     "The previous turn was cut off before it ended. Look at what has been done already, "
@@ -85,7 +90,7 @@ REASON_SENTENCES: Final[dict[str, str]] = {
     "max_attempts": f"The run was lost {MAX_TRIES} times and is not tried again.",
     "no_matching_runner": "No registered runner meets the run's demands.",
     "interrupted": "Contact with the runner was lost and did not come back.",
-    "executor_session_missing": "The agent's conversation is not lost; resume --from-log goes on in a new one.",
+    "executor_session_missing": "The agent's conversation is gone; resume --from-log goes on in a new one.",
     "workspace_not_portable": "The session's work is on another host and cannot be moved.",
     "timeout": "The run took longer than its limit.",
     "queue_timeout": "The run waited longer than its limit.",

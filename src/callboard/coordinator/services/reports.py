@@ -14,7 +14,7 @@ from callboard.domain import event as event_types
 from callboard.domain import ids as id_kinds
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
-from callboard.domain.run import END_REASONS, after_lost, status_of
+from callboard.domain.run import END_REASONS, MAX_UNLAUNCHED, after_lost, status_of
 from callboard.domain.runner import LeaseRules
 from callboard.domain.usage import UsageRow
 from callboard.store.database import Database, Row, Transaction
@@ -160,9 +160,13 @@ class ReportService:
 
     def _failed_launch(self, tx: Transaction, run: Row, report: NotLaunched) -> EndedAnswer:
         """Nothing ran and nothing will: the run fails, or is stopped if that was asked for meanwhile."""
-        reason = run["stop_reason"] or "failed"
+        given_up = report.retry and run["unlaunched"] >= MAX_UNLAUNCHED
+        reason = run["stop_reason"] or ("max_attempts" if given_up else "failed")
         event = "report_stopped" if run["stop_reason"] else "fail"
         how = RunEnd(
+        if run["status"] in ("running", "interrupted") and report.retry and _may_wait_again(tx, run):
+            run_changes.unlaunch(tx, run, report.message or "its runner gave it back and launched nothing")
+            return EndedAnswer(status="pending", reason="not_launched")
             reason=reason,
             error_code=report.code or "not_launched",
             error_message=report.message or "The runner could not launch the agent.",
@@ -324,6 +328,13 @@ def _reason(run: Row, report: Ended, kind: str) -> str:
     if reason not in END_REASONS or reason in _NEVER_REPORTED:
         raise InvalidRequest(
             f"{reason!r} is no reason that a runner reports with failed.",
+def _may_wait_again(tx: Transaction, run: Row) -> bool:
+    """Whether a started attempt that says that it launched nothing is believed, and its run tried again."""
+    held = tx.one("attempt_by_id", run_id=run["run_id"], attempt=run["attempt"])
+    silent = not run["event_count"] and held is not None and held["bound_id"] is None
+    return silent and run["stop_requested_at"] is None and run["unlaunched"] < MAX_UNLAUNCHED
+
+
             errors=[{"pointer": "/reason", "message": "not a reason of failed"}],
         )
     return reason

@@ -102,22 +102,32 @@ def unclaim(tx: Transaction, run: Row, event: str) -> bool:
     return True
 
 
+def unlaunch(tx: Transaction, run: Row, why: str) -> bool:
+    """A permission to launch that was not used comes back: the run waits again, and the try is not counted."""
+    RUN.next_state(run["status"], "not_launched")
+    key = queue_key(run["created_at"], run["priority"])
+    if not tx.run(
+        "unlaunch_run", run_id=run["run_id"], attempt=run["attempt"], from_status=run["status"], queue_key=key
+    ):
+        return False
+    _note_interrupted(tx, run, why, "retry")
+    _queue(tx, run, key)
+    revoke_session_tokens(tx, run["run_id"])
+    refresh_session(tx, run["session_id"])
+    changed(tx, run, "pending")
+    return True
+
+
+def _note_interrupted(tx: Transaction, run: Row, why: str, follows: str) -> None:
+    payload = {name: run[name] for name in ("run_id", "attempt", "runner_id")} | {"why": why, "follows": follows}
+    note_event(tx, run, event_types.RUN_INTERRUPTED, payload)
+
+
 def lose(tx: Transaction, run: Row, why: str, follows: str) -> bool:
     """The lease of a running attempt lapsed: interrupted, which is not an end."""
     if not tx.run("lose_run", run_id=run["run_id"], attempt=run["attempt"], now=tx.now_ms):
         return False
-    note_event(
-        tx,
-        run,
-        event_types.RUN_INTERRUPTED,
-        {
-            "run_id": run["run_id"],
-            "attempt": run["attempt"],
-            "runner_id": run["runner_id"],
-            "why": why,
-            "follows": follows,
-        },
-    )
+    _note_interrupted(tx, run, why, follows)
     refresh_session(tx, run["session_id"])
     changed(tx, run, "interrupted")
     return True

@@ -133,6 +133,7 @@ CREATE TABLE runs (
     queue_key         BIGINT,                   -- set exactly while the run may be claimed
     attempt           BIGINT NOT NULL DEFAULT 0,
     tries             BIGINT NOT NULL DEFAULT 0,   -- attempts that were allowed to launch
+    unlaunched        BIGINT NOT NULL DEFAULT 0,   -- permissions to launch that came back unused
     event_count       BIGINT NOT NULL DEFAULT 0,   -- events that the current attempt has stored
     last_key          TEXT NOT NULL DEFAULT '',    -- the greatest client key of the current attempt
     runner_id         TEXT,

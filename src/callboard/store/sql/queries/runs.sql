@@ -56,6 +56,13 @@ WHERE run_id = :run_id AND attempt = :attempt AND status = 'claimed';
 -- The lease lapsed: not an end.
 UPDATE runs SET status = 'interrupted', lease_expires_at = NULL, deadline_at = NULL, interrupted_at = :now
 WHERE run_id = :run_id AND attempt = :attempt AND status = 'running';
+-- name: unlaunch_run
+-- A permission to launch that came back unused: the run waits again, and the try is not counted.
+UPDATE runs SET status = 'pending', queue_key = :queue_key, tries = tries - 1, unlaunched = unlaunched + 1,
+    runner_id = NULL, runner_epoch = NULL, claimed_at = NULL, started_at = NULL, interrupted_at = NULL,
+    lease_expires_at = NULL, deadline_at = NULL
+WHERE run_id = :run_id AND attempt = :attempt AND status = :from_status;
+
 
 -- name: reconnect_run
 -- The lost attempt speaks again, and nobody has claimed the run since.
