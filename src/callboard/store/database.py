@@ -49,7 +49,7 @@ class Transaction(Protocol):
         """
 
     def lock_fleet(self) -> None:
-        """The same for registered runners and demand classes as a whole; taken before any session. Unavailable."""
+        """The same for registered runners and demand classes as a whole; no session is locked after it. Unavailable."""
 
     def hint(self, hint: Hint) -> None:
         """Told to every subscriber after the commit, in the order of commits; forgotten when the work fails."""

@@ -40,9 +40,13 @@ def remembered_with_status(tx: Transaction, idempotency: Idempotency | None) -> 
 
 
 def remember(tx: Transaction, idempotency: Idempotency | None, status: int, answer: bytes) -> None:
-    """Keeps the answer of a request for its repeats; does nothing without a key."""
+    """Keeps the answer of a request for its repeats; does nothing without a key.
+
+    ConstraintFailed when another work kept one meanwhile: this one is undone, and done again finds that answer.
+    """
     if idempotency is None:
         return
+    tx.run("forget_answer", token_id=idempotency.token_id, key=idempotency.key, oldest=tx.now_ms - KEPT_MS)
     tx.run(
         "remember_answer",
         token_id=idempotency.token_id,

@@ -12,6 +12,7 @@ from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Row, Transaction
+from callboard.wire.requests import CreateExternalSession
 from callboard.wire.responses import Binding
 from callboard.wire.runner import Bind
 
@@ -62,15 +63,19 @@ class BindingService:
         return render_binding(kept)
 
 
-def own_conversation(tx: Transaction, session_id: str, bind: Bind) -> None:
-    """A native id belongs to one session for ever."""
-    native = {
-        "executor_type": bind.executor_type,
-        "executor_session_id": bind.executor_session_id,
-        "id_scope": id_scope(bind.executor_type, bind.hostname),
+def native_id(reported: Bind | CreateExternalSession) -> dict[str, str]:
+    """What tells a conversation from all others."""
+    return {
+        "executor_type": reported.executor_type,
+        "executor_session_id": reported.executor_session_id,
+        "id_scope": id_scope(reported.executor_type, reported.hostname),
     }
-    tx.run("own_native_id", **native, session_id=session_id)
-    owner = tx.one("owner_of_native_id", **native)
+
+
+def own_conversation(tx: Transaction, session_id: str, bind: Bind) -> None:
+    """A native id belongs to one session for ever; of two that bind it at once the second waits for the first."""
+    tx.run("own_native_id", **native_id(bind), session_id=session_id)
+    owner = tx.one("owner_of_native_id", **native_id(bind))
     if owner is None or owner["session_id"] != session_id:
         raise Conflict(
             f"The conversation {bind.executor_session_id} belongs to another session.",

@@ -9,13 +9,14 @@ import msgspec
 
 from callboard.coordinator.services import external_runs
 from callboard.coordinator.services.access import visible_session
+from callboard.coordinator.services.bindings import native_id
 from callboard.coordinator.services.external_runs import Leading
 from callboard.coordinator.services.limits import TreeLimits
+from callboard.coordinator.services.locking import lock_family, locked_run
 from callboard.coordinator.services.run_changes import is_external, reconnect, revoke_session_tokens
 from callboard.coordinator.services.run_creation import Ids, check_tree, proven_parent
 from callboard.coordinator.services.run_requests import BUILT_IN_EXECUTORS, check_session_id
 from callboard.domain import ids
-from callboard.domain.binding import id_scope
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from callboard.domain.idempotency import Idempotency
@@ -55,6 +56,8 @@ class ExternalService:
         parent = proven_parent(caller, request.parent_session_id, agent_session_id)
 
         def work(tx: Transaction) -> tuple[ExternalSession, bool]:
+            if parent is not None:
+                lock_family(tx, parent)
             before = remembered_with_status(tx, idempotency)
             if before is not None:
                 status, answer = before
@@ -68,7 +71,7 @@ class ExternalService:
 
     def _again(self, tx: Transaction, answered: ExternalSession) -> ExternalSession:
         """A repeated request: the secret is nowhere, so a run that still lives gets a new one."""
-        run = tx.one("run_for_report", run_id=answered.run_id)
+        run = locked_run(tx, answered.run_id)
         if run is None or run["status"] != "running":
             return answered
         return self._give_token(tx, run)
@@ -78,6 +81,9 @@ class ExternalService:
     ) -> tuple[ExternalSession, bool]:
         _check_executor(tx, request.executor_type)
         session = _known_session(tx, caller, request)
+        if session is not None:
+            tx.lock_session(session["session_id"])
+            session = _known_session(tx, caller, request)
         if session is None:
             return self._create(tx, caller, request, parent_session_id), True
         live = tx.one("live_run_of_session", session_id=session["session_id"])
@@ -168,12 +174,7 @@ def _check_executor(tx: Transaction, executor_type: str) -> None:
 
 def _known_session(tx: Transaction, caller: Caller, request: CreateExternalSession) -> Row | None:
     """The session that has this conversation; Conflict when it is not the caller's to continue."""
-    owner = tx.one(
-        "owner_of_native_id",
-        executor_type=request.executor_type,
-        executor_session_id=request.executor_session_id,
-        id_scope=id_scope(request.executor_type, request.hostname),
-    )
+    owner = tx.one("owner_of_native_id", **native_id(request))
     if owner is None:
         return None
     session = tx.one("session_by_id", session_id=owner["session_id"])

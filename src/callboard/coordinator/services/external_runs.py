@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from callboard.coordinator.services import run_changes
-from callboard.coordinator.services.bindings import open_generation, own_conversation
+from callboard.coordinator.services.bindings import native_id, open_generation, own_conversation
 from callboard.domain import event as event_types
 from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands, canonical, demand_class
@@ -54,6 +54,7 @@ def insert_session(tx: Transaction, leading: Leading, session_id: str, parent: R
         latest_run_id=leading.run_id,
         now=tx.now_ms,
     )
+    tx.run("take_native_id", **native_id(request), session_id=session_id)
     _begin(tx, leading, session_id, 1, created=session | {"external": True, "labels": {}})
 
 

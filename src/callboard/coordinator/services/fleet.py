@@ -39,7 +39,8 @@ def offer_of(row: Row) -> Offer:
 def record_class(tx: Transaction, demands: Demands, canonical: str) -> str:
     """The class of the demands, recorded with the time since when no registered runner fits it."""
     key = demand_class(demands)
-    if tx.one("known_class", demand_class=key) is None:
+    if tx.one("hold_class", demand_class=key) is None:
+        tx.lock_fleet()  # a runner that registers meanwhile either sees this class, or is seen here
         fits = any(not match(demands, offer_of(row)) for row in tx.all("all_runners"))
         tx.run("insert_class", demand_class=key, demands=canonical, unmatched_since=None if fits else tx.now_ms)
     return key

@@ -62,6 +62,7 @@ class EventService:
         """What a session token may post: all that an external session tells of itself, else only notes."""
         if caller.session_id != session_id:
             raise Forbidden(f"This token belongs to {caller.session_id}.", hint="Post to your own session.")
+        tx.lock_session(session_id)
         visible_session(tx, caller, session_id)
         run = find_run(tx, caller.run_id or "")
         external = is_external(run)
@@ -114,16 +115,20 @@ class EventService:
 def attempt_of(
     tx: Transaction, caller: Caller, session_id: str, run_id: str | None, attempt: int | None, rules: LeaseRules
 ) -> Row:
-    """The live run of a session that the calling runner holds; unnamed, the session's live run is meant."""
+    """The live run of a session that the calling runner holds; unnamed, the session's live run is meant.
+
+    The session is locked: nobody else moves the run or adds to its log meanwhile.
+    """
+    tx.lock_session(session_id)
     if run_id is None or attempt is None:
         live = tx.one("live_run_of_session", session_id=session_id)
         if live is None:
             raise Conflict(f"{session_id} has no live run.", code="stale_attempt", hint="Name run_id and attempt.")
         run_id, attempt = run_id or live["run_id"], live["attempt"] if attempt is None else attempt
-    run = owned_run(tx, run_id, caller, attempt, rules)
+    run = find_run(tx, run_id)
     if run["session_id"] != session_id:
         raise Conflict(f"{run_id} is a run of another session.", code="stale_attempt")
-    return run
+    return owned_run(tx, run, caller, attempt, rules)
 
 
 def _answers(events: list[PostedEvent]) -> bool:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from callboard.coordinator.services import run_changes
+from callboard.coordinator.services.locking import locked_run
 from callboard.coordinator.services.lost_runs import Followed, follow, give_up, what_follows
 from callboard.coordinator.services.run_changes import RunEnd
 from callboard.domain.runner import LeaseRules
@@ -19,6 +20,10 @@ GRACE_KEY: Final = "leases_expire_from"
 """The row that all coordinators obey: no lease expires before this time."""
 
 
+Done = list[Literal["interrupted", "requeued", "failed", "stop_requested"]]
+"""What a sweep did to one run, by the names of Swept; empty when the run had moved on."""
+
+
 class Swept(msgspec.Struct, kw_only=True):
     """What one sweep did."""
 
@@ -28,10 +33,12 @@ class Swept(msgspec.Struct, kw_only=True):
     stop_requested: int = 0
     in_grace: bool = False
 
-    def count(self, followed: Followed) -> None:
-        """Counts what followed on a loss."""
-        self.requeued += followed == "requeued"
-        self.failed += followed == "failed"
+    def count(self, done: Done) -> None:
+        """Counts what became of a run."""
+        self.interrupted += done.count("interrupted")
+        self.requeued += done.count("requeued")
+        self.failed += done.count("failed")
+        self.stop_requested += done.count("stop_requested")
 
 
 class LeaseService:
@@ -70,39 +77,43 @@ class LeaseService:
             return True
         return jumped or self._database.clock.now_ms() - self._swept_at > self._rules.lost_runner_ms // 2
 
-    async def _each(self, run_id: str, work: Callable[[Transaction, Row, Swept], None], swept: Swept) -> None:
-        def one(tx: Transaction) -> None:
-            run = tx.one("run_for_report", run_id=run_id)
-            if run is not None:
-                work(tx, run, swept)
+    async def _each(self, run_id: str, work: Callable[[Transaction, Row], Done], swept: Swept) -> None:
+        def one(tx: Transaction) -> Done:
+            run = locked_run(tx, run_id)
+            return [] if run is None else work(tx, run)
 
-        await self._database.write(one)
+        swept.count(await self._database.write(one))
 
-    def _lapse(self, tx: Transaction, run: Row, swept: Swept) -> None:
+    def _lapse(self, tx: Transaction, run: Row) -> Done:
         """A claim nobody spoke of goes back; a running attempt whose lease is over is interrupted."""
+        if _in_grace(tx):
+            return []
         unheard = run["unheard_at"] is not None and run["unheard_at"] < tx.now_ms
         over = run["lease_expires_at"] is not None and run["lease_expires_at"] < tx.now_ms
         if run["status"] == "claimed" and (unheard or over):
-            swept.requeued += run_changes.unclaim(tx, run, "unheard")
-        elif run["status"] == "running" and over:
+            return ["requeued"] if run_changes.unclaim(tx, run, "unheard") else []
+        if run["status"] == "running" and over:
             follows = what_follows(run)
             why = "its runner has not been heard of since its lease began"
             if run_changes.lose(tx, run, why, follows):
-                swept.interrupted += 1
-                swept.count(follow(tx, run["run_id"], follows))
+                return ["interrupted", *_counted(follow(tx, run["run_id"], follows))]
+        return []
 
-    def _give_up(self, tx: Transaction, run: Row, swept: Swept) -> None:
-        if run["status"] == "interrupted" and run["interrupted_at"] <= tx.now_ms - self._rules.lost_run_ms:
-            swept.count(give_up(tx, run))
+    def _give_up(self, tx: Transaction, run: Row) -> Done:
+        if run["status"] != "interrupted" or run["interrupted_at"] > tx.now_ms - self._rules.lost_run_ms:
+            return []
+        return [] if _in_grace(tx) else _counted(give_up(tx, run))
 
-    def _time_out(self, tx: Transaction, run: Row, swept: Swept) -> None:
-        if run["status"] == "running" and run["deadline_at"] is not None and run["deadline_at"] <= tx.now_ms:
-            swept.stop_requested += run_changes.ask_to_stop(tx, run, reason="timeout", stopped_by=None)
+    def _time_out(self, tx: Transaction, run: Row) -> Done:
+        if run["status"] != "running" or run["deadline_at"] is None or run["deadline_at"] > tx.now_ms:
+            return []
+        return ["stop_requested"] if run_changes.ask_to_stop(tx, run, reason="timeout", stopped_by=None) else []
 
     async def prune_once(self) -> int:
         """Forgets old idempotency keys and demand classes that no run needs, a batch at a time."""
 
         def work(tx: Transaction) -> int:
+            tx.lock_fleet()
             gone = forget_old(tx)
             for row in tx.all("unused_classes"):
                 gone += tx.run("delete_class", demand_class=row["demand_class"])
@@ -123,9 +134,7 @@ class _Due(msgspec.Struct):
 
 def _due(tx: Transaction, rules: LeaseRules) -> _Due:
     """What a sweep should look at; in the grace period nothing that a runner could have prevented."""
-    row = tx.one("meta_value", key=GRACE_KEY)
-    in_grace = row is not None and tx.now_ms < int(row["value"])
-    now = tx.now_ms
+    in_grace, now = _in_grace(tx), tx.now_ms
     waited = [(row["run_id"], "queue_timeout") for row in tx.all("runs_past_queue_deadline", now=now)]
     waited += [(row["run_id"], "no_matching_runner") for row in tx.all("runs_without_runner", now=now)]
     lapsed = [] if in_grace else [*tx.all("unheard_claims", now=now), *tx.all("lapsed_leases", now=now)]
@@ -139,12 +148,28 @@ def _due(tx: Transaction, rules: LeaseRules) -> _Due:
     )
 
 
-def _extend_grace(tx: Transaction, grace_ms: int) -> None:
+def _in_grace(tx: Transaction) -> bool:
     row = tx.one("meta_value", key=GRACE_KEY)
-    until = max(tx.now_ms + grace_ms, int(row["value"]) if row else 0)
-    tx.run("set_meta_value", key=GRACE_KEY, value=str(until))
+    return row is not None and tx.now_ms < int(row["value"])
 
 
-def _fail(tx: Transaction, run: Row, swept: Swept, *, reason: str) -> None:
-    if run["status"] == "pending" and (reason != "no_matching_runner" or run["queue_key"] is not None):
-        swept.failed += run_changes.end(tx, run, RunEnd(reason=reason, event=reason))
+def _extend_grace(tx: Transaction, grace_ms: int) -> None:
+    """In one statement, so that of two coordinators that start the later time stands."""
+    tx.run("raise_meta_value", key=GRACE_KEY, value=str(tx.now_ms + grace_ms))
+
+
+def _counted(followed: Followed) -> Done:
+    return ["requeued"] if followed == "requeued" else ["failed"] if followed == "failed" else []
+
+
+def _fail(tx: Transaction, run: Row, *, reason: str) -> Done:
+    """Fails a run that waited too long, unless a runner that fits it has come since it was found."""
+    if run["status"] != "pending" or (reason == "no_matching_runner" and not _is_unmatched(tx, run)):
+        return []
+    return ["failed"] if run_changes.end(tx, run, RunEnd(reason=reason, event=reason)) else []
+
+
+def _is_unmatched(tx: Transaction, run: Row) -> bool:
+    known = tx.one("known_class", demand_class=run["demand_class"])
+    since = None if known is None else known["unmatched_since"]
+    return run["queue_key"] is not None and since is not None and since + run["no_match_ms"] <= tx.now_ms

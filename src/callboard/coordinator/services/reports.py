@@ -6,6 +6,7 @@ import msgspec
 
 from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.fleet import Fleet
+from callboard.coordinator.services.locking import lock_run
 from callboard.coordinator.services.run_changes import RunEnd, note_event
 from callboard.coordinator.services.run_creation import Ids
 from callboard.coordinator.services.run_requests import check_run_id
@@ -45,11 +46,17 @@ def stale_attempt(run: Row, attempt: int) -> Conflict:
 
 
 def find_run(tx: Transaction, run_id: str) -> Row:
-    """The run that a report is about."""
+    """The run that a report is about; its session is locked already when the report changes something."""
     run = tx.one("run_for_report", run_id=run_id)
     if run is None:
         raise NotFound(f"There is no run {run_id}.", code="run_not_found")
     return run
+
+
+def locked_run(tx: Transaction, run_id: str) -> Row:
+    """The same, while nobody else can move it."""
+    lock_run(tx, run_id)
+    return find_run(tx, run_id)
 
 
 def holds(tx: Transaction, run: Row, caller: Caller, attempt: int) -> bool:
@@ -58,13 +65,15 @@ def holds(tx: Transaction, run: Row, caller: Caller, attempt: int) -> bool:
     return held is not None and held["runner_id"] == caller.runner_id
 
 
-def owned_run(tx: Transaction, run_id: str, caller: Caller, attempt: int, rules: LeaseRules) -> Row:
-    """The live run, if this attempt of the caller owns it; a lost attempt that speaks again reconnects first."""
-    run = find_run(tx, run_id)
+def owned_run(tx: Transaction, run: Row, caller: Caller, attempt: int, rules: LeaseRules) -> Row:
+    """The live run, if this attempt of the caller owns it; a lost attempt that speaks again reconnects first.
+
+    The session of the run is locked already.
+    """
     if run["attempt"] != attempt or not holds(tx, run, caller, attempt):
         raise stale_attempt(run, attempt)
     if run_changes.reconnect(tx, run, rules.lease_ms):
-        run = find_run(tx, run_id)
+        run = find_run(tx, run["run_id"])
     if run["status"] not in ("claimed", "running"):
         raise stale_attempt(run, attempt)
     return run
@@ -89,7 +98,7 @@ class ReportService:
         return await self._database.write(lambda tx: self._start(tx, caller, run_id, report))
 
     def _start(self, tx: Transaction, caller: Caller, run_id: str, report: Started) -> StartedAnswer:
-        run = find_run(tx, run_id)
+        run = locked_run(tx, run_id)
         if run["attempt"] != report.attempt or not holds(tx, run, caller, report.attempt):
             raise stale_attempt(run, report.attempt)
         if run_changes.reconnect(tx, run, self._rules.lease_ms):
@@ -148,7 +157,7 @@ class ReportService:
         return await self._database.write(lambda tx: self._not_launched(tx, caller, run_id, report))
 
     def _not_launched(self, tx: Transaction, caller: Caller, run_id: str, report: NotLaunched) -> EndedAnswer:
-        run = find_run(tx, run_id)
+        run = locked_run(tx, run_id)
         if run["attempt"] != report.attempt or not holds(tx, run, caller, report.attempt):
             raise stale_attempt(run, report.attempt)
         if run["status"] == "claimed" and report.retry:
@@ -183,7 +192,7 @@ class ReportService:
         await self._check(caller, run_id, report.runner_id, report.epoch)
 
         def work(tx: Transaction) -> tuple[Row, bool]:
-            run = find_run(tx, run_id)
+            run = locked_run(tx, run_id)
             if not holds(tx, run, caller, report.attempt):
                 raise stale_attempt(run, report.attempt)
             self._book(tx, run, report.attempt, report.rows, incomplete=report.incomplete)
@@ -225,14 +234,14 @@ class ReportService:
 
     def _end(self, tx: Transaction, caller: Caller, run_id: str, report: Ended, kind: str) -> EndedAnswer | Conflict:
         """The answer; a stale report's Conflict is returned, not raised, so that its usage stays booked."""
-        run = find_run(tx, run_id)
+        run = locked_run(tx, run_id)
         held = tx.one("attempt_by_id", run_id=run_id, attempt=report.attempt)
         if held is None or held["runner_id"] != caller.runner_id:
             raise stale_attempt(run, report.attempt)
         if held["answer"]:
             return msgspec.json.decode(held["answer"], type=EndedAnswer)
         try:
-            run = owned_run(tx, run_id, caller, report.attempt, self._rules)
+            run = owned_run(tx, run, caller, report.attempt, self._rules)
         except Conflict as stale:
             self._book(tx, run, report.attempt, report.usage, incomplete=report.usage_incomplete)
             return stale
@@ -300,7 +309,7 @@ class ReportService:
 
 def external_run(tx: Transaction, caller: Caller, run_id: str, rules: LeaseRules) -> Row:
     """The run of an external session that the caller's token leads; its posts renew its lease."""
-    run = find_run(tx, run_id)
+    run = locked_run(tx, run_id)
     if not run_changes.is_external(run) or caller.run_id != run_id or caller.attempt != run["attempt"]:
         raise Forbidden(
             "Only the runner that holds the attempt may report this.",

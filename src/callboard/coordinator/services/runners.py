@@ -6,6 +6,7 @@ from typing import Final
 
 from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.fleet import Fleet, reconsider_classes
+from callboard.coordinator.services.locking import lock_runs
 from callboard.coordinator.services.lost_runs import forget_unlisted
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_runner
@@ -62,6 +63,7 @@ class RunnerService:
         return registered
 
     def _register(self, tx: Transaction, runner_id: str, request: Register) -> Registered:
+        tx.lock_fleet()
         known = tx.one("runner_by_id", runner_id=runner_id)
         if known and not hmac.compare_digest(known["credential_hash"], request.credential_sha256):
             raise Conflict(
@@ -127,13 +129,14 @@ class RunnerService:
     def _beat(self, tx: Transaction, caller: Caller, beat: Heartbeat) -> HeartbeatAnswer:
         skew = 0 if beat.clock_ms is None else beat.clock_ms - tx.now_ms
         skew = skew if abs(skew) >= SKEW_SHOWN_MS else 0
-        tx.run("heard_runner", runner_id=beat.runner_id, now=tx.now_ms, clock_skew_ms=skew)
+        _lock_held(tx, beat)
         stale = [held for held in beat.attempts if not self._renew(tx, caller, held)]
         forget_unlisted(tx, beat.runner_id, {(held.run_id, held.attempt) for held in beat.attempts})
         stops = [
             StopOrder(run_id=row["run_id"], attempt=row["attempt"], reason=row["stop_reason"] or "stopped")
             for row in tx.all("runs_of_runner_to_stop", runner_id=beat.runner_id)
         ]
+        tx.run("heard_runner", runner_id=beat.runner_id, now=tx.now_ms, clock_skew_ms=skew)
         return HeartbeatAnswer(stops=stops, stale=stale, server_time=rfc3339(tx.now_ms), clock_skew_ms=skew)
 
     def _renew(self, tx: Transaction, caller: Caller, held: AttemptRef) -> bool:
@@ -201,6 +204,13 @@ class RunnerService:
         return render_runner(row, live_runs=live, now_ms=tx.now_ms, rules=self._rules)
 
 
+def _lock_held(tx: Transaction, beat: Heartbeat) -> None:
+    """Locks the sessions of all that a heartbeat may move: what it lists, and what it should have listed."""
+    live = {row["run_id"]: row["session_id"] for row in tx.all("live_runs_of_runner", runner_id=beat.runner_id)}
+    others = {held.run_id for held in beat.attempts} - live.keys()
+    lock_runs(tx, others, *live.values())
+
+
 def _find(tx: Transaction, runner_id: str) -> Row:
     row = tx.one("runner_by_id", runner_id=runner_id)
     if row is None:
@@ -211,6 +221,7 @@ def _find(tx: Transaction, runner_id: str) -> Row:
 
 
 def _remove(tx: Transaction, runner_id: str) -> None:
+    tx.lock_fleet()
     _find(tx, runner_id)
     live = tx.all("live_runs_of_runner", runner_id=runner_id)
     if live:

@@ -9,6 +9,7 @@ from callboard.coordinator.services.access import require_steering, visible_run
 from callboard.coordinator.services.claims import was_cut_off
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.limits import TreeLimits
+from callboard.coordinator.services.locking import lock_family, lock_run
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_run
 from callboard.coordinator.services.run_changes import is_ended
@@ -90,6 +91,7 @@ class RunService:
         return await self._database.write(lambda tx: self._create(tx, new, idempotency))
 
     def _create(self, tx: Transaction, new: NewRun, idempotency: Idempotency | None) -> RunCreated:
+        _lock(tx, new)
         if answered := remembered(tx, idempotency):
             return msgspec.json.decode(answered, type=RunCreated)
         created = create(tx, new, self._ids, self._limits)
@@ -107,6 +109,7 @@ class RunService:
         offered = await self._offered()
 
         def work(tx: Transaction) -> RunCreated:
+            lock_run(tx, run_id)
             run = visible_run(tx, caller, run_id)
             session = tx.one("session_by_id", session_id=run["session_id"]) or {}
             require_steering(tx, caller, session)
@@ -175,6 +178,14 @@ class RunService:
                     await asyncio.wait_for(event.wait(), min(left, LOOK_AGAIN_SECONDS))
                 except TimeoutError:
                     continue
+
+
+def _lock(tx: Transaction, new: NewRun) -> None:
+    """Before anything is read, the earlier answer too: a repeat that had to wait must not be refused for the first."""
+    if new.request.type == "resume_session":
+        tx.lock_session(new.request.session_id or "")
+    elif new.parent_session_id is not None:
+        lock_family(tx, new.parent_session_id)
 
 
 def _session_header(value: str | None) -> str | None:

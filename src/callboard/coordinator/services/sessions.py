@@ -140,7 +140,12 @@ class SessionService:
     async def _change(self, caller: Caller, session_id: str, work: Callable[[Transaction, Row], T]) -> T:
         check_session_id(session_id)
         _check_writer(caller)
-        return await self._database.write(lambda tx: work(tx, visible_session(tx, caller, session_id)))
+
+        def locked(tx: Transaction) -> T:
+            tx.lock_session(session_id)
+            return work(tx, visible_session(tx, caller, session_id))
+
+        return await self._database.write(locked)
 
 
 def _check_writer(caller: Caller) -> None:

@@ -1,9 +1,8 @@
 """Stops: a promise to people. Pending runs never start; live ones get a request that their runner carries out."""
 
-from collections.abc import Iterator
-
 from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.access import require_steering, visible_run, visible_session
+from callboard.coordinator.services.locking import leaf_first, lock_run, lock_subtree
 from callboard.coordinator.services.run_requests import check_run_id, check_session_id
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict
@@ -22,6 +21,7 @@ class StopService:
         check_run_id(run_id)
 
         def work(tx: Transaction) -> Stopped:
+            lock_run(tx, run_id)
             run = visible_run(tx, caller, run_id)
             session = visible_session(tx, caller, run["session_id"])
             require_steering(tx, caller, session)
@@ -38,6 +38,10 @@ class StopService:
         check_session_id(session_id)
 
         def work(tx: Transaction) -> Stopped:
+            if subtree:
+                lock_subtree(tx, session_id)
+            else:
+                tx.lock_session(session_id)
             session = visible_session(tx, caller, session_id)
             require_steering(tx, caller, session)
             outcome = Stopped(status=session["status"], stopping=[], cancelled=[])
@@ -56,7 +60,9 @@ class StopService:
         """Opens trees again in which nothing lives any more; the number of them."""
 
         def work(tx: Transaction) -> int:
-            quiet = [row["session_id"] for row in tx.all("stopping_trees") if not _lives(tx, row["session_id"])]
+            trees = tx.all("stopping_trees")
+            tx.lock_session(*(each for row in trees for each in (row["session_id"], row["root_session_id"])))
+            quiet = [row["session_id"] for row in trees if not _lives(tx, row["session_id"])]
             return sum(tx.run("set_tree_stopping", session_id=session_id, stopping=0) for session_id in quiet)
 
         if not await self._database.read(lambda tx: tx.all("stopping_trees")):
@@ -66,13 +72,6 @@ class StopService:
 
 def _by(caller: Caller) -> str:
     return "parent" if caller.kind == "session" else "person"
-
-
-def leaf_first(tx: Transaction, session_id: str) -> Iterator[str]:
-    """The sessions below one, every child before its parent; trees are small by their limits."""
-    for child in tx.all("children_of", session_id=session_id):
-        yield from leaf_first(tx, child["session_id"])
-        yield child["session_id"]
 
 
 def _lives(tx: Transaction, session_id: str) -> bool:

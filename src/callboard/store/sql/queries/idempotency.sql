@@ -3,12 +3,14 @@
 SELECT body_hash, status, answer FROM idempotency_keys
 WHERE token_id = :token_id AND key = :key AND created_at > :oldest;
 
+-- name: forget_answer
+-- Makes room where the answer to a key is not kept any more.
+DELETE FROM idempotency_keys WHERE token_id = :token_id AND key = :key AND created_at <= :oldest;
+
 -- name: remember_answer
--- Keeps an answer for its repeats; one that is too old is replaced.
+-- Keeps an answer for its repeats. Of two works with the same key the later one fails here, and is done again.
 INSERT INTO idempotency_keys (token_id, key, body_hash, status, answer, created_at)
-VALUES (:token_id, :key, :body_hash, :status, :answer, :now)
-ON CONFLICT (token_id, key) DO UPDATE SET body_hash = excluded.body_hash, status = excluded.status,
-    answer = excluded.answer, created_at = excluded.created_at;
+VALUES (:token_id, :key, :body_hash, :status, :answer, :now);
 
 -- name: forget_old_answers
 -- Removes the oldest answers that are not kept any more, a batch at a time.

@@ -2,6 +2,10 @@
 -- One run, all columns.
 SELECT * FROM runs WHERE run_id = :run_id;
 
+-- name: session_of_run
+-- The session that a run belongs to, for ever: what is locked before the run is read.
+SELECT session_id FROM runs WHERE run_id = :run_id;
+
 -- name: run_for_report
 -- What fences and moves a run, with its session's context.
 SELECT r.*, s.root_session_id, s.context, s.external, s.project_id AS session_project_id
@@ -152,7 +156,7 @@ ORDER BY stop_requested_at LIMIT 1000;
 
 -- name: live_runs_of_runner
 -- What a runner holds.
-SELECT run_id, attempt, status FROM runs
+SELECT run_id, attempt, status, session_id FROM runs
 WHERE runner_id = :runner_id AND status IN ('claimed', 'running', 'interrupted') LIMIT 10000;
 
 -- name: lapsed_leases
@@ -213,6 +217,10 @@ WHERE session_id = :session_id AND number < :number AND ended_at IS NOT NULL ORD
 -- name: known_class
 -- Whether a demand class is recorded.
 SELECT unmatched_since FROM demand_classes WHERE demand_class = :demand_class;
+
+-- name: hold_class
+-- Whether a demand class is recorded, for a run that will wait in it: it may not be forgotten meanwhile.
+SELECT demand_class FROM demand_classes WHERE demand_class = :demand_class;
 
 -- name: insert_class
 -- A new demand class.

@@ -52,7 +52,7 @@ UPDATE sessions SET tree_stopping = :stopping WHERE session_id = :session_id;
 
 -- name: stopping_trees
 -- Sessions whose subtree is being stopped.
-SELECT session_id FROM sessions WHERE tree_stopping = 1 LIMIT 100;
+SELECT session_id, root_session_id FROM sessions WHERE tree_stopping = 1 LIMIT 100;
 
 -- name: open_binding
 -- The binding that carries the session now.
@@ -77,6 +77,11 @@ SELECT coalesce(max(generation), 0) AS generation FROM bindings WHERE session_id
 -- The session that a native id belongs to.
 SELECT session_id FROM native_ids
 WHERE executor_type = :executor_type AND executor_session_id = :executor_session_id AND id_scope = :id_scope;
+
+-- name: take_native_id
+-- Gives a native id to a new session. Of two that come with it at once the later one fails here, and is done again.
+INSERT INTO native_ids (executor_type, executor_session_id, id_scope, session_id)
+VALUES (:executor_type, :executor_session_id, :id_scope, :session_id);
 
 -- name: own_native_id
 -- Gives a native id to a session, unless another has it.
