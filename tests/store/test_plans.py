@@ -14,6 +14,7 @@ SMALL = frozenset({"runners", "projects", "demand_classes", "c", "below", "CONST
 """Tables that stay small (c: demand classes), and rows that a query makes itself."""
 
 WHOLE_ON_PURPOSE = {
+    "contents": "asked of a copy, never of a database in use",
     "newest_event_batch": "in the order of the key, and ends with the first row",
     "oldest_event_batches": "in the order of the key, and ends with its limit",
     "stopping_trees": "the index holds only the few sessions that are being stopped",

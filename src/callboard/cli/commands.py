@@ -162,6 +162,12 @@ COMMANDS: Final = (
             "callboard token revoke tok_01h2xcejqtf2nbrexx3vqjhp41 -q",
         ),
     ),
+    Command(
+        "backup",
+        "callboard.cli.backup:backup",
+        LOOK_AFTER,
+        ("callboard backup ~/callboard.db", "callboard backup --check ~/callboard.db"),
+    ),
     Command("doctor", "callboard.cli.doctor:doctor", LOOK_AFTER, ("callboard doctor", "callboard doctor --json")),
     Command(
         "config show",

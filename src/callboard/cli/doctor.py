@@ -86,6 +86,7 @@ def _data_directory(context: Context) -> Iterator[Finding]:
             yield Finding(
                 name="data", verdict="wrong", sentence=f"Others can read {path}.", next_step=f"chmod go= {path}"
             )
+    yield from _place(directory)
     free = shutil.disk_usage(directory).free
     yield Finding(
         name="disk",
@@ -93,6 +94,14 @@ def _data_directory(context: Context) -> Iterator[Finding]:
         sentence=f"{free // 1024**2} MiB free for {directory}",
         next_step="" if free > FREE_BYTES else "Make room: the log of sessions grows there.",
     )
+
+
+def _place(directory: Path) -> Iterator[Finding]:
+    from callboard.coordinator.services.places import refusal_of  # noqa: PLC0415 - brings the database
+
+    refused = refusal_of(directory)
+    if refused is not None:
+        yield Finding(name="place", verdict="wrong", sentence=refused.detail, next_step=refused.hint)
 
 
 def _coordinator(context: Context) -> Iterator[Finding]:

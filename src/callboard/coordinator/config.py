@@ -19,6 +19,9 @@ PREFIX: Final = "CALLBOARD_"
 NOT_SETTINGS: Final = frozenset({"CALLBOARD_URL", "CALLBOARD_TOKEN", "CALLBOARD_TOKEN_FILE", "CALLBOARD_TRACKING"})
 """Variables with our prefix that clients and agents read."""
 
+DATABASE_NAME: Final = "callboard.db"
+"""In the data directory."""
+
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000, extra={"unit": "seconds"})]
 Milliseconds = Annotated[float, Meta(gt=0, le=60_000, extra={"unit": "milliseconds"})]
 Bytes = Annotated[int, Meta(ge=1, le=2**40, extra={"unit": "bytes"})]
@@ -130,6 +133,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def directory(self) -> Path:
         """The data directory."""
         return Path(self.data_dir or default_data_dir(os.environ))
+
+    @property
+    def database_file(self) -> Path | None:
+        """The SQLite file; None for any other database."""
+        scheme, separator, place = self.database.partition("://")
+        if not separator:
+            return Path(self.database) if self.database else self.directory / DATABASE_NAME
+        if scheme != "sqlite":
+            return None
+        return Path(place.removeprefix("/") if place.startswith("//") else place)
 
     @property
     def is_local(self) -> bool:

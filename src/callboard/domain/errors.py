@@ -76,6 +76,7 @@ CODES: Final[dict[str, str]] = {
     "rate_limited": "Too many failed logins from this address; wait.",
     "unavailable": "The coordinator cannot answer now; try again shortly.",
     "store_timeout": "The database did not answer in time; nothing is known of this request's effect, try again.",
+    "backup_failed": "The copy of the database could not be made; nothing is left of it.",
     "internal": "A defect; the log has the details under the request's id.",
 }
 """The closed list of codes with one sentence each; generated into docs/reference/errors.md."""
