@@ -1,5 +1,5 @@
 # Callboard. Each target does its own set-up: the first one makes .venv from the hash-locked requirements.
-# Needs Python >= 3.11; `make test` also npm, for the real agent clients.
+# Needs Python >= 3.11; `make test` also npm, for the real agent clients, and Chromium, for the pages.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

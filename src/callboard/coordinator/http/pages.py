@@ -7,8 +7,8 @@ from callboard.coordinator.http.call import Call
 from callboard.domain.errors import NotFound
 
 POLICY: Final = (
-    b"default-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    b"frame-ancestors 'none'"
+    b"default-src 'self'; script-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    b"form-action 'self'; frame-ancestors 'none'"
 )
 PAGE_HEADERS: Final[tuple[Header, ...]] = (
     (b"content-type", b"text/html; charset=utf-8"),
@@ -19,7 +19,8 @@ PAGE_HEADERS: Final[tuple[Header, ...]] = (
 )
 NOT_BUILT: Final = b"""<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Callboard</title></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Callboard</title>
+<link rel="icon" href="data:,"></head>
 <body>
 <h1>Callboard is running</h1>
 <p>The page is not built in this installation. The API, the stream and the command line work all the same:

@@ -1,0 +1,90 @@
+"""A real Chromium, a coordinator that it must not harm, and a hostile server. The browser reaches loopback alone."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.browser.evil import EvilServer
+from tests.browser.turncoat import ADDRESS
+from tests.browser.victim import Victim
+from tests.support.world import World
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+OURS_ONLY: Final = (
+    f"MAP rebound.test {ADDRESS},MAP *.test 127.0.0.1,MAP * ~NOTFOUND,EXCLUDE 127.0.0.1,EXCLUDE localhost"
+)
+ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    f"--host-resolver-rules={OURS_ONLY}",
+)
+CONNECT: Final = "TCP_CONNECT_ATTEMPT"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return where Chromium is; skip with a sentence where it is not."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("There is no Chromium; install one (Debian: apt-get install --no-install-recommends chromium).")
+    return found
+
+
+@pytest.fixture(scope="module")
+def network_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file in which the browser notes whom it speaks to; whole when the browser has ended."""
+    return tmp_path_factory.mktemp("network") / "log.json"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str, network_log: Path) -> Iterator[Browser]:
+    """Yield a browser with a profile of its own; once it has ended, it must have spoken to loopback alone."""
+    with sync_playwright() as playwright:
+        arguments = [*ARGUMENTS, f"--log-net-log={network_log}"]
+        started = playwright.chromium.launch(executable_path=chromium, args=arguments, timeout=30_000)
+        yield started
+        started.close()
+    addresses = _addresses(network_log)
+    assert addresses, "the browser noted no connection: the log is not read rightly"
+    assert {one for one in addresses if not one.startswith(("127.", "[::1]"))} == set()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Yield a window without a past."""
+    made = browser.new_context()
+    made.set_default_timeout(10_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    """Yield a coordinator that has something to lose, and notes every request."""
+    with World(tmp_path_factory.mktemp("victim")) as world:
+        yield Victim(world.coordinator(access_log="true"))
+
+
+@pytest.fixture(scope="module")
+def evil() -> Iterator[EvilServer]:
+    """Yield the hostile server."""
+    with EvilServer() as server:
+        yield server
+
+
+def _addresses(network_log: Path) -> set[str]:
+    """Every address that a connection was tried to, or a datagram sent from a connected socket."""
+    log = json.loads(network_log.read_text(encoding="utf-8"))
+    types = {number: name for name, number in log["constants"]["logEventTypes"].items()}
+    events = [one for one in log["events"] if types[one["type"]] in (CONNECT, "UDP_BYTES_SENT")]
+    return {one["params"]["address"] for one in events if "address" in one.get("params", {})}
