@@ -163,6 +163,9 @@ class ReportService:
         if run["status"] == "claimed" and report.retry:
             run_changes.unclaim(tx, run, "not_launched")
             return EndedAnswer(status="pending", reason="not_launched")
+        if run["status"] in ("running", "interrupted") and report.retry and _may_wait_again(tx, run):
+            run_changes.unlaunch(tx, run, report.message or "its runner gave it back and launched nothing")
+            return EndedAnswer(status="pending", reason="not_launched")
         if run["status"] in ("claimed", "running", "interrupted"):
             return self._failed_launch(tx, run, report)
         return EndedAnswer(status=run["status"], reason=run["reason"] or "not_launched")
@@ -173,9 +176,6 @@ class ReportService:
         reason = run["stop_reason"] or ("max_attempts" if given_up else "failed")
         event = "report_stopped" if run["stop_reason"] else "fail"
         how = RunEnd(
-        if run["status"] in ("running", "interrupted") and report.retry and _may_wait_again(tx, run):
-            run_changes.unlaunch(tx, run, report.message or "its runner gave it back and launched nothing")
-            return EndedAnswer(status="pending", reason="not_launched")
             reason=reason,
             error_code=report.code or "not_launched",
             error_message=report.message or "The runner could not launch the agent.",
@@ -328,6 +328,13 @@ def external_run(tx: Transaction, caller: Caller, run_id: str, rules: LeaseRules
     return run
 
 
+def _may_wait_again(tx: Transaction, run: Row) -> bool:
+    """Whether a started attempt that says that it launched nothing is believed, and its run tried again."""
+    held = tx.one("attempt_by_id", run_id=run["run_id"], attempt=run["attempt"])
+    silent = not run["event_count"] and held is not None and held["bound_id"] is None
+    return silent and run["stop_requested_at"] is None and run["unlaunched"] < MAX_UNLAUNCHED
+
+
 def _reason(run: Row, report: Ended, kind: str) -> str:
     if kind == "completed":
         return "completed"
@@ -337,13 +344,6 @@ def _reason(run: Row, report: Ended, kind: str) -> str:
     if reason not in END_REASONS or reason in _NEVER_REPORTED:
         raise InvalidRequest(
             f"{reason!r} is no reason that a runner reports with failed.",
-def _may_wait_again(tx: Transaction, run: Row) -> bool:
-    """Whether a started attempt that says that it launched nothing is believed, and its run tried again."""
-    held = tx.one("attempt_by_id", run_id=run["run_id"], attempt=run["attempt"])
-    silent = not run["event_count"] and held is not None and held["bound_id"] is None
-    return silent and run["stop_requested_at"] is None and run["unlaunched"] < MAX_UNLAUNCHED
-
-
             errors=[{"pointer": "/reason", "message": "not a reason of failed"}],
         )
     return reason

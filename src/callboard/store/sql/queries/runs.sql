@@ -56,10 +56,6 @@ UPDATE runs SET status = 'pending', queue_key = :queue_key, runner_id = NULL, ru
     lease_expires_at = NULL, unheard_at = NULL
 WHERE run_id = :run_id AND attempt = :attempt AND status = 'claimed';
 
--- name: lose_run
--- The lease lapsed: not an end.
-UPDATE runs SET status = 'interrupted', lease_expires_at = NULL, deadline_at = NULL, interrupted_at = :now
-WHERE run_id = :run_id AND attempt = :attempt AND status = 'running';
 -- name: unlaunch_run
 -- A permission to launch that came back unused: the run waits again, and the try is not counted.
 UPDATE runs SET status = 'pending', queue_key = :queue_key, tries = tries - 1, unlaunched = unlaunched + 1,
@@ -67,6 +63,10 @@ UPDATE runs SET status = 'pending', queue_key = :queue_key, tries = tries - 1, u
     lease_expires_at = NULL, deadline_at = NULL
 WHERE run_id = :run_id AND attempt = :attempt AND status = :from_status;
 
+-- name: lose_run
+-- The lease lapsed: not an end.
+UPDATE runs SET status = 'interrupted', lease_expires_at = NULL, deadline_at = NULL, interrupted_at = :now
+WHERE run_id = :run_id AND attempt = :attempt AND status = 'running';
 
 -- name: reconnect_run
 -- The lost attempt speaks again, and nobody has claimed the run since.
