@@ -9,6 +9,7 @@ from collections.abc import Callable
 from callboard.coordinator.services.claim_queue import ClaimQueue, Entry
 from callboard.coordinator.services.claims import build_claim
 from callboard.coordinator.services.fleet import Fleet, FleetRunner
+from callboard.coordinator.services.locking import lock_runs
 from callboard.coordinator.services.run_changes import (
     changed,
     note_event,
@@ -160,6 +161,7 @@ class Dispatch:
         told -= {(stop.run_id, stop.attempt) for stop in answer.stops}
 
         def give_back(tx: Transaction) -> None:
+            tx.lock_session(*(claim.session_id for claim in answer.runs))
             for claim in answer.runs:
                 run = tx.one("run_for_report", run_id=claim.run_id)
                 if run and run["status"] == "claimed" and run["attempt"] == claim.attempt:
@@ -180,6 +182,23 @@ def _claimable_after(last: Entry) -> Callable[[Transaction], list[Entry]]:
 
 
 def _claim_each(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:
+    """Claims what nobody else is moving; waits for those sessions only when there is nothing else to claim.
+
+    So two coordinators that look at the same queue take different runs, and a claim waits for no slow work on a
+    session that it can do without. What was left out is queued again: whoever moved it may have left it claimable.
+    """
+    free = [entry for entry in entries if tx.one("lock_free_session_of_run", run_id=entry[1])]
+    claims = _claim_locked(tx, free, runner, rules)
+    held = [entry for entry in entries if entry not in free]
+    if not claims:
+        lock_runs(tx, [run_id for _, run_id, _ in held])
+        return _claim_locked(tx, held, runner, rules)
+    for _, run_id, _ in held:
+        _queue_elsewhere(tx, run_id)
+    return claims
+
+
+def _claim_locked(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:
     claims = (_claim_one(tx, entry, runner, rules) for entry in entries)
     return [claim for claim in claims if claim is not None]
 
@@ -224,7 +243,7 @@ def _claim_one(tx: Transaction, entry: Entry, runner: FleetRunner, rules: LeaseR
 
 
 def _queue_elsewhere(tx: Transaction, run_id: str) -> None:
-    """A run that stood in the queue under demands that are not its own any more is queued under those that are."""
+    """A run that may be claimed still is queued again, under the demands that are its own now."""
     run = tx.one("run_by_id", run_id=run_id)
     if run is not None and run["queue_key"] is not None:
         place = {"run_id": run_id, "session_id": run["session_id"], "demand_class": run["demand_class"]}

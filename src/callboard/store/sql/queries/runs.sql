@@ -23,6 +23,10 @@ VALUES (:run_id, :session_id, :number, :type, :trigger, :prompt, :parameters, :a
     :project_dir, :traceparent, :created_by, :from_log, :caller_session_id, 'pending', :queue_key, :queue_deadline_at,
     :no_match_ms, :retry_of, :created_at);
 
+-- name: lock_free_session_of_run
+-- Said where many write at once: locks the session of a run unless another work has it, and then finds nothing.
+SELECT s.session_id FROM runs r JOIN sessions s ON s.session_id = r.session_id WHERE r.run_id = :run_id;
+
 -- name: claim_run
 -- The one claim: from pending in this demand class, by compare-and-set; the attempt is the fencing token.
 UPDATE runs SET status = 'claimed', attempt = attempt + 1, queue_key = NULL, event_count = 0, last_key = '',

@@ -1,0 +1,16 @@
+-- Rows that are locked by being read, where many write at once.
+
+-- name: lock_free_session_of_run
+-- A claim goes past sessions that another work is moving.
+SELECT s.session_id FROM runs r JOIN sessions s ON s.session_id = r.session_id WHERE r.run_id = :run_id
+FOR NO KEY UPDATE OF s SKIP LOCKED;
+
+-- name: hold_class
+-- Any number may hold a class at once; only forgetting it has to wait.
+SELECT demand_class FROM demand_classes WHERE demand_class = :demand_class FOR KEY SHARE;
+
+-- name: unused_classes
+-- A class that somebody holds is not unused. What comes into it later waits, and then finds it gone.
+SELECT demand_class FROM demand_classes c
+WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.demand_class = c.demand_class AND r.queue_key IS NOT NULL)
+LIMIT 500 FOR UPDATE OF c SKIP LOCKED;
