@@ -88,6 +88,7 @@ class Coordinator:
             metrics=self.metrics,
             readiness=self.readiness,
             held=self.held,
+            renewal_refused=leases.renewal_refused,
             openapi=functools.cache(describe_as_json),
         )
         self.asgi = Application(ROUTES, self.services, process, config)

@@ -23,7 +23,7 @@ from callboard.coordinator.http.problem import defect, render_problem
 from callboard.coordinator.http.route import Route
 from callboard.coordinator.http.router import Router
 from callboard.domain.caller import Caller
-from callboard.domain.errors import CallboardError, MethodNotAllowed, NotFound
+from callboard.domain.errors import CallboardError, MethodNotAllowed, NotFound, Unavailable
 
 NOBODY: Final = Caller(token_id="", kind="read_only")
 """Who asks an open route; endpoints of other routes never see it."""
@@ -117,8 +117,13 @@ class Application:
 
     def _refuse(self, exchange: Exchange, error: CallboardError) -> Answer:
         allow = ""
-        if isinstance(error, MethodNotAllowed) and (found := self._router.find(exchange.scope["path"])):
+        found = self._router.find(exchange.scope["path"])
+        if isinstance(error, MethodNotAllowed) and found:
             allow = ", ".join(sorted(found.methods))
+        # Looked up again: a store that is away refuses the token before the endpoint is known.
+        endpoint = found.methods.get(exchange.scope["method"]) if found else None
+        if isinstance(error, Unavailable) and endpoint is not None and endpoint.route.report:
+            self._process.renewal_refused()
         answer = render_problem(error, exchange.number, allow)
         if answer.status >= 500 or (answer.status in _REFUSALS and self._loud.spend(exchange.peer)):
             log.warning("refused", request_id=exchange.number, **self._facts(exchange), code=error.code)

@@ -54,6 +54,8 @@ class Process:
     metrics: Metrics
     readiness: Readiness
     held: HeldRequests
+    renewal_refused: Callable[[], None]
+    """Told when a report, which renews leases, was refused because the store did not answer."""
     openapi: Callable[[], bytes]
     """The description of the API as JSON."""
 

@@ -49,11 +49,17 @@ class LeaseService:
         self._rules = rules
         self._jumps = JumpDetector(database.clock, rules.clock_jump_ms)
         self._swept_at: int | None = None
+        self._renewal_refused = False
+
+    def renewal_refused(self) -> None:
+        """A holder that spoke got no answer from the store: as good as if nobody could renew."""
+        self._renewal_refused = True
 
     async def sweep_once(self) -> Swept:
         """Interrupts, requeues, fails and stops what is due; each run in a transaction of its own with a fresh look."""
         swept = Swept()
-        away, begun_at = self._was_away(), self._database.clock.now_ms()
+        away, begun_at = self._was_away() or self._renewal_refused, self._database.clock.now_ms()
+        self._renewal_refused = False
         self._swept_at = None  # until the store has carried this sweep out: while it refuses, nobody can renew
         if away:
             await self._database.write(lambda tx: _extend_grace(tx, self._rules.grace_ms))
@@ -86,7 +92,7 @@ class LeaseService:
 
     def _lapse(self, tx: Transaction, run: Row) -> Done:
         """A claim nobody spoke of goes back; a running attempt whose lease is over is interrupted."""
-        if _in_grace(tx):
+        if self._spares(tx):
             return []
         unheard = run["unheard_at"] is not None and run["unheard_at"] < tx.now_ms
         over = run["lease_expires_at"] is not None and run["lease_expires_at"] < tx.now_ms
@@ -102,7 +108,11 @@ class LeaseService:
     def _give_up(self, tx: Transaction, run: Row) -> Done:
         if run["status"] != "interrupted" or run["interrupted_at"] > tx.now_ms - self._rules.lost_run_ms:
             return []
-        return [] if _in_grace(tx) else _counted(give_up(tx, run))
+        return [] if self._spares(tx) else _counted(give_up(tx, run))
+
+    def _spares(self, tx: Transaction) -> bool:
+        """Whether nothing may expire: in the grace time, or when that is about to begin."""
+        return self._renewal_refused or _in_grace(tx)
 
     def _time_out(self, tx: Transaction, run: Row) -> Done:
         if run["status"] != "running" or run["deadline_at"] is None or run["deadline_at"] > tx.now_ms:
