@@ -109,19 +109,19 @@ def render_why() -> str:
 
 def render_api() -> str:
     """Return the table of routes: who may call each, what it takes and answers, and the errors of its own."""
-    kinds = "".join(
-        f"| {MEANING[access]} | {', '.join(sorted(kinds)) or 'none'} |\n" for access, kinds in KINDS.items()
+    who = "".join(
+        f"| {access} | {MEANING[access]} | {', '.join(sorted(kinds)) or 'none'} |\n" for access, kinds in KINDS.items()
     )
     return (
         f"{_header('src/callboard/coordinator/http/routes.py')}# Routes\n\n{API_PREFACE}\n"
         "| method and path | what | for | takes | answers | errors of its own |\n|---|---|---|---|---|---|\n"
         f"{''.join(_route_row(route) for route in ROUTES)}\n"
-        f"## Who\n\n| for | kinds of token |\n|---|---|\n{kinds}"
+        f"## Who may call\n\n| for | that is | kinds of token |\n|---|---|---|\n{who}"
     )
 
 
 def _route_row(route: Route) -> str:
-    parts = [f"`{route.method} {route.path}`", route.summary, MEANING[route.access]]
+    parts = [f"`{route.method} {route.path}`", route.summary, route.access]
     return f"| {' | '.join([*parts, _takes(route), _answers(route), _own_errors(route)])} |\n"
 
 
