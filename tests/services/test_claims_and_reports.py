@@ -99,6 +99,39 @@ async def test_a_hand_over_begins_a_new_conversation_anywhere_and_tells_the_stor
     assert (bound.generation, bound.reason, bound.hostname) == (2, "handoff", "two")
 
 
+async def test_a_new_conversation_without_an_answer_is_not_answered_by_the_one_before(world: World) -> None:
+    """10 Binding: started again under the same id if no assistant message *of it* is stored."""
+    runner = await world.runner()
+    created = await world.start("write a poem", on_lost="retry", repeatable=True)
+    (claim,) = await runner.claim()
+    assert not claim.answered
+    await runner.started(claim)
+    await runner.say(claim, "before it was bound")
+    await runner.bind(claim, "lost-conversation")
+    await runner.end(claim)
+    await world.resume(created.session_id, "shorter")
+    (second,) = await runner.claim()
+    assert (second.executor_session_id, second.answered) == ("lost-conversation", True)
+    await runner.started(second)
+    await runner.bind(second, "lost-conversation")
+    await runner.end(second, "failed", reason="executor_session_missing")
+
+    await world.resume(created.session_id, "shorter", from_log=True)
+    (third,) = await runner.claim()
+    await runner.started(third)
+    await runner.bind(third, "new-conversation")
+    await runner.end(third, "failed")
+    await world.resume(created.session_id, "once more")
+    (fourth,) = await runner.claim()
+    assert (fourth.executor_session_id, fourth.answered) == ("new-conversation", False)
+    await runner.started(fourth)
+    await runner.bind(fourth, "new-conversation")
+    await runner.say(fourth, "at last")
+    await runner.end(fourth)
+    await world.resume(created.session_id, "and now")
+    assert [(one.executor_session_id, one.answered) for one in await runner.claim()] == [("new-conversation", True)]
+
+
 async def test_one_run_of_a_session_at_a_time_and_the_others_first_come_first_served(world: World) -> None:
     """A33."""
     runner = await world.runner()

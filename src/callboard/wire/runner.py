@@ -109,7 +109,7 @@ class Claim(msgspec.Struct, kw_only=True):
     conversation_uuid: str | None = None
     """The id for a new conversation, where the executor lets us choose it."""
     answered: bool = False
-    """Whether an assistant message of the session is stored: if not, a missing conversation is simply started again."""
+    """Whether an assistant message of that conversation is stored: if not, a missing one is simply started again."""
     binding_generation: int
     project_dir: str | None
     agent: dict[str, Any] | None = None

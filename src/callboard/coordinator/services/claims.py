@@ -19,7 +19,7 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
     if session is None:
         raise RuntimeError(f"session {session_id} of run {run['run_id']} is missing")
     binding = tx.one("open_binding", session_id=session_id)
-    continues = binding is not None and run["context"] == "persistent" and _continues(binding, run)
+    continues = run["context"] == "persistent" and _continues(binding, run)
     cut_off = continues and was_cut_off(tx, run["run_id"], run["attempt"])
     return Claim(
         run_id=run["run_id"],
@@ -34,7 +34,7 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
         executor_type=run["executor_type"],
         executor_session_id=binding["executor_session_id"] if binding and continues else None,
         conversation_uuid=str(ids.uuid_of(run["run_id"] if run["from_log"] else session_id)),
-        answered=bool(session["answered"]),
+        answered=continues and _is_answered(tx, binding),
         binding_generation=binding["generation"] if binding else 0,
         project_dir=run["project_dir"] or session["project_dir"] or runner.project_dir,
         agent=json.loads(run["agent"]) if run["agent"] else None,
@@ -47,8 +47,18 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
     )
 
 
-def _continues(binding: Row, run: Row) -> bool:
+def _is_answered(tx: Transaction, binding: Row | None) -> bool:
+    """Whether an assistant message of the bound conversation is stored, whichever run it came with."""
+    if binding is None:
+        return False
+    names = ("session_id", "executor_type", "executor_session_id")
+    return tx.one("answer_in_conversation", **{name: binding[name] for name in names}) is not None
+
+
+def _continues(binding: Row | None, run: Row) -> bool:
     """Whether the run continues the bound conversation: not after a hand-over, unless it began that one itself."""
+    if binding is None:
+        return False
     handed_over = run["from_log"] and binding["run_id"] != run["run_id"]
     return bool(binding["executor_type"] == run["executor_type"]) and not handed_over
 

@@ -55,7 +55,7 @@ class EventService:
     def _post(self, tx: Transaction, caller: Caller, session_id: str, posted: PostEvents) -> EventsStored:
         run = attempt_of(tx, caller, session_id, posted.run_id, posted.attempt, self._rules)
         if _answers(posted.events):
-            tx.run("answered_session", session_id=session_id)
+            tx.run("answered_attempt", run_id=run["run_id"], attempt=run["attempt"])
         return EventsStored(seqs=_append(tx, run, [_event(event) for event in posted.events], counted=True))
 
     def _post_own(self, tx: Transaction, caller: Caller, session_id: str, posted: PostEvents) -> EventsStored:
@@ -75,7 +75,7 @@ class EventService:
         if external:
             run = external_run(tx, caller, run["run_id"], self._rules)
             if _answers(posted.events):
-                tx.run("answered_session", session_id=session_id)
+                tx.run("answered_attempt", run_id=run["run_id"], attempt=run["attempt"])
             return EventsStored(seqs=_append(tx, run, [_event(event) for event in posted.events], counted=True))
         return EventsStored(seqs=_append(tx, run, [_event(event, NOTE_KEY) for event in posted.events], counted=False))
 

@@ -82,7 +82,6 @@ CREATE TABLE sessions (
     last_seq          BIGINT NOT NULL DEFAULT 0,
     last_transaction  BIGINT NOT NULL DEFAULT 0,   -- greatest transaction_id of its events; 0 with one writer
     tree_stopping     BIGINT NOT NULL DEFAULT 0,
-    answered          BIGINT NOT NULL DEFAULT 0,   -- whether an assistant message is stored
     created_at        BIGINT NOT NULL,
     updated_at        BIGINT NOT NULL,
     last_resumed_at   BIGINT,
@@ -187,6 +186,7 @@ CREATE TABLE attempts (                         -- who held which attempt, so th
     claimed_at BIGINT NOT NULL,
     bound_id   TEXT,                            -- the native id that this attempt reported
     answer     TEXT,                            -- JSON of the end that was accepted, for repeated reports
+    answered   BIGINT NOT NULL DEFAULT 0,       -- whether an assistant message of it is stored
     PRIMARY KEY (run_id, attempt)
 );
 

@@ -48,6 +48,17 @@ SELECT * FROM attempts WHERE run_id = :run_id AND attempt = :attempt;
 -- Keeps the answer to the end that was accepted.
 UPDATE attempts SET answer = :answer WHERE run_id = :run_id AND attempt = :attempt;
 
+-- name: answered_attempt
+-- An assistant message of the attempt is stored.
+UPDATE attempts SET answered = 1 WHERE run_id = :run_id AND attempt = :attempt AND answered = 0;
+
+-- name: answer_in_conversation
+-- One attempt of the session in this conversation of an executor of which an assistant message is stored.
+SELECT a.attempt FROM runs r JOIN attempts a ON a.run_id = r.run_id
+WHERE r.session_id = :session_id AND r.executor_type = :executor_type
+    AND a.bound_id = :executor_session_id AND a.answered = 1
+LIMIT 1;
+
 -- name: start_run
 -- The permission to launch.
 UPDATE runs SET status = 'running', tries = tries + 1, started_at = :now, unheard_at = NULL,

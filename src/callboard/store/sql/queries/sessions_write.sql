@@ -30,10 +30,6 @@ UPDATE sessions SET last_resumed_at = :now WHERE session_id = :session_id;
 -- The directory of a session that asked for none: the base of the runner that claimed it first.
 UPDATE sessions SET project_dir = :project_dir WHERE session_id = :session_id AND project_dir IS NULL;
 
--- name: answered_session
--- An assistant message of the session is stored.
-UPDATE sessions SET answered = 1 WHERE session_id = :session_id AND answered = 0;
-
 -- name: count_children
 -- How many children a session has.
 SELECT count(*) AS children FROM sessions WHERE parent_session_id = :session_id;
