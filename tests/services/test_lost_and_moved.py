@@ -278,3 +278,33 @@ async def test_a_run_whose_place_changed_while_it_was_queued_is_claimed_only_whe
     )
     assert await runner.claim() == []
     assert [claim.run_id for claim in await other.claim()] == [created.run_id]
+
+
+async def test_interrupting_a_lost_run_that_waits_for_its_retry_recalls_it(world: World) -> None:
+    """R16: on_busy=interrupt means the run that was begun; its agent may live, so it is stopped when it is heard of."""
+    runner, claim = await first_claim(world, on_lost="retry", repeatable=True)
+    await world.pass_time(40)
+    assert (await world.run(claim.run_id)).status == "pending"
+    instead = await world.resume(claim.session_id, "instead", on_busy="interrupt")
+    recalled = await world.run(claim.run_id)
+    assert (recalled.status, recalled.stopped_by) == ("interrupted", "busy")
+    beat = await runner.beat(claim)
+    assert [order.run_id for order in beat.stops] == [claim.run_id]
+    await runner.end(claim, "stopped")
+    (following,) = await runner.claim(slots=4)
+    assert following.run_id == instead.run_id
+    assert (await world.run(claim.run_id)).reason == "stopped"
+
+
+async def test_interrupting_a_run_whose_agent_is_known_to_be_gone_ends_it_at_once(world: World) -> None:
+    """R16: nothing of it can live; what never began keeps its place."""
+    runner, claim = await first_claim(world, on_lost="retry", repeatable=True)
+    await runner.end(claim, "failed", reason="interrupted")
+    enqueued = await world.resume(claim.session_id, "second")
+    instead = await world.resume(claim.session_id, "instead", on_busy="interrupt")
+    gone = await world.run(claim.run_id)
+    assert (gone.status, gone.stopped_by, gone.tries) == ("stopped", "busy", 1)
+    for run in (enqueued, instead):
+        (following,) = await runner.claim(slots=4)
+        assert following.run_id == run.run_id
+        await runner.work(following)

@@ -4,7 +4,7 @@ Knows no callers and no HTTP; who may ask for a change is decided before. The le
 """
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -157,6 +157,16 @@ def recall(tx: Transaction, run: Row) -> bool:
     """A lost run that waits for its retry is not tried again: its old attempt may live, so it is interrupted still."""
     RUN.next_state("pending", "recall")
     return bool(tx.run("recall_lost_run", run_id=run["run_id"], attempt=run["attempt"]))
+
+
+def halt(tx: Transaction, run: Row, by: str) -> Literal["cancelled", "stopping", "gone"]:
+    """Stops a run that has not ended: at once where no agent of it can live, else by its runner."""
+    if run["status"] == "pending" and may_return(tx, run) and recall(tx, run):
+        run = run | {"status": "interrupted"}
+    if run["status"] in ("pending", "claimed"):
+        return "cancelled" if end(tx, run, RunEnd(reason="stopped", stopped_by=by, event="stop")) else "gone"
+    ask_to_stop(tx, run, reason="stopped", stopped_by=by)
+    return "stopping"
 
 
 def reconnect(tx: Transaction, run: Row, lease_ms: int) -> bool:

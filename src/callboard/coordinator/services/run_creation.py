@@ -153,8 +153,10 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     executor_type = named_executor(request) or session["executor_type"] or new.executor_type
     binding = None if request.from_log else tx.one("open_binding", session_id=session["session_id"])
     demands = _demands(new, executor_type, session, binding, session["project_dir"])
-    if live and request.on_busy == "interrupt":
-        _interrupt(tx, live, session)
+    current = live or _lost_run(tx, session)
+    if current and request.on_busy == "interrupt":
+        more = {"root_session_id": session["root_session_id"], "session_project_id": session["project_id"]}
+        run_changes.halt(tx, current | more, "busy")
         live = tx.one("live_run_of_session", session_id=session["session_id"])
         session = visible_session(tx, new.caller, session["session_id"])
     run_id = run_ids.new(ids.RUN)
@@ -202,12 +204,11 @@ def _check_resumable(new: NewRun, session: Row, live: Row | None, limits: TreeLi
         raise Conflict(f"{session_id} has {session['queued_runs']} waiting runs already.", code="limit_reached")
 
 
-def _interrupt(tx: Transaction, live: Row, session: Row) -> None:
-    run = live | {"root_session_id": session["root_session_id"], "session_project_id": session["project_id"]}
-    if live["status"] == "claimed":
-        run_changes.end(tx, run, run_changes.RunEnd(reason="stopped", stopped_by="busy", event="stop"))
-    else:
-        run_changes.ask_to_stop(tx, run, reason="stopped", stopped_by="busy")
+def _lost_run(tx: Transaction, session: Row) -> Row | None:
+    """The run that was lost and waits for its retry: it was begun, so it is the one that an interrupt means."""
+    head = tx.one("head_run_of_session", session_id=session["session_id"])
+    run = None if head is None else tx.one("run_by_id", run_id=head["run_id"])
+    return run if run is not None and run["interrupted_at"] is not None else None
 
 
 def check_tree(tx: Transaction, parent: Row, limits: TreeLimits) -> None:

@@ -101,11 +101,8 @@ def _stop(tx: Transaction, run: Row, by: str, outcome: Stopped) -> None:
             code="session_external",
             hint="End it where it runs; its lease ends when it has been silent for a while.",
         )
-    if run["status"] == "pending" and run_changes.may_return(tx, run) and run_changes.recall(tx, run):
-        run |= {"status": "interrupted"}
-    if run["status"] in ("pending", "claimed"):
-        if run_changes.end(tx, run, run_changes.RunEnd(reason="stopped", stopped_by=by, event="stop")):
-            outcome.cancelled.append(run["run_id"])
-        return
-    run_changes.ask_to_stop(tx, run, reason="stopped", stopped_by=by)
-    outcome.stopping.append(run["run_id"])
+    done = run_changes.halt(tx, run, by)
+    if done == "cancelled":
+        outcome.cancelled.append(run["run_id"])
+    elif done == "stopping":
+        outcome.stopping.append(run["run_id"])
