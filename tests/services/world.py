@@ -29,7 +29,8 @@ from callboard.coordinator.services.stops import StopService
 from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.runner import LeaseRules
-from callboard.store.sqlite import SqliteDatabase, open_sqlite
+from callboard.store.database import Database
+from callboard.store.sqlite import open_sqlite
 from callboard.wire.requests import CreateRun
 from callboard.wire.responses import Event, Run, RunCreated
 from callboard.wire.runner import (
@@ -163,8 +164,10 @@ class PlayedRunner:
 class World:
     """The services over one database."""
 
-    def __init__(self, database: SqliteDatabase, clock: SetClock, rules: LeaseRules) -> None:
-        source = random.Random(1)  # noqa: S311 - ids of a test guard nothing
+    def __init__(
+        self, database: Database, clock: SetClock, rules: LeaseRules, limits: TreeLimits | None = None, seed: int = 1
+    ) -> None:
+        source = random.Random(seed)  # noqa: S311 - ids of a test guard nothing
         self.database = database
         self.clock = clock
         self.rules = rules
@@ -173,7 +176,7 @@ class World:
         self.fleet = Fleet(database, rules)
         self.dispatch = Dispatch(database, self.fleet, self.signals, rules)
         self.deltas: list[Any] = []
-        self.runs = RunService(database, self.fleet, self.signals, self.ids, rules, TreeLimits(), "scripted")
+        self.runs = RunService(database, self.fleet, self.signals, self.ids, rules, limits or TreeLimits(), "scripted")
         self.stops = StopService(database)
         self.reports = ReportService(database, self.fleet, self.ids, rules)
         self.events = EventService(database, self.fleet, rules, lambda *delta: self.deltas.append(delta))
