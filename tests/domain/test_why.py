@@ -58,6 +58,7 @@ def test_without_any_runner_it_says_so_and_how_to_start_one() -> None:
         ({"executor_type": "codex"}, "No registered runner offers the executor codex.", "--executor codex"),
         ({"hostname": "build"}, "No registered runner is on the host build.", "Start the runner on build."),
         ({"project_dir": "/home"}, "No registered runner may work in /home.", "--root /home"),
+        ({"project_dir": "/home"}, "No registered runner may work in /home.", "callboard run --project-dir /srv"),
         (
             {"tags": ("gpu", "linux")},
             "No registered runner has the tag gpu, and none has the tag linux.",

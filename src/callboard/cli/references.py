@@ -2,9 +2,19 @@
 
 from callboard.client import calls
 from callboard.client.transport import Client
-from callboard.domain.errors import NotFound
+from callboard.domain.errors import InvalidRequest, NotFound
 from callboard.domain.ids import RUN, RUNNER, SESSION, is_id
 from callboard.wire.responses import Runner, Session
+
+
+def _check_no_run(reference: str) -> None:
+    """A run has no short form: its whole id is taken, or its session's reference."""
+    if reference.startswith(f"{RUN}_"):
+        raise InvalidRequest(
+            f"{reference!r} is not the whole id of a run: those are run_ and 26 characters.",
+            code="invalid_id",
+            hint="Give all of it, or a reference of its session; `callboard session show REF` lists a session's runs.",
+        )
 
 
 def session_id_of(client: Client, reference: str, project: str | None = None) -> str:
@@ -13,6 +23,7 @@ def session_id_of(client: Client, reference: str, project: str | None = None) ->
         return reference
     if is_id(RUN, reference):
         return client.send(calls.runs.get(reference)).session_id
+    _check_no_run(reference)
     return find_session(client, reference, project).session_id
 
 

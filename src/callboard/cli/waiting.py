@@ -39,6 +39,7 @@ def wait_for_end(context: Context, run_id: str, timeout_seconds: float | None = 
     """
     deadline = None if timeout_seconds is None else clock.monotonic_seconds() + timeout_seconds
     session_id = context.client.send(calls.runs.get(run_id)).session_id
+    told = False
     with _Progress(context, session_id, run_id):
         while True:
             left = SLICE_SECONDS if deadline is None else deadline - clock.monotonic_seconds()
@@ -48,6 +49,9 @@ def wait_for_end(context: Context, run_id: str, timeout_seconds: float | None = 
             if left <= SLICE_SECONDS and deadline is not None:
                 raise WaitedTooLong(run)
             _check_input(context.client, run)
+            if run.status == "pending" and not told:
+                told = True
+                _tell_why(context, run_id)
 
 
 def show_end(context: Context, run: Run) -> None:
@@ -90,6 +94,15 @@ def _ask_patiently(context: Context, run_id: str, seconds: float) -> Run:
             if now - away_since > PATIENCE_SECONDS:
                 raise
             clock.pause(1.0)
+
+
+def _tell_why(context: Context, run_id: str) -> None:
+    """Somebody who waits for what does not begin wants to know the reason, and may not know how to ask."""
+    with suppress(Unreachable):
+        answer = context.client.send(calls.runs.why(run_id))
+        if answer.status == "pending":
+            context.output.note(span(f"It waits. {answer.sentence}", "yellow"))
+            context.output.note(span(f"more: callboard why {run_id}", "dim"))
 
 
 def _check_input(client: Client, run: Run) -> None:

@@ -257,7 +257,19 @@ def _no_match(run: RunFacts, answers: list[RunnerAnswer]) -> tuple[str, str, str
             f"None of the {len(answers)} registered runners meets all demands. "
             f"Nearest is {best.runner.name or best.runner.hostname}: {best.reasons[0].sentence}"
         )
-    return "no_matching_runner", sentence + _deadline(run), _REMEDIES[code].format(wanted=wanted)
+    return (
+        "no_matching_runner",
+        sentence + _deadline(run),
+        _REMEDIES[code].format(wanted=wanted) + _instead(code, answers),
+    )
+
+
+def _instead(code: str, answers: list[RunnerAnswer]) -> str:
+    """Where a run could work that was given a directory in which nobody may, such as the one its caller stood in."""
+    root = next((root for answer in answers for root in answer.runner.offer.roots), None)
+    if code != "outside_roots" or root is None:
+        return ""
+    return f" or run where one may: callboard run --project-dir {root}"
 
 
 def _deadline(run: RunFacts) -> str:

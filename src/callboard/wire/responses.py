@@ -126,6 +126,8 @@ class Session(Response, kw_only=True):
     waiting_for: str | None
     summary: str | None
     project_dir: str | None
+    hostname: str | None
+    """Of the live attempt, else of the latest; of the open binding where there was none."""
     binding: Binding | None
     external: bool
     queued_runs: int

@@ -121,6 +121,7 @@ def render_session(row: Columns, usage: UsageTotal) -> wire.Session:
         context=row["context"],
         labels=json.loads(row["labels"]),
         project_dir=row["project_dir"],
+        hostname=row["attempt_hostname"] or row["binding_hostname"],
         binding=_open_binding(row),
         external=bool(row["external"]),
         queued_runs=row["queued_runs"],

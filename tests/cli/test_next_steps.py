@@ -1,0 +1,72 @@
+"""A83: somebody who is stuck is told the next step by the command that they typed."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import CommandLine
+from tests.support.world import World
+
+
+@pytest.mark.parametrize("words", [("why", "run_zzz"), ("wait", "run_01h2xcejqtf2nbrexx3vqj"), ("logs", "run_zzz")])
+def test_a_run_has_no_short_form_and_that_is_said(words: tuple[str, ...], callboard: CommandLine) -> None:
+    done = callboard(*words)
+    assert (done.code, done.out) == (2, "")
+    assert "not the whole id of a run" in done.err
+    assert "callboard session show" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("lgos", "x"), '"logs"'),
+        (("session", "shwo", "x"), '"show"'),
+        (("runner", "lst"), '"list"'),
+        (("ps", "--jsn"), "--json"),
+        (("run", "x", "--executr", "y"), "--executor"),
+    ],
+)
+def test_a_misspelt_word_is_answered_with_the_one_that_is_meant(
+    words: tuple[str, ...], meant: str, callboard: CommandLine
+) -> None:
+    done = callboard(*words)
+    assert done.code == 2
+    assert f"Did you mean {meant}?" in done.err
+
+
+def test_flags_of_all_commands_may_stand_before_the_command(callboard: CommandLine, nowhere: CommandLine) -> None:
+    assert "items" in callboard("--json", "ps").value
+    quiet = callboard("-q", "run", "say x")
+    assert quiet.out.startswith("ses_")
+    assert quiet.err == ""
+    assert "Traceback" in nowhere("--debug", "ps").err
+    assert callboard("--debug").code == 2
+
+
+def test_ps_shows_the_host_of_what_has_no_conversation(tmp_path: Path) -> None:
+    """A command is never bound: its host is that of its latest attempt."""
+    with World(tmp_path) as world:
+        coordinator = world.coordinator()
+        world.runner(coordinator, executors=("command",), allow_shell=True)
+        callboard = world.command_line(coordinator)
+        assert callboard("run", "echo hello", "--executor", "command", "--wait").code == 0
+        assert callboard("run", "echo hello", "--executor", "command", "--tag", "nobody-has-it").code == 0
+        waiting, done = callboard("ps", "--json").value["items"]
+        assert (waiting["hostname"], done["hostname"], done["binding"]) == (None, socket.gethostname(), None)
+        (row,) = (line for line in callboard("ps").out.splitlines() if done["session_id"] in line)
+        assert socket.gethostname() in row
+
+
+def test_who_waits_for_what_does_not_begin_is_told_why(callboard: CommandLine, tmp_path: Path) -> None:
+    """60: `run` works in the directory that one stands in; where no runner may, one learns it within seconds."""
+    elsewhere = CommandLine(tmp_path, callboard.environment)
+    done = elsewhere("run", "say x", "--wait", "--wait-timeout", "8s")
+    assert done.code == 7
+    assert f"It waits. No registered runner may work in {tmp_path}." in done.err
+    assert "more: callboard why run_" in done.err
+    run_id = done.err.split("callboard why ")[1].split()[0]
+    why = callboard("why", run_id)
+    assert f"callboard runner --root {tmp_path} or run where one may" in why.out
+    assert f"callboard run --project-dir {callboard.directory}" in why.out
+    assert callboard("stop", run_id).code == 0
