@@ -290,3 +290,33 @@ async def test_events_that_are_posted_twice_at_once_are_stored_once(pair: Coordi
         assert refused == []
         assert len({tuple(one.seqs) for one in stored}) == 1
     assert (await pair.first.types(claim.session_id)).count("message") == ROUNDS
+
+
+async def test_a_storm_of_everything_leaves_everything_in_order(pair: Coordinators) -> None:
+    """80: the promises hold after each step; nobody waits in a ring, and nothing is refused for want of a turn."""
+    runners = await pair.runner(slots=64)
+    roots = [await pair.first.start() for _ in range(3)]
+    children = [await pair.first.start(caller=agent_of(root)) for root in roots]
+    everyone = [*roots, *children]
+    seen: set[str] = set()
+    for number in range(ROUNDS):
+        await pair.catch_up()
+        claims = await claim_and_start(runners[0])
+        calls = [
+            *(runner.say(claim, "at it") for claim in claims for runner in runners),
+            *(runner.beat(*claims[::way]) for runner, way in zip(runners, (1, -1), strict=True)),
+            *(claim_and_start(runner) for runner in runners),
+            *(world.resume(one.session_id, on_busy="interrupt") for world in pair.both for one in everyone),
+            *(world.start(caller=agent_of(child)) for world in pair.both for child in children),
+            *(runners[1].end(claim) for claim in claims[::2]),
+            *(world.stops.stop_session(OWNER, roots[number % 3].session_id, subtree=True) for world in pair.both),
+            *(world.stops.sweep_once() for world in pair.both),
+            *(world.leases.sweep_once() for world in pair.both),
+            *(world.leases.prune_once() for world in pair.both),
+            pair.second.runner(f"host-{number}", tags=[f"tag-{number}"]),
+            pair.first.start(additional_demands=AdditionalDemands(tags=[f"tag-{number}"])),
+        ]
+        _, refused = await at_once(*calls)
+        seen |= set(codes(refused))
+        assert await pair.problems() == []
+    assert seen <= {"stale_attempt", "limit_reached", "tree_stopping", "events_missing"}

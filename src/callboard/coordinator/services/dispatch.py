@@ -147,9 +147,12 @@ class Dispatch:
         return []
 
     async def _claim_entries(self, entries: list[Entry], runner: FleetRunner) -> list[Claim]:
-        """Claims in one transaction; what could not be tried is put back."""
+        """Claims in one transaction, or in a second one that waits; what could not be tried is put back."""
         try:
-            return await self._database.write(lambda tx: _claim_each(tx, entries, runner, self._rules))
+            claims, held = await self._database.write(lambda tx: _claim_free(tx, entries, runner, self._rules))
+            if claims or not held:
+                return claims
+            return await self._database.write(lambda tx: _claim_held(tx, held, runner, self._rules))
         except BaseException:
             for entry in entries:
                 self._queue.add(entry)
@@ -181,24 +184,30 @@ def _claimable_after(last: Entry) -> Callable[[Transaction], list[Entry]]:
     return work
 
 
-def _claim_each(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:
-    """Claims what nobody else is moving; waits for those sessions only when there is nothing else to claim.
+def _claim_free(
+    tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules
+) -> tuple[list[Claim], list[Entry]]:
+    """Claims what nobody else is moving, and says what somebody is; waits for nobody.
 
     So two coordinators that look at the same queue take different runs, and a claim waits for no slow work on a
-    session that it can do without. What was left out is queued again: whoever moved it may have left it claimable.
+    session that it can do without. What is gone past is queued again: whoever moves it may leave it claimable.
     """
     free = [entry for entry in entries if tx.one("lock_free_session_of_run", run_id=entry[1])]
-    claims = _claim_locked(tx, free, runner, rules)
+    claims = _claim_each(tx, free, runner, rules)
     held = [entry for entry in entries if entry not in free]
-    if not claims:
-        lock_runs(tx, [run_id for _, run_id, _ in held])
-        return _claim_locked(tx, held, runner, rules)
-    for _, run_id, _ in held:
-        _queue_elsewhere(tx, run_id)
-    return claims
+    if claims:
+        for _, run_id, _ in held:
+            _queue_elsewhere(tx, run_id)
+    return claims, held
 
 
-def _claim_locked(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:
+def _claim_held(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:
+    """Waits for those who move these sessions: there is nothing else to claim, and nothing to look again for later."""
+    lock_runs(tx, [run_id for _, run_id, _ in entries])
+    return _claim_each(tx, entries, runner, rules)
+
+
+def _claim_each(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:
     claims = (_claim_one(tx, entry, runner, rules) for entry in entries)
     return [claim for claim in claims if claim is not None]
 
