@@ -18,7 +18,7 @@ from callboard.domain.errors import Unavailable
 from callboard.domain.event import NOTE
 from callboard.store.event_log import prune
 from callboard.store.events import NewEvent, append
-from tests.services.world import World, open_world
+from tests.services.world import OWNER, World, open_world
 
 START = Cursor(0, 0, 0)
 MESSAGE = re.compile(rb"(?:id: (?P<id>\S+)\n)?event: (?P<event>\S+)\ndata: (?P<data>.*)\n\n")
@@ -45,8 +45,9 @@ class Log:
         return await self.stream.feed.end()
 
     async def forget(self) -> None:
-        """Prunes all that is there."""
-        while await self.world.database.write(lambda tx: prune(tx, before_ms=tx.now_ms + 1)):
+        """Prunes all that is there; the log of a session at work would be kept."""
+        await self.world.stops.stop_session(OWNER, self.session_id, subtree=False)
+        while await self.world.database.write(lambda tx: prune(tx, before_ms=tx.now_ms + 1).batches):
             pass
 
     @asynccontextmanager
@@ -147,6 +148,21 @@ async def test_r21_a_forgotten_beginning_is_told_as_a_gap_with_its_range(tmp_pat
         async with log.reading(forgotten) as reading:
             assert await reading.next() == ("ready", None)
             assert (await reading.next())[0] == NOTE, "nothing is missing behind this cursor"
+
+
+async def test_r21_what_is_forgotten_under_a_reader_that_catches_up_is_told_too(tmp_path: Path) -> None:
+    async with open_log(tmp_path) as log:
+        await log.append(400)
+        async with log.reading(START) as reading:
+            assert await reading.next() == ("ready", None)
+            seen = [await reading.next()]
+            await log.forget()
+            await log.append(2)
+            end = await log.end()
+            while seen[-1][1] != end:
+                seen.append(await reading.next())
+            assert [kind for kind, _ in seen].count("gap") == 1
+            assert len([kind for kind, _ in seen if kind == NOTE]) < 3 * 402
 
 
 async def test_r21_a_reader_that_fell_behind_what_is_kept_is_ended(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ async def prune_all(database: Database, before_ms: int) -> float:
     def step(tx: Transaction) -> int:
         nonlocal longest
         began = time.monotonic()
-        pruned = prune(tx, before_ms)
+        pruned = prune(tx, before_ms).batches
         longest = max(longest, time.monotonic() - began)
         return pruned
 

@@ -72,6 +72,8 @@ def logs(
     history = _History(context.client, session_id, selection.type_names, since_ms)
     for event in history.events() if selection.tail is None else history.last(selection.tail):
         printer.event(event)
+    if history.begins_with > 1:
+        context.output.note(f"The log begins with event {history.begins_with}; what was before is not kept any more.")
     if follow:
         _follow(context, session_id, selection.type_names, history.cursor, printer, keep=keep)
     return 0
@@ -82,6 +84,8 @@ class _History:
 
     def __init__(self, client: Client, session_id: str, types: tuple[str, ...], since_ms: int | None) -> None:
         self.cursor: str | None = None
+        self.begins_with = 1
+        """The first event that is kept, when earlier ones were asked for."""
         self._client = client
         self._session_id = session_id
         self._types = types
@@ -92,6 +96,8 @@ class _History:
         while True:
             # The types are chosen here and not by the coordinator, so that the cursor is past what was left out.
             page = self._client.send(calls.events.list_(self._session_id, after=after, limit=PAGE))
+            if after < page.first_seq - 1:
+                self.begins_with = page.first_seq
             for event in page.items:
                 after, self.cursor = event.seq, event.cursor
                 if self._is_wanted(event):

@@ -21,6 +21,7 @@ from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.journal import EventService
 from callboard.coordinator.services.leases import LeaseService
 from callboard.coordinator.services.reports import ReportService
+from callboard.coordinator.services.retention import RetentionService
 from callboard.coordinator.services.run_creation import Ids
 from callboard.coordinator.services.runners import RunnerService
 from callboard.coordinator.services.runs import RunService
@@ -76,11 +77,13 @@ class Coordinator:
             tokens=tokens,
         )
         leases = LeaseService(database, rules)
+        self._retention = retention = RetentionService(database, config.retention_ms)
         self.loops = Loops(
             [
                 Loop("leases", leases.sweep_once, config.sweep_seconds),
                 Loop("stops", self.services.stops.sweep_once, config.sweep_seconds),
                 Loop("prune", leases.prune_once, PRUNE_SECONDS),
+                Loop("retention", retention.sweep_once, config.retention_sweep_seconds),
             ]
         )
         process = Process(
@@ -101,6 +104,12 @@ class Coordinator:
         self.metrics.gauge("stream_readers", "Open streams.", lambda: len(self.stream))
         self.metrics.gauge("polls_held", "Polls of runners that are held.", lambda: dispatch.polls_held)
         self.metrics.gauge("runs_claimable", "Runs that wait for a runner.", lambda: dispatch.claimable)
+        retention = self._retention
+        self.metrics.gauge("retention_batches", "Batches of old events forgotten.", lambda: retention.batches)
+        self.metrics.gauge("retention_rows", "Old tokens and answers forgotten.", lambda: retention.rows)
+        self.metrics.gauge(
+            "retention_longest_hold_seconds", "Longest step of forgetting.", lambda: retention.longest_hold_seconds
+        )
         for loop in self.loops.all:
             self.metrics.gauge(f"{loop.name}_loop_failures", "Failed rounds in a row.", loop.failures_in_a_row)
 
@@ -128,6 +137,7 @@ class Coordinator:
 
     def drain(self) -> None:
         """Lets held requests answer and streams end; takes no new ones of either."""
+        self._retention.end()
         self.held.end_all()
         self.stream.end_all()
 

@@ -119,6 +119,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     )
     external_lease_seconds: Annotated[Seconds, Meta(description="Lease of an external session.")] = 600
 
+    retention_days: Annotated[
+        float,
+        Meta(ge=0, le=36_500, extra={"unit": "days"}, description="Events older than this are forgotten; 0: never."),
+    ] = 0
+    retention_sweep_seconds: Annotated[Seconds, Meta(description="Time between rounds of forgetting.")] = 300
+
     tree_depth: Annotated[int, Meta(ge=0, le=1000, description="Depth of a tree of sessions.")] = 5
     children_per_session: Annotated[Count, Meta(description="Children of one session.")] = 20
     sessions_per_root: Annotated[Count, Meta(description="Sessions in one tree.")] = 100
@@ -133,6 +139,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def directory(self) -> Path:
         """The data directory."""
         return Path(self.data_dir or default_data_dir(os.environ))
+
+    @property
+    def retention_ms(self) -> int:
+        """How long events are kept, in milliseconds; 0: for ever."""
+        return round(self.retention_days * 86_400_000)
 
     @property
     def database_file(self) -> Path | None:

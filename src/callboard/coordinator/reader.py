@@ -65,6 +65,11 @@ class Reader:
             floor = self._ring.floor
             async with self._pages:
                 page = await self._feed.page(position, BATCHES_A_PAGE, self._view.session_id)
+                if position < page.beginning:
+                    # Forgotten while we were catching up.
+                    yield gap(position, page.beginning)
+                    position = page.beginning
+                    continue
                 for part in split([event_frame(event) for event in page.events]):
                     if data := join(self._view, part, position):
                         yield data

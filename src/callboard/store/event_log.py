@@ -12,7 +12,9 @@ from callboard.store.database import Row, Transaction
 from callboard.store.events import StoredEvent, events_of
 
 MAX_BYTES: Final = 4 * 1024 * 1024
-"""How much of the log one read or one pruning takes, unless a single batch is larger."""
+"""How much of the log one read takes, unless a single batch is larger."""
+MAX_PRUNED_BYTES: Final = 1024 * 1024
+"""How much one pruning forgets at once, unless a single batch is larger: it holds up the writer."""
 PRUNED_KEY: Final = "events_pruned_through"
 
 
@@ -21,6 +23,16 @@ class Following(Struct, frozen=True):
 
     events: list[StoredEvent]
     cursor: Cursor
+    more: bool
+    beginning: Cursor
+    """Behind this place nothing was pruned when this was read."""
+
+
+class Pruned(Struct, frozen=True):
+    """What one step of forgetting did; the next one begins behind `through`, if there is `more` to do."""
+
+    batches: int
+    through: Cursor
     more: bool
 
 
@@ -34,13 +46,16 @@ def follow(tx: Transaction, after: Cursor, limit: int = 500, session_id: str | N
     events = [event for batch in _batches(tx, taken, session_id) for event in events_of(batch)]
     events = events[_already_seen(events, after) :]
     cursor = parse_cursor(events[-1].cursor) if events else after
-    return Following(events, cursor, more=len(taken) < len(heads) or len(heads) == limit)
+    more = len(taken) < len(heads) or len(heads) == limit
+    return Following(events, cursor, more, retained_after(tx))
 
 
 def current_cursor(tx: Transaction) -> Cursor:
     """The end of the log as it is now."""
     newest = tx.one("newest_event_batch")
-    return _end_of(newest) if newest else retained_after(tx)
+    beginning = retained_after(tx)
+    # The newest batch may have been spared by a pruning that forgot all behind it.
+    return max(_end_of(newest), beginning) if newest else beginning
 
 
 def retained_after(tx: Transaction) -> Cursor:
@@ -49,16 +64,40 @@ def retained_after(tx: Transaction) -> Cursor:
     return parse_cursor(row["value"]) if row else START
 
 
-def prune(tx: Transaction, before_ms: int, limit: int = 200) -> int:
-    """Forgets the oldest batches written before a time, few enough to hold up nobody; returns how many."""
-    heads = tx.all("oldest_event_batches", limit=limit)
+def first_seq(tx: Transaction, session_id: str) -> int:
+    """The number with which a session's log begins: of its oldest event that is kept, else of its next. 0: none."""
+    row = tx.one("first_event_seq", session_id=session_id)
+    return int(row["first_seq"]) if row else 0
+
+
+def prune(tx: Transaction, before_ms: int, after: Cursor = START, limit: int = 200) -> Pruned:
+    """Forgets batches behind a place and written before a time, few enough to hold up nobody.
+
+    Sessions with a live or waiting run keep theirs. Of two processes that forget at once, one does nothing.
+    """
+    heads = tx.all("oldest_event_batches", **_place(after), limit=limit)
     old = next((index for index, head in enumerate(heads) if head["at"] >= before_ms), len(heads))
-    taken = heads[:old][: _fitting(heads)]
+    taken = heads[:old][: _fitting(heads, MAX_PRUNED_BYTES)]
     if not taken:
-        return 0
-    last = taken[-1]
-    tx.run("set_meta_value", key=PRUNED_KEY, value=str(_end_of(last)))
-    return tx.run("delete_event_batches_through", **_place(_end_of(last)))
+        return Pruned(0, after, more=False)
+    at_work = {session_id for session_id in {head["session_id"] for head in taken} if _is_at_work(tx, session_id)}
+    gone = [head for head in taken if head["session_id"] not in at_work]
+    if gone and not _move_beginning(tx, _end_of(gone[-1])):
+        return Pruned(0, after, more=False)
+    batches = sum(tx.run("delete_event_batch", batch_id=head["batch_id"]) for head in gone)
+    return Pruned(batches, _end_of(taken[-1]), more=len(taken) < old or old == limit)
+
+
+def _is_at_work(tx: Transaction, session_id: str) -> bool:
+    return tx.one("run_at_work", session_id=session_id) is not None
+
+
+def _move_beginning(tx: Transaction, place: Cursor) -> bool:
+    """Notes that all may be gone up to a place; false when somebody else moves the beginning."""
+    row = tx.one("meta_value", key=PRUNED_KEY)
+    if row is not None and parse_cursor(row["value"]) >= place:
+        return True
+    return tx.run("move_meta_value", key=PRUNED_KEY, value=str(place), was=row["value"] if row else "") == 1
 
 
 def _place(cursor: Cursor) -> dict[str, int]:
@@ -87,12 +126,12 @@ def _batches(tx: Transaction, heads: list[Row], session_id: str | None) -> list[
     return [row for row in rows if row is not None]
 
 
-def _fitting(heads: list[Row]) -> int:
+def _fitting(heads: list[Row], most_bytes: int = MAX_BYTES) -> int:
     """How many of the first batches to take: as many as fit into a bounded memory, at least one."""
     total = 0
     for index, head in enumerate(heads):
         total += head["bytes"]
-        if total > MAX_BYTES:
+        if total > most_bytes:
             return max(index, 1)
     return len(heads)
 

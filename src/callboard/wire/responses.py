@@ -328,6 +328,13 @@ class Page(Response, kw_only=True):
     limit: int
 
 
+class EventPage(Page, kw_only=True):
+    """A page of a session's log; events below `first_seq` are not kept any more."""
+
+    items: list[Event]
+    first_seq: int = 1
+
+
 class Health(Response, kw_only=True):
     """200 of /healthz and /readyz."""
 

@@ -33,7 +33,7 @@ REPORTS: Final = (
     Route("POST", "/runner/runs/{run_id}/not_launched", reports.report_not_launched, "runner", "Give an attempt back.",
           request=wire.NotLaunched, response=wire.EndedAnswer, report=True),
     Route("POST", "/runner/runs/{run_id}/usage", reports.report_usage, "report", "Book usage of an attempt.",
-          request=wire.UsageReport, response=wire.EndedAnswer, report=True),
+          request=wire.UsageReport, external_request=wire.ExternalUsage, response=wire.EndedAnswer, report=True),
     *(
         Route("POST", f"/runner/runs/{{run_id}}/{kind}", reports.report_end(kind), "report", f"Report the end: {kind}.",
               request=wire.Ended, external_request=wire.ExternalEnd, response=wire.EndedAnswer, report=True)
@@ -73,7 +73,7 @@ SESSIONS: Final = (
     Route("DELETE", "/sessions/{session_id}", sessions.delete_session, "person", "Remove a session and its log.",
           status=204),
     Route("GET", "/sessions/{session_id}/events", sessions.list_events, "read", "Its log, by number.",
-          query=queries.EventsQuery, response=responses.Page, items=responses.Event),
+          query=queries.EventsQuery, response=responses.EventPage),
     Route("GET", "/sessions/{session_id}/runs", sessions.list_runs_of, "read", "Its runs, newest first.",
           query=queries.PageQuery, response=responses.Page, items=responses.Run),
     Route("GET", "/sessions/{session_id}/bindings", sessions.list_bindings, "read", "Its bindings, newest first.",

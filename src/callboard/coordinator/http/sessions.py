@@ -5,7 +5,7 @@ import msgspec
 from callboard.coordinator.http.answer import Answer, render_json
 from callboard.coordinator.http.call import Call
 from callboard.coordinator.services.pages import read_mark
-from callboard.wire.responses import Affinity, Page, Result, Session, SessionUsage, Stopped, Tree
+from callboard.wire.responses import Affinity, EventPage, Page, Result, Session, SessionUsage, Stopped, Tree
 
 
 async def create_external(call: Call) -> Answer:
@@ -60,7 +60,7 @@ async def show_affinity(call: Call) -> Affinity:
     return await call.services.sessions.affinity(call.caller, call.id)
 
 
-async def list_events(call: Call) -> Page:
+async def list_events(call: Call) -> EventPage:
     """GET /sessions/{session_id}/events."""
     asked = call.query
     after = int(read_mark("events", asked.page, str(asked.after)))

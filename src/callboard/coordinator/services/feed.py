@@ -43,6 +43,8 @@ class FeedPage(msgspec.Struct, frozen=True):
     events: list[FeedEvent]
     cursor: Cursor
     more: bool
+    beginning: Cursor
+    """Behind this place nothing was forgotten when the page was read."""
 
 
 class EventFeed:
@@ -65,7 +67,9 @@ class EventFeed:
 
         def work(tx: Transaction) -> FeedPage:
             found = follow(tx, after, batches, session_id)
-            return FeedPage([self._feed_event(tx, event) for event in found.events], found.cursor, found.more)
+            return FeedPage(
+                [self._feed_event(tx, event) for event in found.events], found.cursor, found.more, found.beginning
+            )
 
         return await self._database.read(work)
 

@@ -15,8 +15,9 @@ from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Row, Transaction
+from callboard.store.event_log import first_seq
 from callboard.store.events import NewEvent, append, page_by_seq
-from callboard.wire.responses import Page
+from callboard.wire.responses import EventPage
 from callboard.wire.runner import EventsStored, PostDelta, PostedEvent, PostEvents
 
 NOTE_KEY = "n."
@@ -96,18 +97,23 @@ class EventService:
         run = await self._database.read(work)
         self._publish_delta(session_id, run["root_session_id"], delta)
 
-    async def list(self, caller: Caller, session_id: str, after: int, types: list[str] | None, limit: int) -> Page:
-        """A session's events above a number, in order."""
+    async def list(self, caller: Caller, session_id: str, after: int, types: list[str] | None, limit: int) -> EventPage:
+        """A session's events above a number, in order, and with which number its log begins now."""
         check_session_id(session_id)
         check_limit(limit)
         if after < 0:
             raise InvalidRequest("after must not be negative.", errors=[{"pointer": "/after"}])
 
-        def work(tx: Transaction) -> Page:
+        def work(tx: Transaction) -> EventPage:
             visible_session(tx, caller, session_id)
             found = page_by_seq(tx, session_id, after, limit, frozenset(types or ()))
             items = [render_event(event) for event in found.events]
-            return Page(items=items, next_page=None if found.next_after is None else str(found.next_after), limit=limit)
+            return EventPage(
+                items=items,
+                next_page=None if found.next_after is None else str(found.next_after),
+                limit=limit,
+                first_seq=first_seq(tx, session_id),
+            )
 
         return await self._database.read(work)
 

@@ -30,6 +30,7 @@ CREATE TABLE tokens (
     CHECK ((kind = 'session') = (session_id IS NOT NULL AND run_id IS NOT NULL AND attempt IS NOT NULL))
 );
 CREATE INDEX tokens_by_runner ON tokens (runner_id) WHERE runner_id IS NOT NULL;
+CREATE INDEX tokens_revoked ON tokens (kind, revoked_at) WHERE revoked_at IS NOT NULL;
 CREATE INDEX tokens_by_run ON tokens (run_id, attempt) WHERE run_id IS NOT NULL;
 
 CREATE TABLE runners (
@@ -185,8 +186,8 @@ CREATE TABLE attempts (                         -- who held which attempt, so th
     hostname   TEXT NOT NULL,
     claimed_at BIGINT NOT NULL,
     bound_id   TEXT,                            -- the native id that this attempt reported
-    answer     TEXT,                            -- JSON of the end that was accepted, for repeated reports
     answered   BIGINT NOT NULL DEFAULT 0,       -- whether an assistant message of it is stored
+    answer     TEXT,                            -- JSON of the end that was accepted, for repeated reports
     PRIMARY KEY (run_id, attempt)
 );
 

@@ -65,10 +65,21 @@ WHERE b.batch_id >= :first AND b.batch_id <= :last ORDER BY b.batch_id;
 SELECT transaction_id, batch_id, first_seq, last_seq FROM event_batches ORDER BY batch_id DESC LIMIT 1;
 
 -- name: oldest_event_batches
--- The beginning of the log, without the events.
-SELECT transaction_id, batch_id, first_seq, last_seq, at, octet_length(block) AS bytes FROM event_batches
-ORDER BY batch_id LIMIT :limit;
+-- The beginning of the log behind a place, without the events.
+SELECT transaction_id, batch_id, session_id, first_seq, last_seq, at, octet_length(block) AS bytes FROM event_batches
+WHERE batch_id > :batch_id ORDER BY batch_id LIMIT :limit;
 
--- name: delete_event_batches_through
--- Forgets the beginning of the log.
-DELETE FROM event_batches WHERE batch_id <= :batch_id;
+-- name: run_at_work
+-- A run that keeps the log of its session: live, or still to come.
+SELECT run_id FROM runs
+WHERE session_id = :session_id AND status IN ('pending', 'claimed', 'running', 'interrupted') LIMIT 1;
+
+-- name: delete_event_batch
+-- Forgets a batch.
+DELETE FROM event_batches WHERE batch_id = :batch_id;
+
+-- name: first_event_seq
+-- Where the log of a session begins: with its oldest event that is kept, else with the next one.
+SELECT coalesce((SELECT b.first_seq FROM event_batches b WHERE b.session_id = s.session_id ORDER BY b.last_seq LIMIT 1),
+    s.last_seq + 1) AS first_seq
+FROM sessions s WHERE s.session_id = :session_id;

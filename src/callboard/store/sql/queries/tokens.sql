@@ -21,6 +21,11 @@ ORDER BY token_id DESC LIMIT :limit;
 -- Ends a token; the first time stands.
 UPDATE tokens SET revoked_at = :now WHERE token_id = :token_id AND revoked_at IS NULL;
 
+-- name: forget_session_tokens
+-- Removes tokens of attempts that were revoked long ago, the oldest first, a batch at a time.
+DELETE FROM tokens WHERE token_id IN (SELECT token_id FROM tokens
+    WHERE kind = 'session' AND revoked_at < :before ORDER BY revoked_at LIMIT :most);
+
 -- name: project_by_id
 -- One project.
 SELECT * FROM projects WHERE project_id = :project_id;
