@@ -52,8 +52,8 @@ def test_a43_an_external_session_is_logged_like_any_other(coordinator: Coordinat
     with coordinator.with_token(made["session_token"]) as its:
         for _ in range(2):
             assert its.post(f"/sessions/{made['session_id']}/events", json={"events": batch}).status_code == 200
-            usage = {"runner_id": "", "epoch": 0, "attempt": 1, "rows": [used]}
-            assert its.post(f"/runner/runs/{made['run_id']}/usage", json=usage).status_code == 200
+            booked = its.post(f"/runner/runs/{made['run_id']}/usage", json={"rows": [used]})
+            assert (booked.status_code, booked.json()["status"]) == (200, "running")
         renewed = coordinator.run(made["run_id"]).lease_expires_at
         assert renewed is not None
         assert run.lease_expires_at is not None

@@ -13,7 +13,7 @@ from callboard.domain.errors import CallboardError, Conflict, Forbidden, Invalid
 from callboard.domain.idempotency import Idempotency
 from callboard.wire.requests import CreateRun
 from callboard.wire.responses import ExternalSession
-from callboard.wire.runner import ExternalEnd, PostedEvent, PostEvents
+from callboard.wire.runner import ExternalEnd, ExternalUsage, PostedEvent, PostEvents
 from tests.services.reading_world import (
     NATIVE_ID,
     OWNER,
@@ -176,6 +176,8 @@ async def test_an_agent_of_ours_on_a_once_external_session_has_no_leaders_rights
     agent = agent_of(resumed)
     with pytest.raises(Forbidden):
         await reading.world.reports.external_ended(agent, resumed.run_id, ExternalEnd())
+    with pytest.raises(Forbidden):
+        await reading.world.reports.external_usage(agent, resumed.run_id, ExternalUsage())
     forged = PostedEvent(client_key="1", type="message", payload=msgspec.Raw(b"{}"))
     with pytest.raises(Forbidden):
         await reading.world.events.post(agent, made.session_id, PostEvents(events=[forged]))

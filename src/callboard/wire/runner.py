@@ -257,6 +257,13 @@ class Deregister(Report, kw_only=True):
     epoch: Number
 
 
+class ExternalUsage(Report, kw_only=True):
+    """Usage of an external session, posted with its session token, which names run and attempt."""
+
+    rows: Annotated[list[UsageRow], Meta(max_length=500)] = []
+    incomplete: bool = False
+
+
 class ExternalEnd(Report, kw_only=True):
     """The end of an external session, posted with its session token to /runner/runs/{id}/completed|failed|stopped."""
 

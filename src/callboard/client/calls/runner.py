@@ -8,6 +8,7 @@ from callboard.wire.runner import (
     Ended,
     EndedAnswer,
     ExternalEnd,
+    ExternalUsage,
     Heartbeat,
     HeartbeatAnswer,
     NotLaunched,
@@ -59,7 +60,7 @@ def not_launched(run_id: str, body: NotLaunched) -> Call[EndedAnswer]:
     return Call(method="POST", path=path("runner", "runs", run_id, "not_launched"), body=body, response=EndedAnswer)
 
 
-def usage(run_id: str, body: UsageReport) -> Call[EndedAnswer]:
+def usage(run_id: str, body: UsageReport | ExternalUsage) -> Call[EndedAnswer]:
     """Book usage; each row counts once."""
     return Call(method="POST", path=path("runner", "runs", run_id, "usage"), body=body, response=EndedAnswer)
 

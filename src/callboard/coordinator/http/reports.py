@@ -53,7 +53,9 @@ async def report_not_launched(call: Call) -> EndedAnswer:
 
 
 async def report_usage(call: Call) -> EndedAnswer:
-    """POST /runner/runs/{run_id}/usage."""
+    """POST /runner/runs/{run_id}/usage; of an external session by its own token."""
+    if call.caller.kind == "session":
+        return await call.services.reports.external_usage(call.caller, call.id, call.body)
     return await call.services.reports.usage(call.caller, call.id, call.body)
 
 

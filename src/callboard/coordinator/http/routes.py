@@ -33,7 +33,7 @@ REPORTS: Final = (
     Route("POST", "/runner/runs/{run_id}/not_launched", reports.report_not_launched, "runner", "Give an attempt back.",
           request=wire.NotLaunched, response=wire.EndedAnswer, report=True),
     Route("POST", "/runner/runs/{run_id}/usage", reports.report_usage, "report", "Book usage of an attempt.",
-          request=wire.UsageReport, response=wire.EndedAnswer, report=True),
+          request=wire.UsageReport, external_request=wire.ExternalUsage, response=wire.EndedAnswer, report=True),
     *(
         Route("POST", f"/runner/runs/{{run_id}}/{kind}", reports.report_end(kind), "report", f"Report the end: {kind}.",
               request=wire.Ended, external_request=wire.ExternalEnd, response=wire.EndedAnswer, report=True)

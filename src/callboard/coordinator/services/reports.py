@@ -19,7 +19,16 @@ from callboard.domain.run import END_REASONS, MAX_UNLAUNCHED, after_lost, status
 from callboard.domain.runner import LeaseRules
 from callboard.domain.usage import UsageRow
 from callboard.store.database import Database, Row, Transaction
-from callboard.wire.runner import Ended, EndedAnswer, ExternalEnd, NotLaunched, Started, StartedAnswer, UsageReport
+from callboard.wire.runner import (
+    Ended,
+    EndedAnswer,
+    ExternalEnd,
+    ExternalUsage,
+    NotLaunched,
+    Started,
+    StartedAnswer,
+    UsageReport,
+)
 
 _EVENT_OF = {"completed": "complete", "failed": "fail", "stopped": "report_stopped"}
 _NEVER_REPORTED = ("no_matching_runner", "queue_timeout", "max_attempts", "completed", "stopped")
@@ -187,8 +196,6 @@ class ReportService:
 
     async def usage(self, caller: Caller, run_id: str, report: UsageReport) -> EndedAnswer:
         """Books usage; also of a stale attempt, whose money is spent, which then gets its 409."""
-        if caller.kind == "session":
-            return await self._external_usage(caller, run_id, report)
         await self._check(caller, run_id, report.runner_id, report.epoch)
 
         def work(tx: Transaction) -> tuple[Row, bool]:
@@ -206,7 +213,8 @@ class ReportService:
             raise stale_attempt(run, report.attempt)
         return EndedAnswer(status=run["status"], reason=run["reason"] or "")
 
-    async def _external_usage(self, caller: Caller, run_id: str, report: UsageReport) -> EndedAnswer:
+    async def external_usage(self, caller: Caller, run_id: str, report: ExternalUsage) -> EndedAnswer:
+        """Books usage of an external session, by its session token."""
         check_run_id(run_id)
 
         def work(tx: Transaction) -> EndedAnswer:
