@@ -9,6 +9,7 @@ from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.access import require_steering, visible_session
 from callboard.coordinator.services.affinity import affinity_of
 from callboard.coordinator.services.fleet import record_class
+from callboard.coordinator.services.inheritance import narrowed
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.run_requests import BUILT_IN_EXECUTORS, named_executor, requested_demands
 from callboard.domain import event as event_types
@@ -16,7 +17,6 @@ from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands, canonical, demand_class, merge
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
-from callboard.domain.permission import is_wider
 from callboard.domain.run import queue_key
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
@@ -93,22 +93,13 @@ def _parent(tx: Transaction, new: NewRun) -> Row | None:
         ) from None
 
 
-def _permission(tx: Transaction, new: NewRun) -> str | None:
-    """The permission mode of the run: never wider than that of the run whose session token asks, which it inherits."""
-    asked = new.request.permission_mode
-    calling = tx.one("run_by_id", run_id=new.caller.run_id) if new.caller.kind == "session" else None
-    if calling is None:
-        return asked
-    if is_wider(asked, new.executor_type, calling["permission_mode"], calling["executor_type"]):
-        raise Forbidden(
-            f"{asked or new.executor_type} would be more than the caller may do itself "
-            f"({calling['permission_mode'] or 'its default'}).",
-            hint="Leave permission_mode out: a child has what its parent has.",
-        )
-    return asked or calling["permission_mode"]
+def _narrowed(tx: Transaction, new: NewRun, executor_type: str) -> NewRun:
+    request = narrowed(tx, new.caller, new.request, executor_type, retry=new.retry_of is not None)
+    return msgspec.structs.replace(new, request=request)
 
 
 def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limits: TreeLimits) -> RunCreated:
+    new = _narrowed(tx, new, new.executor_type)
     request = new.request
     demands = _demands(new, new.executor_type, None, None, None)
     project_id = _project(tx, new, parent)
@@ -151,6 +142,7 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     live = tx.one("live_run_of_session", session_id=session["session_id"])
     _check_resumable(new, session, live, limits)
     executor_type = named_executor(request) or session["executor_type"] or new.executor_type
+    new = _narrowed(tx, new, executor_type)
     binding = None if request.from_log else tx.one("open_binding", session_id=session["session_id"])
     demands = _demands(new, executor_type, session, binding, session["project_dir"])
     current = live or _lost_run(tx, session)
@@ -295,7 +287,7 @@ def _insert(
     tx.run(
         "insert_run",
         **place,
-        **_asked(new, tx.now_ms, _permission(tx, new)),
+        **_asked(new, tx.now_ms),
         number=number,
         trigger=trigger,
         agent=None,
@@ -320,7 +312,7 @@ def _insert(
         tx.hint(Queued(**place, demand_class=demand_class(demands), queue_key=key))
 
 
-def _asked(new: NewRun, now_ms: int, permission_mode: str | None) -> dict[str, Any]:
+def _asked(new: NewRun, now_ms: int) -> dict[str, Any]:
     """The columns of a run that say what was asked for."""
     request = new.request
     wait = request.limits.queue_timeout_seconds if request.limits else None
@@ -334,7 +326,7 @@ def _asked(new: NewRun, now_ms: int, permission_mode: str | None) -> dict[str, A
         "on_lost": request.on_lost,
         "repeatable": int(request.repeatable),
         "model": request.model,
-        "permission_mode": permission_mode,
+        "permission_mode": request.permission_mode,
         "project_dir": request.project_dir,
         "traceparent": new.traceparent,
         "created_by": new.caller.token_id,
