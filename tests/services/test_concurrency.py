@@ -149,6 +149,7 @@ async def test_two_sweeps_at_once_lose_and_requeue_each_run_once(hasty: Coordina
     created = [await hasty.first.start(on_lost="retry", repeatable=True) for _ in range(12)]
     for _ in range(3):
         await claim_and_start(runner)
+    await hasty.lapsed(12)
     swept, refused = await at_once(*(world.leases.sweep_once() for world in hasty.both * 2))
     assert refused == []
     assert (sum(one.interrupted for one in swept), sum(one.requeued for one in swept)) == (12, 12)
@@ -259,12 +260,14 @@ async def test_a_tree_that_is_stopped_while_it_grows_is_stopped_whole(pair: Coor
         child = await pair.first.start(caller=agent_of(root))
         made, refused = await at_once(
             *(world.start(caller=agent_of(child)) for world in pair.both),
-            pair.second.stops.stop_session(OWNER, root.session_id, subtree=True),
-            *(world.stops.sweep_once() for world in pair.both),
+            *(world.stops.stop_session(OWNER, root.session_id, subtree=True) for world in pair.both),
         )
         assert set(codes(refused)) <= {"tree_stopping"}
         for session in (root, child, *(one for one in made if isinstance(one, RunCreated))):
             assert await pair.first.status(session.session_id) == "stopped"
+        reopened, _ = await at_once(*(world.stops.sweep_once() for world in pair.both))
+        assert sum(reopened) >= 1
+        await pair.first.start(caller=agent_of(child))
 
 
 async def test_a_session_is_not_deleted_under_its_children(pair: Coordinators) -> None:

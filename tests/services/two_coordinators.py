@@ -24,6 +24,7 @@ from tests.store.harness import make
 
 T = TypeVar("T")
 MAX_ROWS = 1_000
+BOUND_SECONDS = 10.0
 
 
 class Coordinators:
@@ -49,6 +50,12 @@ class Coordinators:
     async def rows(self, query: str, **parameters: Any) -> list[Row]:
         """The rows of a query."""
         return await self.first.database.read(lambda tx: tx.all(query, **parameters))
+
+    async def lapsed(self, number: int) -> None:
+        """Waits until so many leases are over."""
+        async with asyncio.timeout(BOUND_SECONDS):
+            while number > len(await self.first.database.read(lambda tx: tx.all("lapsed_leases", now=tx.now_ms))):
+                await asyncio.sleep(0.001)
 
     async def problems(self) -> list[str]:
         """What is wrong with the sessions, their runs and their logs."""
