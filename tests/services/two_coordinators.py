@@ -54,8 +54,8 @@ class Coordinators:
     async def lapsed(self, number: int) -> None:
         """Waits until so many leases are over."""
         async with asyncio.timeout(BOUND_SECONDS):
-            while number > len(await self.first.database.read(lambda tx: tx.all("lapsed_leases", now=tx.now_ms))):
-                await asyncio.sleep(0.001)
+            while len(await self.first.database.read(lambda tx: tx.all("lapsed_leases", now=tx.now_ms))) < number:
+                pass
 
     async def problems(self) -> list[str]:
         """What is wrong with the sessions, their runs and their logs."""
