@@ -57,6 +57,8 @@ class Executor(Protocol):
     usage_grain: UsageGrain
     takes_messages: bool
     """Whether a live run can be spoken to."""
+    default_argv: tuple[str, ...] | None
+    """What is looked for where the runner's file names no program; empty: it comes with us; None: it must be named."""
 
     def start(self, invocation: Invocation) -> Launch:
         """The process that begins a conversation."""

@@ -30,6 +30,7 @@ _STREAM: Final = (
     "--replay-user-messages",
     "--permission-prompt-tool=stdio",
 )
+_PROGRAM: Final = ("claude",)
 
 
 class ClaudeCodeExecutor:
@@ -39,6 +40,7 @@ class ClaudeCodeExecutor:
     native_ids: NativeIds = "chosen"
     usage_grain: UsageGrain = "call"
     takes_messages = True
+    default_argv: tuple[str, ...] | None = _PROGRAM
 
     def start(self, invocation: Invocation) -> Launch:
         """A client that begins a conversation under the id that we chose."""
@@ -59,7 +61,7 @@ class ClaudeCodeExecutor:
 def _launch(invocation: Invocation, session: list[str]) -> Launch:
     settings = invocation.settings
     files = {}
-    argv = [*settings.get("argv", ("claude",)), *_STREAM, *session, *_options(invocation)]
+    argv = [*settings.get("argv", _PROGRAM), *_STREAM, *session, *_options(invocation)]
     if prompt := invocation.of_agent("system_prompt"):
         files["system-prompt.md"] = str(prompt)
         argv.append(f"--append-system-prompt-file={LAUNCH_FILES}/system-prompt.md")

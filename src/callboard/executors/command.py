@@ -27,6 +27,7 @@ class CommandExecutor:
     native_ids: NativeIds = "none"
     usage_grain: UsageGrain = "run"
     takes_messages = False
+    default_argv: tuple[str, ...] | None = None
 
     def start(self, invocation: Invocation) -> Launch:
         """The program with its arguments filled in; ValueError when the table names none."""

@@ -40,6 +40,7 @@ class ScriptedExecutor:
     native_ids: NativeIds = "chosen"
     usage_grain: UsageGrain = "call"
     takes_messages = True
+    default_argv: tuple[str, ...] | None = ()
 
     def start(self, invocation: Invocation) -> Launch:
         """The agent; which conversation it begins or continues is said on its stdin."""

@@ -39,7 +39,8 @@ def offered_executors(settings: RunnerSettings, environment: Mapping[str, str]) 
 
 
 def _tables(settings: RunnerSettings) -> dict[str, ExecutorTable]:
-    tables = {"scripted": ExecutorTable(), "claude-code": ExecutorTable()} | settings.executors
+    unnamed = {name: ExecutorTable() for name in EXECUTORS if load(name).default_argv is not None}
+    tables = unnamed | settings.executors
     if settings.allow_shell:
         tables.setdefault("command", SHELL)
     return tables
@@ -56,10 +57,10 @@ def _kind(name: str, table: ExecutorTable) -> str:
 
 def _missing(name: str, table: ExecutorTable, environment: Mapping[str, str]) -> str:
     """The program that is not there; empty when all is there."""
-    kind = _kind(name, table)
-    if kind == "scripted":
+    default = load(_kind(name, table)).default_argv
+    if default == ():
         return ""
-    argv = table.settings().get("argv") or (["claude"] if kind == "claude-code" else [])
+    argv = table.settings().get("argv") or default
     if not argv:
         raise InvalidRequest(f"[executors.{name}] names no program.", hint='Add argv = ["PROGRAM", "ARGUMENT"].')
     path = table.env.get("PATH") or environment.get("PATH") or os.defpath
