@@ -1,22 +1,33 @@
 """The databases that the store's tests run on. The only place in them that knows which database it is."""
 
+import re
+import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+import psycopg
+from psycopg import sql
+
 from callboard.store import queries
 from callboard.store.backup import copy_database, problems_of
 from callboard.store.clock import Clock
 from callboard.store.database import Database, Transaction
+from callboard.store.postgres import WRITERS, open_postgres
+from callboard.store.postgres_connection import PostgresTransaction
 from callboard.store.sqlite import open_sqlite
 from callboard.store.sqlite_connection import SqliteTransaction
+from tests.support import postgres
 
-KINDS = ("sqlite",)
+KINDS = ("sqlite", "postgresql")
 
 
 class Harness(Protocol):
     """One database of some kind, and what tests do to it from outside."""
+
+    writers: int
+    """How many works it does at once."""
 
     async def open(self, *, clock: Clock | None = None, timeout_seconds: float = 30) -> Database:
         """Open it, again if need be."""
@@ -39,9 +50,14 @@ class Harness(Protocol):
     def problems(self) -> list[str]:
         """Return what is damaged."""
 
+    def problems_of_copy(self, copy: Path) -> list[str]:
+        """Return what is damaged in a backup."""
+
 
 class SqliteHarness:
     """A file in a directory of its own."""
+
+    writers = 1
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "callboard.db"
@@ -75,10 +91,86 @@ class SqliteHarness:
         """Check every page, index and reference."""
         return problems_of(self.path)
 
+    def problems_of_copy(self, copy: Path) -> list[str]:
+        """The same for another file."""
+        return problems_of(copy)
+
+
+class PostgresHarness:
+    """A database on the server of this test run, the same for everybody who names the same directory."""
+
+    writers = WRITERS
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / "database-url"
+        if not self._file.exists():
+            self._file.write_text(postgres.new_database(), encoding="utf-8")
+        self.url = self._file.read_text(encoding="utf-8")
+
+    async def open(self, *, clock: Clock | None = None, timeout_seconds: float = 30) -> Database:
+        """Connect."""
+        return await open_postgres(self.url, clock=clock, timeout_seconds=timeout_seconds)
+
+    def endless_statement(self, tx: Transaction) -> None:
+        """Wait for an hour."""
+        _execute_on_server(tx, "SELECT pg_sleep(3600)")
+
+    def fill_disk(self, tx: Transaction) -> None:
+        """Let the server say of every new batch of events what it says when it finds no room for it."""
+        _execute_on_server(tx, _NO_ROOM)
+
+    def free_disk(self, tx: Transaction) -> None:
+        """Let it store them again."""
+        _execute_on_server(tx, "DROP TRIGGER no_room ON event_batches")
+
+    def plan(self, tx: Transaction, query: str) -> list[str]:
+        """Ask the server for a plan that holds for all values, and that reads no table whole if it can help it."""
+        found = queries.load("postgresql")[query]
+        numbers = {name: f"${number}" for number, name in enumerate(sorted(found.parameters), 1)}
+        statement = _PARAMETER.sub(lambda name: numbers[name[1]], found.sql)
+        _execute_on_server(tx, "SET LOCAL enable_seqscan = off")
+        return [row[0].strip() for row in _execute_on_server(tx, f"EXPLAIN (GENERIC_PLAN) {statement}")]
+
+    def copy(self, target: Path) -> None:
+        """Dump the database while it is written to."""
+        subprocess.run([postgres.program("pg_dump"), "--file", target, self.url], check=True)
+
+    def problems(self) -> list[str]:
+        """Read every row of every table whole, and what it refers to."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+            ).fetchall()
+            found = []
+            for (table,) in tables:
+                try:
+                    connection.execute(
+                        sql.SQL("SELECT md5(string_agg(t::text, ' ')) FROM {} t").format(sql.Identifier(table))
+                    )
+                except psycopg.Error as error:
+                    found.append(f"{table}: {error}")
+        return found
+
+    def problems_of_copy(self, copy: Path) -> list[str]:
+        """Restore the dump, stopping at the first error."""
+        restored = postgres.empty_database()
+        psql = (postgres.program("psql"), "--quiet", "--set=ON_ERROR_STOP=1", f"--file={copy}", restored)
+        done = subprocess.run(psql, check=False, capture_output=True, text=True)
+        postgres.drop_database(restored)
+        return done.stderr.splitlines()
+
+
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z][a-z0-9_]*)")
+_NO_ROOM = """
+    CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END $$;
+    CREATE TRIGGER no_room BEFORE INSERT ON event_batches EXECUTE FUNCTION no_room()
+"""
+
 
 def make(kind: str, directory: Path) -> Harness:
     """Return an empty database of a kind."""
-    return {"sqlite": SqliteHarness}[kind](directory)
+    return SqliteHarness(directory) if kind == "sqlite" else PostgresHarness(directory)
 
 
 def new_session(tx: Transaction) -> str:
@@ -151,6 +243,12 @@ def recall(key: str) -> Callable[[Transaction], str | None]:
 def _insert(tx: Transaction, query: str, **values: Any) -> int:
     """Run a query of another room; parameters that it has and we do not care about are null."""
     return tx.run(query, **(dict.fromkeys(queries.load()[query].parameters) | values))
+
+
+def _execute_on_server(tx: Transaction, statement: str) -> list[Any]:
+    cursor = cast(PostgresTransaction, tx)._cursor
+    cursor.execute(statement.encode())
+    return cursor.fetchall() if cursor.description else []
 
 
 def _execute(tx: Transaction, statement: str, parameters: dict[str, Any] | None = None) -> list[Any]:

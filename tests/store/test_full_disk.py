@@ -63,6 +63,7 @@ def files_no_larger_than(limit_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.parametrize("harness", ["sqlite"], indirect=True)  # a server's files are not this process's
 async def test_r24_the_operating_system_refuses_to_write(harness: Harness, database: Database) -> None:
     """R24: a write fails below the database, in the middle of a commit."""
     session_id = await database.write(new_session)

@@ -57,28 +57,36 @@ async def timed_out(call: Coroutine[Any, Any, object]) -> int:
     return alive
 
 
-async def test_r10_a_write_that_hangs_is_cut_off_and_the_next_one_works(impatient: Database) -> None:
-    """R10: writer hangs, caller is told in time, readiness is red, and all is well when the writer comes back."""
+async def test_r10_writes_that_hang_are_cut_off_and_the_next_one_works(harness: Harness, impatient: Database) -> None:
+    """R10: all writers hang, callers are told in time, readiness is red, and all is well when they come back."""
     threads = threading.active_count()
-    hanging = Hanging()
-    assert await timed_out(impatient.write(hanging)) > 5
+    hanging = [Hanging() for _ in range(harness.writers)]
+    writes = [asyncio.create_task(impatient.write(one)) for one in hanging[1:]]
+    assert await timed_out(impatient.write(hanging[0])) > 5
+    assert {getattr(one, "code", None) for one in await asyncio.gather(*writes, return_exceptions=True)} <= {
+        "store_timeout"
+    }
     await timed_out(impatient.check())
     assert await impatient.read(recall("nothing")) is None
-    hanging.released.set()
+    for one in hanging:
+        one.released.set()
     assert await impatient.write(remember("after")) == 1
     await impatient.check()
     assert threading.active_count() <= threads + 2
 
 
-async def test_r10_what_nobody_waits_for_any_more_is_not_done(impatient: Database) -> None:
-    """R10: a write that waited behind the hanging one and was given up does not happen later."""
-    hanging = Hanging()
-    first = asyncio.create_task(impatient.write(hanging))
-    assert await asyncio.to_thread(hanging.began.wait, 10)
+async def test_r10_what_nobody_waits_for_any_more_is_not_done(harness: Harness, impatient: Database) -> None:
+    """R10: a write that waited behind hanging ones and was given up does not happen later."""
+    hanging = [Hanging() for _ in range(harness.writers)]
+    first = [asyncio.create_task(impatient.write(one)) for one in hanging]
+    for one in hanging:
+        assert await asyncio.to_thread(one.began.wait, 10)
     await timed_out(impatient.write(remember("too late")))
-    hanging.released.set()
-    with pytest.raises(Unavailable):
-        await first
+    for one in hanging:
+        one.released.set()
+    for write in first:
+        with pytest.raises(Unavailable):
+            await write
     assert await impatient.write(remember("in time")) == 1
     assert await impatient.read(recall("too late")) is None
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from callboard.store.backup import problems_of
 from callboard.store.database import Database, Transaction
 from callboard.store.event_log import current_cursor, prune, retained_after
 from callboard.store.events import NewEvent, append, page_by_seq
@@ -85,4 +84,4 @@ async def test_r11_traffic_of_200_runners_with_pruning_and_a_backup(
     assert await database.read(retained_after) >= end_of_old
     assert longest < LONGEST_HOLD_SECONDS
     assert sorted(traffic.waited)[len(traffic.waited) * 99 // 100] < SLOWEST_OF_A_HUNDRED_SECONDS
-    assert problems_of(tmp_path / "copy.db") == []
+    assert harness.problems_of_copy(tmp_path / "copy.db") == []

@@ -39,6 +39,12 @@ COMMANDS: Final = (
         ("callboard serve", "callboard serve --port 9000 --data-dir /var/lib/callboard"),
     ),
     Command(
+        "migrate",
+        "callboard.cli.migrate:migrate",
+        LOOK_AFTER,
+        ("callboard migrate", "callboard migrate --database postgresql:///callboard"),
+    ),
+    Command(
         "runner",
         "callboard.cli.runner_daemon:app",
         START,

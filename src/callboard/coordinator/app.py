@@ -38,6 +38,7 @@ from callboard.store.clock import Clock
 from callboard.store.data_dir import DataDirectory, DirectoryInUse, read_private_file, write_private_file
 from callboard.store.database import Database, StoreRefused
 from callboard.store.hints import Appended, Hint, TokenRevoked
+from callboard.store.postgres import open_postgres
 from callboard.store.sqlite import open_sqlite
 from callboard.store.tokens import new_secret
 
@@ -165,17 +166,15 @@ def lock_data_directory(config: Config) -> DataDirectory:
         raise Conflict(error.detail, code="data_dir_in_use", hint=error.hint) from None
 
 
-async def open_database(config: Config, directory: DataDirectory) -> Database:
-    """The database of the configuration. StoreRefused."""
-    if not config.database:
-        return await open_sqlite(directory.database_path)
-    scheme, separator, place = config.database.partition("://")
-    if not separator:
-        return await open_sqlite(Path(config.database))
-    if scheme == "sqlite":
-        return await open_sqlite(Path(place.removeprefix("/") if place.startswith("//") else place))
+async def open_database(config: Config) -> Database:
+    """The database of the configuration. StoreRefused, Unavailable."""
+    if config.database_file is not None:
+        return await open_sqlite(config.database_file)
+    if config.uses_postgres:
+        return await open_postgres(config.database)
     raise StoreRefused(
-        f"There is no database for {scheme}:// here.", hint="Leave --database out, or give sqlite:///PATH."
+        f"There is no database for {config.database.partition('://')[0]}:// here.",
+        hint="Leave --database out, or give sqlite:///PATH or postgresql://USER@HOST/NAME.",
     )
 
 

@@ -42,7 +42,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     )
     port: Annotated[int, Meta(ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")] = 8765
     data_dir: Annotated[str, Meta(description="Directory of tokens and of the SQLite file (0700).")] = ""
-    database: Annotated[str, Meta(description="Database URL; empty: SQLite in the data directory.")] = ""
+    database: Annotated[
+        str,
+        Meta(
+            description="Database URL (postgresql://… for several coordinators); empty: SQLite in the data directory."
+        ),
+    ] = ""
     tls_cert: Annotated[str, Meta(description="Certificate chain (PEM); needs tls_key.")] = ""
     tls_key: Annotated[str, Meta(description="Private key (PEM); needs tls_cert.")] = ""
     behind_proxy: Annotated[
@@ -154,6 +159,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if scheme != "sqlite":
             return None
         return Path(place.removeprefix("/") if place.startswith("//") else place)
+
+    @property
+    def uses_postgres(self) -> bool:
+        """Whether the database is a PostgreSQL server's."""
+        return self.database.startswith(("postgresql://", "postgres://"))
 
     @property
     def is_local(self) -> bool:

@@ -107,7 +107,7 @@ def url_of(config: Config, listener: socket.socket) -> str:
 async def _serve(
     config: Config, directory: app.DataDirectory, listener: socket.socket, announce: Callable[[str], None]
 ) -> None:
-    database = await app.open_database(config, directory)
+    database = await app.open_database(config)
     coordinator = app.build(config, database, app.new_ids(database.clock))
     stopping = asyncio.Event()
     try:

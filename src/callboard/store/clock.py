@@ -31,6 +31,34 @@ class SqliteClock:
         return time.time_ns() // 1_000_000 - self.now_ms()
 
 
+class PostgresClock:
+    """The clock of a server, as this process last saw it; safe for threads."""
+
+    def __init__(self) -> None:
+        self._offset_ms = 0.0
+        self._told_ms = 0
+
+    def observe(self, server_ms: int) -> int:
+        """The server said this time just now, in Unix milliseconds; returns it."""
+        self._offset_ms = server_ms - time.monotonic() * 1000
+        return server_ms
+
+    def now_ms(self) -> int:
+        """The server's time when it was seen last, plus monotonic time since; Unix milliseconds.
+
+        Goes back only when the server's clock was set back by more than a statement takes.
+        """
+        now_ms = int(self._offset_ms + time.monotonic() * 1000)
+        if now_ms < self._told_ms < now_ms + JUMP_MS:
+            return self._told_ms
+        self._told_ms = now_ms
+        return now_ms
+
+    def wall_ahead_ms(self) -> int:
+        """How far this machine's wall clock is ahead of the server's; a change is a jump of either, or a sleep."""
+        return time.time_ns() // 1_000_000 - self.now_ms()
+
+
 class JumpDetector:
     """Notices when wall and monotonic clock part: somebody set the clock, or the machine slept."""
 

@@ -99,6 +99,7 @@ def append(
     """
     if not events:
         return []
+    tx.lock_session(session_id)
     if not keyed or (counted and _extends_keys(tx, events, run_id, attempt)):
         first = _store(tx, session_id, root_session_id, events, run_id, attempt)
         return list(range(first, first + len(events)))

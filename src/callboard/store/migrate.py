@@ -18,6 +18,8 @@ class Migration(Struct, frozen=True):
     number: int
     name: str
     sql: str
+    postgresql: str = ""
+    """What only PostgreSQL needs besides, from the file of the same name in store/sql/postgresql."""
 
 
 def load() -> list[Migration]:
@@ -33,7 +35,8 @@ def _migration(file_name: str, sql: str) -> Migration:
     found = _FILE.match(file_name)
     if not found:
         raise BadQueries(f"{file_name} is no name of a migration")
-    return Migration(int(found[1]), file_name, sql)
+    only = sql_directory("postgresql") / file_name
+    return Migration(int(found[1]), file_name, sql, only.read_text(encoding="utf-8") if only.is_file() else "")
 
 
 def missing(version: int, steps: list[Migration]) -> list[Migration]:

@@ -1,4 +1,7 @@
-"""Loads the named queries of store/sql/queries: `-- name: insert_run`, one line of purpose, the SQL. Runs none."""
+"""Loads the named queries of store/sql/queries: `-- name: insert_run`, one line of purpose, the SQL. Runs none.
+
+store/sql/postgresql_queries holds the few that are said otherwise there, each with its reason.
+"""
 
 import re
 from collections.abc import Iterator
@@ -26,6 +29,11 @@ class Query(Struct, frozen=True):
     sql: str
     parameters: frozenset[str]
 
+    def with_parameters(self, form: str, *, escaped: str = "") -> str:
+        """The statement with its parameters written as a driver wants them; `escaped` is doubled wherever it stands."""
+        sql = self.sql.replace(escaped, escaped * 2) if escaped else self.sql
+        return _PARAMETER.sub(lambda found: form.format(found[1]), sql)
+
 
 class Queries(dict[str, Query]):
     """Every query by name."""
@@ -36,10 +44,20 @@ class Queries(dict[str, Query]):
 
 
 @cache
-def load() -> Queries:
-    """Every query of every file in store/sql/queries. BadQueries."""
+def load(database: str = "") -> Queries:
+    """Every query of every file in store/sql/queries, as a database wants it said. BadQueries."""
+    found = _queries_of("queries")
+    if database:
+        others = _queries_of(f"{database}_queries")
+        if unknown := others.keys() - found.keys():
+            raise BadQueries(f"{database} says otherwise what nobody says: {', '.join(sorted(unknown))}")
+        found.update(others)
+    return found
+
+
+def _queries_of(directory: str) -> Queries:
     found = Queries()
-    for file in sorted(sql_directory("queries").iterdir(), key=lambda entry: entry.name):
+    for file in sorted(sql_directory(directory).iterdir(), key=lambda entry: entry.name):
         if not file.name.endswith(".sql"):
             continue
         for query in parse(file.read_text(encoding="utf-8"), file.name):
@@ -72,6 +90,6 @@ def _query(name: str, body: str, where: str) -> Query:
     sql = "\n".join(line for line in lines if not line.startswith("--")).strip().removesuffix(";")
     if not sql or ";" in sql:
         raise BadQueries(f"{where}: exactly one statement is expected")
-    if ":" in _PARAMETER.sub("", sql):
+    if ":" in _PARAMETER.sub("", sql).replace("::", ""):
         raise BadQueries(f"{where}: a colon only begins a parameter")
     return Query(name, lines[0].removeprefix("-- "), sql, frozenset(_PARAMETER.findall(sql)))

@@ -1,0 +1,210 @@
+"""One PostgreSQL connection with our settings, and transactions over named queries on it. Knows no threads."""
+
+import threading
+from typing import Any, Final
+
+import psycopg
+from psycopg import errors
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumper
+
+from callboard.domain.errors import Unavailable
+from callboard.store.database import ConstraintFailed, Row
+from callboard.store.hints import Hint
+from callboard.store.queries import Queries, Query
+
+CONNECT_SECONDS: Final = 5
+STATEMENT_SECONDS: Final = 30
+LOCK_SECONDS: Final = 10
+PREPARED_STATEMENTS: Final = 512
+FLEET_LOCK: Final = 0x63616C6C0001
+"""Our names for advisory locks, which are numbers: 'call' and a number."""
+
+_SETTINGS: Final = {
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{STATEMENT_SECONDS}s",
+    "lock_timeout": f"{LOCK_SECONDS}s",
+    "synchronous_commit": "on",
+    "default_transaction_isolation": "read committed",
+    "timezone": "UTC",
+    # Our statements are small: compiling one takes longer than running it.
+    "jit": "off",
+}
+_KEEPALIVES: Final[dict[str, Any]] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": STATEMENT_SECONDS * 1000,
+}
+"""A server that vanished without a word is noticed; nothing waits for it for ever."""
+
+BEGIN_WRITE: Final = "BEGIN; SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+BEGIN_READ: Final = BEGIN_WRITE.replace("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 1)
+"""Opens a transaction and asks for the time in one journey."""
+
+
+_TOO_SLOW: Final = (errors.QueryCanceled, errors.LockNotAvailable, errors.IdleInTransactionSessionTimeout)
+_LOST_RACE: Final = (errors.SerializationFailure, errors.DeadlockDetected)
+_PASSING: Final = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction)
+"""What may end without a change of ours: the server's trouble or the network's, not a defect of a query."""
+
+
+class TryAgain(Exception):
+    """The transaction is undone by no fault of its work, which may be done again; `cause` is for callers."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class _Integer(Int8Dumper):
+    """Every number is a BIGINT, whatever its size, so that a statement is prepared once; True is 1."""
+
+    def dump(self, obj: Any) -> Any:
+        return super().dump(int(obj))
+
+
+class _Text(StrDumper):
+    """Every text says that it is one, so that nothing about a statement is guessed."""
+
+
+def connect(conninfo: str, transaction_offset: int = 0) -> psycopg.Connection:
+    """An open connection that begins and ends transactions only when told. Unavailable, psycopg.Error.
+
+    The offset is added to the server's transaction ids wherever they order the log.
+    """
+    try:
+        connection = psycopg.connect(
+            conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="callboard", **_KEEPALIVES
+        )
+    except psycopg.OperationalError as error:
+        raise translate(error) from error
+    values = _SETTINGS | {"callboard.transaction_offset": str(transaction_offset)}
+    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in values.items())
+    connection.execute(f"SELECT {settings}".encode())
+    connection.prepared_max = PREPARED_STATEMENTS
+    connection.adapters.register_dumper(int, _Integer)
+    connection.adapters.register_dumper(bool, _Integer)
+    connection.adapters.register_dumper(str, _Text)
+    return connection
+
+
+def translate(error: psycopg.Error) -> Exception:
+    """The error that callers know: ConstraintFailed, Unavailable, or the driver's own when it is a defect."""
+    if isinstance(error, psycopg.IntegrityError):
+        return ConstraintFailed(str(error))
+    if isinstance(error, _TOO_SLOW):
+        return Unavailable("The database took too long and was interrupted.", code="store_timeout")
+    if isinstance(error, errors.DiskFull):
+        return Unavailable("The disk of the database is full.", hint="Free some space; nothing was lost.")
+    if isinstance(error, _LOST_RACE):
+        return Unavailable("Too many want the same at once; try again shortly.")
+    if isinstance(error, _PASSING):
+        return Unavailable(f"The database cannot do this now: {first_line(error)}")
+    return error
+
+
+def first_line(error: Exception) -> str:
+    """What the server said, without the place in the statement."""
+    return str(error).strip().partition("\n")[0]
+
+
+def may_try_again(error: psycopg.Error, connection: psycopg.Connection) -> bool:
+    """Whether the work may be done again: a lost race, or a connection that went before the commit was sent."""
+    if isinstance(error, (*_LOST_RACE, errors.UniqueViolation)):
+        return True
+    return connection.broken or connection.closed or isinstance(error, errors.ReadOnlySqlTransaction)
+
+
+class PostgresTransaction:
+    """Named queries on one connection; the thread that owns it begins and ends the transactions."""
+
+    def __init__(self, connection: psycopg.Connection, queries: Queries) -> None:
+        self._cursor = connection.cursor()
+        self._queries = queries
+        self._statements: dict[str, bytes] = {}
+        self._columns: dict[str, tuple[str, ...]] = {}
+        self._locked: set[str] = set()
+        self.now_ms = 0
+        self.hints: list[Hint] = []
+
+    def begun(self, now_ms: int) -> None:
+        """A new transaction begins, at this time of the database."""
+        self.now_ms = now_ms
+        self.hints = []
+        self._locked.clear()
+
+    def one(self, query: str, **parameters: Any) -> Row | None:
+        """The first row, or None."""
+        self._execute(query, parameters)
+        row = self._cursor.fetchone()
+        return None if row is None else dict(zip(self._columns_of(query), row, strict=True))
+
+    def all(self, query: str, **parameters: Any) -> list[Row]:
+        """Every row."""
+        self._execute(query, parameters)
+        rows = self._cursor.fetchall()
+        columns = self._columns_of(query)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def run(self, query: str, **parameters: Any) -> int:
+        """The number of changed rows."""
+        self._execute(query, parameters)
+        return self._cursor.rowcount
+
+    def lock_session(self, *session_ids: str) -> None:
+        """Locks the rows in the order of their ids, so that two works cannot wait for each other."""
+        for session_id in sorted(set(session_ids) - self._locked):
+            self._execute("lock_session", {"session_id": session_id})
+            self._locked.add(session_id)
+
+    def lock_fleet(self) -> None:
+        """An advisory lock that ends with the transaction."""
+        self._execute("lock_fleet", {"lock": FLEET_LOCK})
+
+    def hint(self, hint: Hint) -> None:
+        """Kept for the commit."""
+        self.hints.append(hint)
+
+    def _execute(self, query: str, parameters: dict[str, Any]) -> None:
+        statement = self._statements.get(query)
+        if statement is None:
+            statement = self._statements[query] = statement_of(self._queries[query])
+        self._cursor.execute(statement, parameters, prepare=True)
+
+    def _columns_of(self, query: str) -> tuple[str, ...]:
+        columns = self._columns.get(query)
+        if columns is None:
+            columns = self._columns[query] = tuple(column.name for column in self._cursor.description or ())
+        return columns
+
+
+class Snapshot(PostgresTransaction):
+    """A transaction that only looks."""
+
+    def hint(self, hint: Hint) -> None:
+        """A read has nothing to tell."""
+        raise RuntimeError(f"a read gave a hint: {hint}")
+
+
+def statement_of(query: Query) -> bytes:
+    """The query with its parameters as the driver writes them."""
+    return query.with_parameters("%({})s", escaped="%").encode()
+
+
+class Cancelling:
+    """Ends what a connection is doing, from another thread; asks the server for it without holding up the caller."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    def interrupt(self) -> None:
+        """The statement that runs fails soon, if the server can still be reached."""
+        threading.Thread(target=self._cancel, name="postgres-cancel", daemon=True).start()
+
+    def _cancel(self) -> None:
+        try:
+            self._connection.cancel_safe(timeout=CONNECT_SECONDS)
+        except psycopg.Error:
+            # The server's own statement_timeout ends it, or the connection's death does.
+            self._connection.cancel()
