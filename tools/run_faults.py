@@ -19,6 +19,7 @@ from xml.etree import ElementTree as ET
 REPOSITORY = Path(__file__).resolve().parent.parent
 REPORT = REPOSITORY / "docs" / "faults.md"
 NO_TESTS_COLLECTED = 5
+WHOLE = "all"
 
 
 @dataclass
@@ -38,13 +39,14 @@ def main() -> int:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as directory:
         records = Path(arguments.records or directory) / f"rounds{arguments.rounds}-seed{arguments.seed}"
-        part = "-".join(arguments.part).replace("/", ".") or "all"
+        part = "-".join(arguments.part).replace("/", ".") or WHOLE
         code = _run(arguments, records / f"{part}.xml")
         if code == NO_TESTS_COLLECTED:
             sys.stderr.write("There is no fault test here; docs/faults.md is left as it is.\n")
             return 0
         tallies = _read(records)
-    REPORT.write_text(_render(tallies, arguments), encoding="utf-8")
+        parts = sorted(record.stem for record in records.glob("*.xml"))
+    REPORT.write_text(_render(tallies, parts, arguments), encoding="utf-8")
     sys.stdout.write(f"Wrote {REPORT.relative_to(REPOSITORY)}.\n")
     return code
 
@@ -90,7 +92,7 @@ def _told(case: ET.Element, failure: ET.Element) -> str:
     return f"{found[1] if found else 'once'}: {first[:160]}"
 
 
-def _render(tallies: dict[str, Tally], arguments: argparse.Namespace) -> str:
+def _render(tallies: dict[str, Tally], parts: list[str], arguments: argparse.Namespace) -> str:
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     lines = [
         "<!-- Written by `make faults`; not by hand. -->",
@@ -98,6 +100,7 @@ def _render(tallies: dict[str, Tally], arguments: argparse.Namespace) -> str:
         "",
         f"`make faults ROUNDS={arguments.rounds} SEED={arguments.seed}` on {machine}.",
         "Each test breaks something at a moment that its seed chooses, then checks the promises.",
+        *([] if parts == [WHOLE] else [f"Run in parts, these alone: {', '.join(parts)}."]),
         "",
         "| test | passed | failed | skipped | seconds |",
         "|---|---:|---:|---:|---:|",
