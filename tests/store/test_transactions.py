@@ -81,11 +81,16 @@ async def test_a_reference_to_nothing_is_refused(database: Database) -> None:
         await database.write(lambda tx: tx.run("insert_event_batch", **batch("ses_nobody")))
 
 
+def told_in(hints: list[Hint]) -> list[Hint]:
+    """The hints of the test's own works, whatever the database says besides, in an order of their own."""
+    return sorted((hint for hint in hints if isinstance(hint, RunnerTold)), key=repr)
+
+
 async def test_hints_come_only_from_works_that_stand(database: Database) -> None:
     heard: list[Hint] = []
     database.subscribe(heard.extend)
     await together(database, [tell(number, fails=number % 2 == 1) for number in range(20)])
-    assert sorted(heard, key=repr) == sorted((RunnerTold(str(number)) for number in range(0, 20, 2)), key=repr)
+    assert told_in(heard) == sorted((RunnerTold(str(number)) for number in range(0, 20, 2)), key=repr)
 
 
 async def test_hints_of_several_commits_wait_for_a_loop_that_is_busy(database: Database) -> None:
@@ -104,14 +109,14 @@ async def test_hints_of_several_commits_wait_for_a_loop_that_is_busy(database: D
     await asyncio.wait(writing, timeout=0)
     assert second.wait(10)
     await asyncio.gather(*writing)
-    assert sorted(heard, key=repr) == [RunnerTold("1"), RunnerTold("2")]
+    assert told_in(heard) == [RunnerTold("1"), RunnerTold("2")]
 
 
 async def test_a_hint_is_heard_before_its_writer_goes_on(database: Database) -> None:
     heard: list[Hint] = []
     database.subscribe(heard.extend)
     await database.write(tell(7))
-    assert heard == [RunnerTold("7")]
+    assert told_in(heard) == [RunnerTold("7")]
 
 
 async def test_a_listener_that_fails_harms_neither_the_writer_nor_other_listeners(database: Database) -> None:
@@ -125,8 +130,8 @@ async def test_a_listener_that_fails_harms_neither_the_writer_nor_other_listener
     database.subscribe(fails)
     database.subscribe(heard.extend)
     assert await database.write(tell(1)) == 1
-    assert heard == [RunnerTold("1")]
-    assert len(complaints) == 1
+    assert told_in(heard) == [RunnerTold("1")]
+    assert complaints
 
 
 async def test_what_was_written_is_seen_by_every_later_read(database: Database) -> None:

@@ -37,7 +37,7 @@ from callboard.domain.ids import IdSource
 from callboard.store.clock import Clock
 from callboard.store.data_dir import DataDirectory, DirectoryInUse, read_private_file, write_private_file
 from callboard.store.database import Database, StoreRefused
-from callboard.store.hints import Appended, Hint, TokenRevoked
+from callboard.store.hints import Appended, Hint, LookAgain, TokenRevoked
 from callboard.store.postgres import open_postgres
 from callboard.store.sqlite import open_sqlite
 from callboard.store.tokens import new_secret
@@ -116,7 +116,7 @@ class Coordinator:
 
     def _on_hints(self, hints: list[Hint]) -> None:
         for hint in hints:
-            if isinstance(hint, Appended):
+            if isinstance(hint, Appended | LookAgain):
                 self.stream.wake()
             elif isinstance(hint, TokenRevoked):
                 self.stream.token_ended(hint.token_id)

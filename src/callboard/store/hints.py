@@ -1,9 +1,9 @@
-"""What a commit tells the loops of this process: wake-ups. The truth is in the rows; a hint may be lost."""
+"""What a commit tells the loops of all coordinators: wake-ups. The truth is in the rows; a hint may be lost."""
 
 from msgspec import Struct
 
 
-class Appended(Struct, frozen=True):
+class Appended(Struct, frozen=True, tag=True):
     """Events of a session were stored."""
 
     session_id: str
@@ -11,7 +11,7 @@ class Appended(Struct, frozen=True):
     batch_id: int
 
 
-class Queued(Struct, frozen=True):
+class Queued(Struct, frozen=True, tag=True):
     """A run may be claimed from now on."""
 
     run_id: str
@@ -20,13 +20,13 @@ class Queued(Struct, frozen=True):
     queue_key: int
 
 
-class RunnerTold(Struct, frozen=True):
+class RunnerTold(Struct, frozen=True, tag=True):
     """A stop or a command waits for a runner."""
 
     runner_id: str
 
 
-class RunChanged(Struct, frozen=True):
+class RunChanged(Struct, frozen=True, tag=True):
     """A run has another status."""
 
     run_id: str
@@ -34,14 +34,18 @@ class RunChanged(Struct, frozen=True):
     status: str
 
 
-class RunnersChanged(Struct, frozen=True):
+class RunnersChanged(Struct, frozen=True, tag=True):
     """A runner came, went, or offers something else."""
 
 
-class TokenRevoked(Struct, frozen=True):
+class TokenRevoked(Struct, frozen=True, tag=True):
     """A token must not be accepted any more."""
 
     token_id: str
 
 
-Hint = Appended | Queued | RunnerTold | RunChanged | RunnersChanged | TokenRevoked
+class LookAgain(Struct, frozen=True, tag=True):
+    """Hints were lost, nobody knows which: whatever memory says may be old."""
+
+
+Hint = LookAgain | Appended | Queued | RunnerTold | RunChanged | RunnersChanged | TokenRevoked

@@ -18,6 +18,7 @@ from callboard.store.database import Listener, T, Work
 from callboard.store.hints import Hint
 from callboard.store.postgres_connection import STATEMENT_SECONDS, connect, translate
 from callboard.store.postgres_migrate import bring_up, transaction_offset
+from callboard.store.postgres_relay import Relay
 from callboard.store.postgres_worker import Place, PostgresWorker
 
 CHECK_SECONDS: Final = 5.0
@@ -45,7 +46,8 @@ class PostgresDatabase:
             PostgresWorker(*shared, self._reads, f"postgres-reader-{number}", None).thread
             for number in range(1, READERS + 1)
         ]
-        for thread in (*self._writing, *self._reading):
+        self._relay = Relay(place, named, lambda hints: self._writes.answer([], hints))
+        for thread in (*self._writing, *self._reading, *self._relay.threads):
             thread.start()
 
     @property
@@ -62,7 +64,7 @@ class PostgresDatabase:
         return await self._reads.call(work)
 
     def subscribe(self, listener: Listener) -> None:
-        """Calls the listener with the hints of each commit."""
+        """Calls the listener with the hints of each commit, and with those of other coordinators."""
         self._writes.subscribe(listener)
 
     async def now_ms(self) -> int:
@@ -81,9 +83,12 @@ class PostgresDatabase:
         self._reads.close(len(self._reading))
         self._writes.close(len(self._writing))
         await asyncio.to_thread(_join, [*self._reading, *self._writing], seconds)
+        self._relay.close()
+        await asyncio.to_thread(_join, self._relay.threads, seconds)
 
     def _tell(self, hints: list[Hint]) -> None:
         """For writers: what other coordinators should hear."""
+        self._relay.tell(hints)
 
 
 def _join(threads: list[threading.Thread], seconds: float) -> None:

@@ -1,6 +1,7 @@
 """One PostgreSQL connection with our settings, and transactions over named queries on it. Knows no threads."""
 
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
@@ -119,7 +120,9 @@ def may_try_again(error: psycopg.Error, connection: psycopg.Connection) -> bool:
 class PostgresTransaction:
     """Named queries on one connection; the thread that owns it begins and ends the transactions."""
 
-    def __init__(self, connection: psycopg.Connection, queries: Queries) -> None:
+    def __init__(self, connection: psycopg.Connection, queries: Queries, observe: Callable[[int], int]) -> None:
+        """`observe` hears the server's time and returns what works are told."""
+        self._observe = observe
         self._cursor = connection.cursor()
         self._queries = queries
         self._statements: dict[str, bytes] = {}
@@ -128,9 +131,9 @@ class PostgresTransaction:
         self.now_ms = 0
         self.hints: list[Hint] = []
 
-    def begun(self, now_ms: int) -> None:
-        """A new transaction begins, at this time of the database."""
-        self.now_ms = now_ms
+    def begun(self, server_ms: int) -> None:
+        """A new transaction begins, at this time of the server."""
+        self.now_ms = self._observe(server_ms)
         self.hints = []
         self._locked.clear()
 
@@ -153,9 +156,11 @@ class PostgresTransaction:
         return self._cursor.rowcount
 
     def lock_session(self, *session_ids: str) -> None:
-        """Locks the rows in the order of their ids, so that two works cannot wait for each other."""
+        """Locks the rows in the order of their ids, so that two works cannot wait for each other; renews `now_ms`."""
         for session_id in sorted(set(session_ids) - self._locked):
-            self._execute("lock_session", {"session_id": session_id})
+            row = self.one("lock_session", session_id=session_id)
+            if row is not None:
+                self.now_ms = self._observe(row["server_ms"])
             self._locked.add(session_id)
 
     def lock_fleet(self) -> None:

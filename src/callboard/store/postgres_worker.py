@@ -111,7 +111,7 @@ class PostgresWorker:
         except psycopg.Error as error:
             # Nothing was done yet; a connection that the server closed while it was idle is no reason to fail.
             raise TryAgain(translate(error)) from error
-        transaction.begun(self._observe(row[0] if row else 0))
+        transaction.begun(row[0] if row else 0)
 
     def _work(self, connection: psycopg.Connection, transaction: PostgresTransaction, work: Work[Any]) -> Any:
         try:
@@ -148,7 +148,7 @@ class PostgresWorker:
         if self._connection is None or self._transaction is None:
             self._connection = connect(self._place.conninfo, self._place.transaction_offset)
             kind = Snapshot if self._tell is None else PostgresTransaction
-            self._transaction = kind(self._connection, self._queries)
+            self._transaction = kind(self._connection, self._queries, self._observe)
         return self._connection, self._transaction
 
     def _forget(self) -> None:

@@ -31,7 +31,7 @@ class BindingService:
         if caller.kind != "runner":
             raise Forbidden("Only the runner that holds the attempt may bind its session.")
         runner_id = bind.runner_id or caller.runner_id or ""
-        runner = await self._fleet.get(runner_id)
+        runner = await self._fleet.get(runner_id, bind.epoch or 0)
         check_runner(caller, runner_id, runner.epoch if bind.epoch is None and runner else bind.epoch or 0, runner)
         return await self._database.write(lambda tx: self._bind(tx, caller, session_id, bind))
 

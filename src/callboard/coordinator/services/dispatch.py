@@ -17,13 +17,13 @@ from callboard.coordinator.services.run_changes import (
     revoke_session_tokens,
     unclaim,
 )
-from callboard.coordinator.services.runner_access import check_runner
+from callboard.coordinator.services.runner_access import check_epoch, check_runner
 from callboard.coordinator.services.signals import Signals, runner_key
 from callboard.domain import event as event_types
 from callboard.domain.caller import Caller
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Transaction
-from callboard.store.hints import Hint, Queued, RunnersChanged
+from callboard.store.hints import Hint, LookAgain, Queued, RunChanged, RunnersChanged
 from callboard.wire.runner import Claim, PollAnswer, StopOrder
 
 MAX_CLAIMS = 16
@@ -51,6 +51,7 @@ class Dispatch:
         self._rules = rules
         self._queue = ClaimQueue()
         self._pollers: dict[int, Poller] = {}
+        self._in_doubt = False
         self._told: dict[str, set[tuple[str, int]]] = {}
 
     @property
@@ -75,12 +76,15 @@ class Dispatch:
             last = entries[-1]
 
     def on_hints(self, hints: list[Hint]) -> None:
-        """New claimable runs wake the polls that can take them; changed runners wake all polls."""
+        """New claimable runs wake the polls that can take them; changed runners and lost hints wake all polls."""
         for hint in hints:
             if isinstance(hint, Queued):
                 self._queue.add((hint.queue_key, hint.run_id, hint.demand_class))
                 self._wake_for(hint.demand_class)
-            elif isinstance(hint, RunnersChanged):
+            elif isinstance(hint, RunChanged) and hint.status != "pending":
+                self._queue.discard(hint.run_id)
+            elif isinstance(hint, RunnersChanged | LookAgain):
+                self._in_doubt |= isinstance(hint, LookAgain)
                 for poller in self._pollers.values():
                     poller.event.set()
 
@@ -103,7 +107,7 @@ class Dispatch:
             try:
                 while not gone.is_set():
                     event.clear()
-                    runner = check_runner(caller, runner_id, epoch, await self._fleet.get(runner_id))
+                    runner = check_runner(caller, runner_id, epoch, await self._fleet.get(runner_id, epoch))
                     answer = await self._answer_now(runner, slots)
                     if answer is not None:
                         return answer
@@ -136,9 +140,11 @@ class Dispatch:
 
     async def _claim(self, runner: FleetRunner, slots: int) -> list[Claim]:
         """Takes what fits from the queue and claims it; goes on while all that it took had moved on meanwhile."""
-        now = await self._database.now_ms()
-        if self._fleet.state(runner, now) == "lost":
+        if await self._fleet.is_lost(runner):
             return []
+        if self._in_doubt:
+            self._in_doubt = False
+            await self.load()
         await self._fleet.learn(self._queue.classes())
         while entries := self._queue.take(lambda key: self._fleet.fits(runner, key), min(slots, MAX_CLAIMS)):
             claims = await self._claim_entries(entries, runner)
@@ -154,6 +160,7 @@ class Dispatch:
                 return claims
             return await self._database.write(lambda tx: _claim_held(tx, held, runner, self._rules))
         except BaseException:
+            self._fleet.forget()
             for entry in entries:
                 self._queue.add(entry)
             raise
@@ -192,6 +199,7 @@ def _claim_free(
     So two coordinators that look at the same queue take different runs, and a claim waits for no slow work on a
     session that it can do without. What is gone past is queued again: whoever moves it may leave it claimable.
     """
+    check_epoch(tx, runner.runner_id, runner.epoch)
     free = [entry for entry in entries if tx.one("lock_free_session_of_run", run_id=entry[1])]
     claims = _claim_each(tx, free, runner, rules)
     held = [entry for entry in entries if entry not in free]

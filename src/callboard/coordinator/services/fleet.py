@@ -8,7 +8,7 @@ import msgspec
 from callboard.domain.demands import Demands, Offer, demand_class, match
 from callboard.domain.runner import LeaseRules, RunnerState, runner_state
 from callboard.store.database import Database, Row, Transaction
-from callboard.store.hints import Hint, RunnersChanged
+from callboard.store.hints import Hint, LookAgain, RunnersChanged
 
 
 class FleetRunner(msgspec.Struct, kw_only=True):
@@ -72,7 +72,12 @@ class Fleet:
 
     def on_hints(self, hints: list[Hint]) -> None:
         """Reloads at the next use when runners changed."""
-        self._changes += any(isinstance(hint, RunnersChanged) for hint in hints)
+        if any(isinstance(hint, RunnersChanged | LookAgain) for hint in hints):
+            self.forget()
+
+    def forget(self) -> None:
+        """Memory is old: reads everything at the next use."""
+        self._changes += 1
 
     async def refresh(self) -> None:
         """Reads the runners and the classes, if anything changed since the last time."""
@@ -99,10 +104,23 @@ class Fleet:
         """Whether a class is in memory."""
         return key in self._demands
 
-    async def get(self, runner_id: str) -> FleetRunner | None:
-        """A runner, or None."""
+    async def get(self, runner_id: str, epoch: int = 0) -> FleetRunner | None:
+        """A runner, or None; the rows are read again for one of whose registration elsewhere memory has not heard."""
         await self.refresh()
+        runner = self._runners.get(runner_id)
+        if runner is None or runner.epoch < epoch:
+            self.forget()
+            await self.refresh()
         return self._runners.get(runner_id)
+
+    async def is_lost(self, runner: FleetRunner) -> bool:
+        """Whether a runner has been silent for too long, here and at every other coordinator."""
+        now_ms = await self._database.now_ms()
+        if self.state(runner, now_ms) != "lost":
+            return False
+        self.forget()
+        heard = await self.get(runner.runner_id)
+        return heard is None or self.state(heard, now_ms) == "lost"
 
     def peek(self, runner_id: str) -> FleetRunner | None:
         """A runner as far as memory knows."""

@@ -50,7 +50,7 @@ class EventService:
         if caller.kind != "runner":
             raise Forbidden("Only the runner that holds the attempt, or its session's token, may post this.")
         named = runner_id or caller.runner_id or ""
-        runner = await self._fleet.get(named)
+        runner = await self._fleet.get(named, epoch or 0)
         check_runner(caller, named, runner.epoch if epoch is None and runner else epoch or 0, runner)
 
     def _post(self, tx: Transaction, caller: Caller, session_id: str, posted: PostEvents) -> EventsStored:

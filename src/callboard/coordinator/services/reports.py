@@ -99,7 +99,7 @@ class ReportService:
 
     async def _check(self, caller: Caller, run_id: str, runner_id: str, epoch: int) -> None:
         check_run_id(run_id)
-        check_runner(caller, runner_id, epoch, await self._fleet.get(runner_id))
+        check_runner(caller, runner_id, epoch, await self._fleet.get(runner_id, epoch))
 
     async def started(self, caller: Caller, run_id: str, report: Started) -> StartedAnswer:
         """The permission to launch; asked again, the same answer."""

@@ -117,7 +117,7 @@ class RunnerService:
 
     async def heartbeat(self, caller: Caller, beat: Heartbeat) -> HeartbeatAnswer:
         """Renews the leases of the listed attempts; says what to stop and what is not the runner's any more."""
-        runner = check_runner(caller, beat.runner_id, beat.epoch, await self._fleet.get(beat.runner_id))
+        runner = check_runner(caller, beat.runner_id, beat.epoch, await self._fleet.get(beat.runner_id, beat.epoch))
         was_lost = self._fleet.state(runner, await self._database.now_ms()) == "lost"
         answer, now = await self._database.write(lambda tx: (self._beat(tx, caller, beat), tx.now_ms))
         answer.draining = runner.draining
@@ -152,7 +152,7 @@ class RunnerService:
 
     async def deregister(self, caller: Caller, request: Deregister) -> None:
         """A runner leaves for good; refused while it holds runs."""
-        check_runner(caller, request.runner_id, request.epoch, await self._fleet.get(request.runner_id))
+        check_runner(caller, request.runner_id, request.epoch, await self._fleet.get(request.runner_id, request.epoch))
         await self._database.write(lambda tx: _remove(tx, request.runner_id))
 
     async def remove(self, caller: Caller, runner_id: str) -> None:

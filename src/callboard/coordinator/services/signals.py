@@ -1,4 +1,4 @@
-"""Wake-ups inside one process: who waits for a key is woken when a hint names it.
+"""Wake-ups inside one process, also by the hints of others: who waits for a key is woken when a hint names it.
 
 Hints may be lost; every wait is bounded.
 """
@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from callboard.store.hints import Hint, RunChanged, RunnerTold
+from callboard.store.hints import Hint, LookAgain, RunChanged, RunnerTold
 
 
 class Signals:
@@ -43,6 +43,9 @@ class Signals:
                 self.wake(run_key(hint.run_id))
             elif isinstance(hint, RunnerTold):
                 self.wake(runner_key(hint.runner_id))
+            elif isinstance(hint, LookAgain):
+                for key in list(self._waiting):
+                    self.wake(key)
 
 
 def run_key(run_id: str) -> str:

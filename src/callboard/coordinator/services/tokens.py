@@ -15,7 +15,7 @@ from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from callboard.domain.idempotency import Idempotency
 from callboard.store.database import Database, Row, Transaction
-from callboard.store.hints import Hint, TokenRevoked
+from callboard.store.hints import Hint, LookAgain, TokenRevoked
 from callboard.store.idempotency import remember, remembered
 from callboard.store.tokens import hash_of, insert_token, new_secret, revoke, works
 from callboard.wire.requests import CreateToken
@@ -171,6 +171,10 @@ class _Remembered:
             if isinstance(hint, TokenRevoked):
                 self.revocations += 1
                 self._forget(hint.token_id)
+            elif isinstance(hint, LookAgain):
+                self.revocations += 1
+                self._known.clear()
+                self._hashes.clear()
 
     def _forget(self, token_id: str) -> None:
         secret_hash = self._hashes.pop(token_id, None)

@@ -5,8 +5,9 @@
 -- connection: after a dump was restored the server counts its transactions from the beginning again.
 
 -- name: lock_session
--- There are many writers. FOR NO KEY UPDATE lets others refer to the session meanwhile.
-SELECT session_id FROM sessions WHERE session_id = :session_id FOR NO KEY UPDATE;
+-- There are many writers. FOR NO KEY UPDATE lets others refer to the session meanwhile. The time is that after the wait.
+SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS server_ms
+FROM (SELECT session_id FROM sessions WHERE session_id = :session_id FOR NO KEY UPDATE) AS held;
 
 -- name: lock_fleet
 -- There are many writers. The lock ends with the transaction.
@@ -55,3 +56,20 @@ WHERE (transaction_id, batch_id) > (:transaction_id, :batch_id)
     AND transaction_id < (SELECT log_settled_before())
 ORDER BY transaction_id, batch_id LIMIT :limit;
 
+
+-- name: queue_heads
+-- LATERAL reads only the heads of the index; the other form would read the whole queue.
+SELECT h.run_id, h.session_id, c.demand_class, h.queue_key FROM demand_classes c
+CROSS JOIN LATERAL (SELECT r.run_id, r.session_id, r.queue_key FROM runs r
+    WHERE r.demand_class = c.demand_class AND r.queue_key IS NOT NULL
+    ORDER BY r.queue_key, r.run_id LIMIT :each) h
+LIMIT :limit;
+
+-- name: runs_changed_between
+-- The place has two parts.
+SELECT b.transaction_id, b.batch_id, b.run_id, b.session_id, r.status, r.runner_id, r.stop_requested_at
+FROM event_batches b JOIN runs r ON r.run_id = b.run_id
+WHERE (b.transaction_id, b.batch_id) > (:first_transaction, :first)
+    AND (b.transaction_id, b.batch_id) <= (:last_transaction, :last)
+    AND (b.types LIKE '% run_%' OR b.types LIKE '% stop_requested %')
+ORDER BY b.transaction_id, b.batch_id LIMIT :limit;

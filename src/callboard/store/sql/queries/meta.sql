@@ -4,7 +4,7 @@ SELECT 1 AS answer;
 
 -- name: lock_session
 -- Said where many write at once: whoever moves a session waits for the others.
-SELECT session_id FROM sessions WHERE session_id = :session_id;
+SELECT 0 AS server_ms FROM sessions WHERE session_id = :session_id;
 
 -- name: lock_fleet
 -- Said where many write at once: registered runners and demand classes change one work at a time.
