@@ -13,7 +13,6 @@ from tests.docs.pages import PAGES, WRITTEN, Page
 
 SOURCE: Final = REPOSITORY / "src" / "callboard"
 MADE: Final = frozenset({".venv", ".cache", "build", "dist"})
-BY_MAKE: Final = frozenset({"docs/faults.md"})
 TOP: Final = frozenset(path.name for path in REPOSITORY.iterdir()) - MADE
 ROOMS: Final = frozenset(path.name for path in SOURCE.iterdir() if path.is_dir())
 PATTERNS: Final = [re.sub(r"\{\w+:path\}", "{}", route.path).split("/") for route in ROUTES]
@@ -93,8 +92,6 @@ def _paths(word: str) -> list[str]:
 
 
 def _exists(path: str) -> bool:
-    if path in BY_MAKE:
-        return True
     pattern = path.rstrip("/")
     return any(any(root.glob(pattern)) for root in (REPOSITORY, SOURCE, SOURCE.parent))
 
