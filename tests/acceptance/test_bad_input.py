@@ -207,28 +207,28 @@ def encoded(body: object) -> bytes:
 @pytest.mark.parametrize("name", RUN_BODIES)
 def test_a14_a_bad_run_creates_nothing(coordinator: Coordinator, name: str) -> None:
     body, status, code = RUN_BODIES[name]
-    before = row_counts(coordinator.data_dir)
+    before = row_counts(coordinator)
     answer = coordinator.http.post("/runs", content=encoded(body), headers=JSON_HEADERS)
     assert_problem(answer, status, code)
-    assert row_counts(coordinator.data_dir) == before
+    assert row_counts(coordinator) == before
     assert_next_write_works(coordinator)
 
 
 @pytest.mark.parametrize("name", ADDRESSES)
 def test_a14_a_bad_address_changes_nothing(coordinator: Coordinator, name: str) -> None:
     method, path, status, code = ADDRESSES[name]
-    before = row_counts(coordinator.data_dir)
+    before = row_counts(coordinator)
     assert_problem(coordinator.http.request(method, path), status, code)
-    assert row_counts(coordinator.data_dir) == before
+    assert row_counts(coordinator) == before
     assert_next_write_works(coordinator)
 
 
 def test_a14_only_json_is_taken(coordinator: Coordinator) -> None:
-    before = row_counts(coordinator.data_dir)
+    before = row_counts(coordinator)
     for declared in ("text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1"):
         answer = coordinator.http.post("/runs", content=encoded(START), headers={"Content-Type": declared})
         assert_problem(answer, 415, "unsupported_media_type")
-    assert row_counts(coordinator.data_dir) == before
+    assert row_counts(coordinator) == before
 
 
 def test_a14_bad_input_is_refused_wherever_people_write(coordinator: Coordinator) -> None:
@@ -252,11 +252,11 @@ def test_a14_bad_input_is_refused_wherever_people_write(coordinator: Coordinator
         ("POST", "/tokens", {"kind": "owner"}),
         ("POST", "/tokens", {"kind": "user", "expires_in_seconds": -1}),
     ]
-    before = row_counts(coordinator.data_dir)
+    before = row_counts(coordinator)
     for method, path, body in cases:
         answer = coordinator.http.request(method, path, content=encoded(body), headers=JSON_HEADERS)
         assert_problem(answer, None, None)
-    assert row_counts(coordinator.data_dir) == before
+    assert row_counts(coordinator) == before
     assert_next_write_works(coordinator)
 
 
@@ -289,10 +289,10 @@ def test_a34_reports_that_cannot_be_are_refused(coordinator: Coordinator, hand: 
         hand.bind(session_id, run_id, 1, ""),
         hand.bind(SESSION, RUN, 1, "native"),
     ]
-    before = row_counts(coordinator.data_dir)
+    before = row_counts(coordinator)
     for answer in refused:
         assert_problem(answer, None, None)
-    assert row_counts(coordinator.data_dir) == before
+    assert row_counts(coordinator) == before
     assert coordinator.run(run_id).status == "pending"
     assert_next_write_works(coordinator)
 
@@ -301,7 +301,7 @@ def test_a15_parameters_without_an_agent_are_the_prompt(coordinator: Coordinator
     taken = coordinator.http.post("/runs", json={"type": "start_session", "parameters": {"prompt": "say hi"}})
     assert taken.status_code == 201
     assert coordinator.run(taken.json()["run_id"]).parameters == {"prompt": "say hi"}
-    before = row_counts(coordinator.data_dir)
+    before = row_counts(coordinator)
     for parameters, pointer in (
         ({"prompt": 5}, "/parameters/prompt"),
         ({"prompt": ""}, "/parameters/prompt"),
@@ -314,7 +314,7 @@ def test_a15_parameters_without_an_agent_are_the_prompt(coordinator: Coordinator
         assert error["pointer"] == pointer
         assert error["message"]
         assert error["schema"]["required"] == ["prompt"]
-    assert row_counts(coordinator.data_dir) == before
+    assert row_counts(coordinator) == before
 
 
 def test_a14_a_repeated_key_with_another_body_is_refused(coordinator: Coordinator) -> None:
@@ -322,7 +322,7 @@ def test_a14_a_repeated_key_with_another_body_is_refused(coordinator: Coordinato
     first = coordinator.http.post("/runs", json=START, headers=headers)
     again = coordinator.http.post("/runs", json=START, headers=headers)
     assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
-    before = row_counts(coordinator.data_dir)
+    before = row_counts(coordinator)
     other = coordinator.http.post("/runs", json=START | {"prompt": "say other"}, headers=headers)
     assert_problem(other, 422, "idempotency_mismatch")
-    assert row_counts(coordinator.data_dir) == before
+    assert row_counts(coordinator) == before

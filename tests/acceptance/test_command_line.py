@@ -13,6 +13,7 @@ import pytest
 from callboard.cli.exit_codes import MEANINGS
 from tests.acceptance.conftest import Stage
 from tests.support.command import CommandLine, Done
+from tests.support.database import sqlite_only
 from tests.support.programs import CALLBOARD, Program
 from tests.support.world import World, hold
 
@@ -305,7 +306,7 @@ def test_a82_serve_has_its_fixed_form(world: World) -> None:
     data_dir, callboard = coordinator.data_dir, world.command_line(coordinator)
     modes = {name: (data_dir / name).stat().st_mode & 0o777 for name in ("", "token", "runner-token")}
     assert modes == {"": 0o700, "token": 0o600, "runner-token": 0o600}
-    assert (data_dir / "callboard.db").exists()
+    assert (data_dir / "callboard.db").exists() == (not coordinator.database)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", coordinator.url)
     second = callboard("serve", "--port", "0", "--data-dir", str(data_dir))
     assert second.code == 8
@@ -315,6 +316,7 @@ def test_a82_serve_has_its_fixed_form(world: World) -> None:
     coordinator.program.terminate()
 
 
+@sqlite_only  # `up` always keeps a file
 def test_a82_up_runs_everything_and_a_second_one_finds_it(world: World) -> None:
     data_dir = world.folder / "up-data"
     argv = (*CALLBOARD, "up", "--port", "0", "--data-dir", str(data_dir), "--no-browser", "--executor", "scripted")

@@ -38,7 +38,7 @@ def assert_whole(seqs: list[int], last_seq: int) -> None:
 def test_a30_old_names_are_written_nowhere(stage: Stage) -> None:
     for script in ("say one", "fail two", "crash"):
         stage.coordinator.ended(stage.coordinator.start_run(script).run_id)
-    written = query(stage.coordinator.data_dir, "SELECT types FROM event_batches")
+    written = query(stage.coordinator, "SELECT types FROM event_batches")
     types = {word for (line,) in written for word in line.split()}
     assert {"run_start", "run_completed"} <= types
     assert types & {"session_start", "session_stop"} == set()

@@ -75,14 +75,3 @@ class EventLoad:
         assert notes == self.acknowledged
         texts = [int(text.split()[0]) for _, text in sorted(notes.items())]
         assert texts == list(range(1, self.posted + 1)), "the order is that of posting"
-
-
-def stored_problems(coordinator: Coordinator) -> str:
-    """What SQLite says of the file, while no coordinator runs: `ok`."""
-    import apsw  # noqa: PLC0415 - the driver is nobody else's business here
-
-    connection = apsw.Connection(str(coordinator.data_dir / "callboard.db"))
-    try:
-        return str(next(iter(connection.execute("PRAGMA integrity_check")))[0])
-    finally:
-        connection.close()

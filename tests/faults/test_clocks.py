@@ -85,7 +85,7 @@ def test_r3_a_coordinator_whose_clock_jumps_an_hour_decides_nothing_by_it(world:
     """R3, A42: no lease lapses, no deadline passes, times of events do not go back, and stops still work."""
     folder = world.folder / "skewed-coordinator"
     folder.mkdir()
-    coordinator = world._keep(SkewedCoordinator(folder / "data", world._portal, SOON))
+    coordinator = world._keep(SkewedCoordinator(folder / "data", world._portal, world.with_database(SOON)))
     runner = world.runner(coordinator, slots=2)
     limits = {"timeout_seconds": 60, "queue_timeout_seconds": 60}
     run = coordinator.start_run(f"say ready\n{hold('go')}\nsay done", limits=limits)
@@ -115,7 +115,7 @@ def test_r3_a_coordinator_whose_clock_jumps_an_hour_decides_nothing_by_it(world:
 
 def grace_until(coordinator: Coordinator) -> int:
     """Until when nothing expires, by the database's time."""
-    return int(query(coordinator.data_dir, "SELECT value FROM meta WHERE key = 'leases_expire_from'")[0][0])
+    return int(query(coordinator, "SELECT value FROM meta WHERE key = 'leases_expire_from'")[0][0])
 
 
 def last_heard(coordinator: Coordinator, runner: Runner) -> str:
@@ -133,7 +133,9 @@ def test_r3_an_interrupted_run_is_not_given_up_by_a_jump(world: World) -> None:
     """R3: an hour that did not pass does not count into how long a lost runner is waited for."""
     folder = world.folder / "skewed-coordinator"
     folder.mkdir()
-    coordinator = world._keep(SkewedCoordinator(folder / "data", world._portal, SOON | {"lost_run_seconds": 30}))
+    coordinator = world._keep(
+        SkewedCoordinator(folder / "data", world._portal, world.with_database(SOON | {"lost_run_seconds": 30}))
+    )
     runner = world.runner(coordinator)
     run = coordinator.start_run("say ready\nhang")
     coordinator.until_event(run, "message", role="assistant")

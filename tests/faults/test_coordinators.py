@@ -13,9 +13,10 @@ import pytest
 
 from callboard.wire.responses import RunCreated
 from tests.conftest import FaultRound
-from tests.faults.event_load import EventLoad, stored_problems
+from tests.faults.event_load import EventLoad
 from tests.faults.times import LATE, SOON
 from tests.support.coordinator import Coordinator, until
+from tests.support.database import damage
 from tests.support.history import assert_promises_kept
 from tests.support.processes import agent_of, agents_of
 from tests.support.world import World, hold
@@ -40,7 +41,7 @@ def test_r12_a_coordinator_killed_under_load_loses_nothing_that_it_acknowledged(
         wanted = loads[0].posted + source.randint(1, 400)
         until(lambda: loads[0].posted >= wanted, 20, "events are acknowledged")  # noqa: B023 - used at once
         coordinator.kill()
-        assert stored_problems(coordinator) == "ok"
+        assert damage(coordinator) == []
         coordinator.restart()
         reader.broken()
         reader.connect()

@@ -7,6 +7,7 @@ import pytest
 from callboard.coordinator.http.in_flight import InFlight
 from callboard.domain.errors import Conflict
 from tests.http.world import START, Coordinator
+from tests.support.database import stored_bytes
 
 
 def test_r6_the_same_key_and_body_get_the_same_answer(coordinator: Coordinator) -> None:
@@ -47,7 +48,7 @@ def test_r6_a_token_is_made_once_and_its_secret_is_in_no_answer_that_is_kept(coo
     assert len(coordinator.done("GET", "/tokens?limit=200")["items"]) == before + 1
     other = coordinator.call("POST", "/tokens", {"kind": "read_only"}, headers=key)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
-    stored = b"".join(path.read_bytes() for path in coordinator.directory.glob("callboard.db*"))
+    stored = stored_bytes(coordinator)
     assert made.json()["token"].encode() not in stored
     assert b"key-token" in stored
 

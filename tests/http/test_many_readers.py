@@ -71,11 +71,11 @@ async def read_all(coordinator: Coordinator, runner: PlayedRunner) -> list[Count
     return counters
 
 
-def test_a_thousand_readers_see_every_event_in_order(tmp_path: Path) -> None:
+def test_a_thousand_readers_see_every_event_in_order(tmp_path: Path, database: dict[str, str]) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < 3 * READERS:
         resource.setrlimit(resource.RLIMIT_NOFILE, (3 * READERS, hard))
-    with serving(tmp_path / "data") as coordinator:
+    with serving(tmp_path / "data", **database) as coordinator:
         runner = coordinator.register()
         counters = asyncio.run(read_all(coordinator, runner))
         for counter in counters:

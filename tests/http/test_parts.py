@@ -102,8 +102,8 @@ def test_what_may_be_sent_again_says_so() -> None:
         for method, each in methods.items()
         if any(parameter["name"] == "Idempotency-Key" for parameter in each["parameters"])
     }
-    paths = ("/runs", "/runs/{run_id}/retry", "/sessions", "/sessions/import", "/tokens")
-    assert taking == {("POST", path) for path in paths}
+    creating = ("/runs", "/runs/{run_id}/retry", "/sessions", "/sessions/import", "/tokens")
+    assert taking == {("POST", path) for path in creating}
 
 
 async def test_a_loop_goes_on_after_a_failure_and_says_how_it_is() -> None:

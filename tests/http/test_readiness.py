@@ -25,7 +25,7 @@ sys.stdin.read()
 @pytest.mark.faults
 def test_r10_a_writer_that_waits_turns_readiness_red_until_it_goes_on(tmp_path: Path) -> None:
     with serving(tmp_path / "data", sweep_seconds=0.2) as coordinator:
-        command = [sys.executable, "-c", HOLD, str(coordinator.directory / "callboard.db")]
+        command = [sys.executable, "-c", HOLD, str(coordinator.data_dir / "callboard.db")]
         holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert holder.stdin is not None
         assert holder.stdout is not None

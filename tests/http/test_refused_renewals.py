@@ -26,7 +26,7 @@ def no_room_for(coordinator: Coordinator) -> Iterator[None]:
 
 def grace_until(coordinator: Coordinator) -> int:
     """Until when nothing expires, in Unix milliseconds."""
-    return int(query(coordinator.directory, "SELECT value FROM meta WHERE key = 'leases_expire_from'")[0][0])
+    return int(query(coordinator, "SELECT value FROM meta WHERE key = 'leases_expire_from'")[0][0])
 
 
 def beat(runner: PlayedRunner, attempt: Attempt) -> int:

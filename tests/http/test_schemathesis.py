@@ -12,6 +12,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 from callboard.coordinator.http.openapi import describe
 from callboard.coordinator.http.routes import ROUTES
 from tests.http.world import Attempt, Coordinator, PlayedRunner, serving
+from tests.support.database import settings_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]
 
@@ -51,9 +52,12 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory, database_kind: str) -> Iterator[Stage]:
     patient = {"lost_runner_seconds": 3600, "lease_seconds": 3600, "failed_logins": 1_000_000}
-    with serving(tmp_path_factory.mktemp("data"), **patient) as coordinator:
+    with (
+        settings_for(database_kind) as database,
+        serving(tmp_path_factory.mktemp("data"), **patient, **database) as coordinator,
+    ):
         yield Stage(coordinator)
 
 

@@ -62,11 +62,12 @@ def test_half_a_tls_setting_is_refused() -> None:
 
 
 def test_s2_everything_in_the_data_directory_is_private(coordinator: Coordinator) -> None:
-    assert coordinator.directory.stat().st_mode & 0o777 == 0o700
-    files = {path.name: path.stat().st_mode & 0o777 for path in coordinator.directory.iterdir()}
-    assert {"token", "runner-token", "callboard.db", "url"} <= files.keys()
+    assert coordinator.data_dir.stat().st_mode & 0o777 == 0o700
+    files = {path.name: path.stat().st_mode & 0o777 for path in coordinator.data_dir.iterdir()}
+    assert {"token", "runner-token", "url"} <= files.keys()
+    assert ("callboard.db" in files) == (not coordinator.database)
     assert set(files.values()) == {0o600}
-    assert (coordinator.directory / "url").read_text().strip() == coordinator.url
+    assert (coordinator.data_dir / "url").read_text().strip() == coordinator.url
 
 
 @pytest.mark.parametrize("name", ["token", "runner-token", "callboard.db"])
@@ -80,18 +81,18 @@ def test_s2_a_planted_link_is_refused(tmp_path: Path, name: str) -> None:
     assert elsewhere.read_text() == "untouched"
 
 
-def test_tokens_survive_a_restart_and_a_lost_file_is_made_again(tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as first:
+def test_tokens_survive_a_restart_and_a_lost_file_is_made_again(tmp_path: Path, database: dict[str, str]) -> None:
+    with serving(tmp_path / "data", **database) as first:
         before = first.owner
         first.stop()
     (tmp_path / "data" / "runner-token").unlink()
-    with serving(tmp_path / "data") as second:
+    with serving(tmp_path / "data", **database) as second:
         assert second.owner == before
         assert second.call("GET", "/tokens/self", token=second.join).json()["kind"] == "runner_join"
 
 
 def test_a_second_serve_on_the_same_directory_is_a_conflict(coordinator: Coordinator) -> None:
-    code, words = refusal(coordinator.directory)
+    code, words = refusal(coordinator.data_dir)
     assert (code, words.startswith("data_dir_in_use:")) == (8, True)
     assert coordinator.call("GET", "/healthz").status_code == 200
 
@@ -102,9 +103,9 @@ def test_a_taken_port_is_a_conflict_with_the_remedy(coordinator: Coordinator, tm
     assert (code, "--port 0" in words) == (8, True)
 
 
-def test_port_0_prints_the_real_port_within_a_second(tmp_path: Path) -> None:
+def test_port_0_prints_the_real_port_within_a_second(tmp_path: Path, database: dict[str, str]) -> None:
     """The first start makes the database as well; the CPU that it takes is what a busy machine does not stretch."""
-    with serving(tmp_path / "data") as coordinator:
+    with serving(tmp_path / "data", **database) as coordinator:
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+", coordinator.url)
         spent = Path(f"/proc/{coordinator.process.pid}/stat").read_text().rpartition(")")[2].split()
         ticks = int(spent[11]) + int(spent[12])
@@ -188,8 +189,8 @@ def test_an_endless_head_is_refused(coordinator: Coordinator) -> None:
     assert coordinator.call("GET", "/runs").status_code == 200
 
 
-def test_the_access_log_names_peer_token_and_route_but_no_secret(tmp_path: Path) -> None:
-    with serving(tmp_path / "data", access_log="true") as coordinator:
+def test_the_access_log_names_peer_token_and_route_but_no_secret(tmp_path: Path, database: dict[str, str]) -> None:
+    with serving(tmp_path / "data", access_log="true", **database) as coordinator:
         runner = coordinator.register()
         attempt = runner.begin()
         runner.post(attempt, event(1, "canary-text"))

@@ -17,10 +17,10 @@ from tests.http.world import Coordinator, event, serving
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_r13_a_signal_ends_streams_with_retry_answers_what_is_held_and_exits_0(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, number: signal.Signals, database: dict[str, str]
 ) -> None:
     """R13: 100 readers, polls and waits in flight; the database is whole afterwards."""
-    with serving(tmp_path / "data") as coordinator, ExitStack() as stack, ThreadPoolExecutor(8) as pool:
+    with serving(tmp_path / "data", **database) as coordinator, ExitStack() as stack, ThreadPoolExecutor(8) as pool:
         runner = coordinator.register()
         attempt = runner.begin()
         listeners = [stack.enter_context(Listener(coordinator)) for _ in range(100)]
@@ -36,8 +36,8 @@ def test_r13_a_signal_ends_streams_with_retry_answers_what_is_held_and_exits_0(
         for listener in listeners:
             assert listener.ended.wait(5)
             assert listener.retry == [1000, 1000], "told when it begins, and when it ends"
-        assert not (coordinator.directory / "url").exists()
-    with serving(tmp_path / "data") as again:
+        assert not (coordinator.data_dir / "url").exists()
+    with serving(tmp_path / "data", **database) as again:
         log = again.done("GET", f"/sessions/{attempt.session_id}/events")["items"]
         assert [entry["seq"] for entry in log if entry["type"] == "message"] == stored
         assert again.owner == coordinator.owner

@@ -91,7 +91,8 @@ class Coordinator:
     """A running coordinator."""
 
     url: str
-    directory: Path
+    data_dir: Path
+    database: str
     process: subprocess.Popen[str]
     log: list[str]
     drainer: threading.Thread
@@ -100,12 +101,12 @@ class Coordinator:
     @property
     def owner(self) -> str:
         """The owner's token."""
-        return (self.directory / "token").read_text().strip()
+        return (self.data_dir / "token").read_text().strip()
 
     @property
     def join(self) -> str:
         """The token that runners join with."""
-        return (self.directory / "runner-token").read_text().strip()
+        return (self.data_dir / "runner-token").read_text().strip()
 
     def call(
         self, method: str, path: str, body: Any = None, *, token: str | None = OWNER, **more: Any
@@ -195,7 +196,7 @@ def serving(directory: Path, **settings: Any) -> Iterator[Coordinator]:
         url = log[-1].removeprefix(STARTED).strip()
         drainer.start()
         with httpx2.Client(timeout=20) as client:
-            yield Coordinator(url, directory, process, log, drainer, client)
+            yield Coordinator(url, directory, str(settings.get("database", "")), process, log, drainer, client)
     finally:
         process.kill()
         process.wait(10)

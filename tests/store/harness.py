@@ -7,9 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import psycopg
-from psycopg import sql
-
 from callboard.store import queries
 from callboard.store.backup import copy_database, problems_of
 from callboard.store.clock import Clock
@@ -19,8 +16,9 @@ from callboard.store.postgres_connection import PostgresTransaction
 from callboard.store.sqlite import open_sqlite
 from callboard.store.sqlite_connection import SqliteTransaction
 from tests.support import postgres
+from tests.support.database import KINDS
 
-KINDS = ("sqlite", "postgresql")
+__all__ = ["KINDS", "Harness", "make"]
 
 
 class Harness(Protocol):
@@ -136,20 +134,8 @@ class PostgresHarness:
         subprocess.run([postgres.program("pg_dump"), "--file", target, self.url], check=True)
 
     def problems(self) -> list[str]:
-        """Read every row of every table whole, and what it refers to."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            tables = connection.execute(
-                "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
-            ).fetchall()
-            found = []
-            for (table,) in tables:
-                try:
-                    connection.execute(
-                        sql.SQL("SELECT md5(string_agg(t::text, ' ')) FROM {} t").format(sql.Identifier(table))
-                    )
-                except psycopg.Error as error:
-                    found.append(f"{table}: {error}")
-        return found
+        """Read every row of every table whole."""
+        return postgres.damage(self.url)
 
     def problems_of_copy(self, copy: Path) -> list[str]:
         """Restore the dump, stopping at the first error."""

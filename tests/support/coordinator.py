@@ -37,7 +37,8 @@ class Coordinator:
 
     def __init__(self, data_dir: Path, portal: BlockingPortal, settings: Mapping[str, Any]) -> None:
         self.data_dir = data_dir
-        self.settings = {"default_executor": "scripted"} | dict(settings)
+        self.settings: dict[str, Any] = {"default_executor": "scripted"} | dict(settings)
+        self.database = str(self.settings.get("database", ""))
         self._portal = portal
         self._readers: list[StreamReader] = []
         self.url = ""

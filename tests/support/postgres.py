@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from callboard.store.postgres_connection import connect
@@ -61,6 +62,21 @@ def database() -> Iterator[str]:
         yield url
     finally:
         drop_database(url)
+
+
+def damage(url: str) -> list[str]:
+    """What cannot be read: every row of every table is read whole."""
+    found = []
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
+        for (table,) in tables:
+            try:
+                connection.execute(
+                    sql.SQL("SELECT md5(string_agg(t::text, ' ')) FROM {} t").format(sql.Identifier(table))
+                )
+            except psycopg.Error as error:
+                found.append(f"{table}: {error}")
+    return found
 
 
 def url_of(name: str) -> str:

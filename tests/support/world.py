@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +12,7 @@ from anyio.from_thread import start_blocking_portal
 
 from tests.support.command import CommandLine
 from tests.support.coordinator import Coordinator
+from tests.support.database import settings_for
 from tests.support.hand_runner import HandRunner
 from tests.support.processes import end_all_below
 from tests.support.programs import Program
@@ -38,8 +39,9 @@ Part = TypeVar("Part", bound=_Part)
 class World:
     """Starts parts, each with a folder of its own, and ends them all."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_kind: str = "sqlite") -> None:
         self.folder = folder
+        self.database_kind = database_kind
         self.project = folder / "project"
         self.project.mkdir()
         self._parts: list[_Part] = []
@@ -56,9 +58,15 @@ class World:
         self._closing.close()
 
     def coordinator(self, **settings: Any) -> Coordinator:
-        """A new coordinator, listening."""
+        """A new coordinator, listening, with a new database; or with another's, when its URL is among the settings."""
         folder = self._folder("coordinator")
-        return self._keep(Coordinator(folder / "data", self._portal, settings))
+        return self._keep(Coordinator(folder / "data", self._portal, self.with_database(settings)))
+
+    def with_database(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """These settings, and a new database of the world's kind unless they name one."""
+        if "database" in settings:
+            return dict(settings)
+        return {**self._closing.enter_context(settings_for(self.database_kind)), **settings}
 
     def runner(self, coordinator: Coordinator, *, copy_of: Runner | None = None, **offer: Any) -> Runner:
         """A new runner for the project's directory, registered; or one with a copy of another's state folder.
