@@ -96,6 +96,73 @@ def test_s4_what_another_site_caused_is_refused(coordinator: Coordinator, site: 
         assert coordinator.call("GET", "/sessions", headers={"Sec-Fetch-Site": site_of_ours}).status_code == 200
 
 
+VISIT = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("path", ["/", "/ui/", "/ui/sessions/7f3k2q", "/chat/?agent=a"])
+def test_s4_a_link_on_another_site_opens_a_static_page(coordinator: Coordinator, path: str, site: str) -> None:
+    """S4: a deep link from a chat or a tracker works; the page holds no data and its opener gets no handle to it."""
+    answer = coordinator.call("GET", path, token=None, headers=VISIT | {"Sec-Fetch-Site": site})
+    assert answer.status_code == (307 if path == "/" else 200)
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+def test_s4_a_link_on_another_site_opens_nothing_else(coordinator: Coordinator) -> None:
+    """S4: no route but static pages, also with a valid token; open ones that are no pages neither."""
+    static = {route.path for route in ROUTES if route.is_static_page}
+    assert static == {"/", "/ui/", "/ui/{rest:path}", "/chat/", "/chat/{rest:path}"}
+    for route in ROUTES:
+        if route.path in static:
+            continue
+        for token in (None, "owner"):
+            answer = coordinator.call(route.method, address(route), token=token, headers=VISIT)
+            assert (answer.status_code, answer.json()["code"]) == (403, "cross_site"), route
+    assert coordinator.call("GET", "/nothing", headers=VISIT).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Sec-Fetch-Mode": "no-cors"},
+        {"Sec-Fetch-Mode": "cors"},
+        {"Sec-Fetch-Mode": "same-origin"},
+        {"Sec-Fetch-Mode": "websocket"},
+        {"Sec-Fetch-Mode": ""},
+        {"Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Dest": "frame"},
+        {"Sec-Fetch-Dest": "object"},
+        {"Sec-Fetch-Dest": "embed"},
+        {"Sec-Fetch-Dest": "empty"},
+        {"Sec-Fetch-Dest": ""},
+        {"Origin": "http://evil.test"},
+        {"Origin": "null"},
+    ],
+    ids=lambda changed: " ".join(*changed.items()),
+)
+def test_s4_only_a_visit_of_a_person_counts_as_a_link(coordinator: Coordinator, changed: dict[str, str]) -> None:
+    """S4: frames, images, scripts, fetches and forms of another site stay out of the pages too."""
+    answer = coordinator.call("GET", "/ui/", token=None, headers=VISIT | changed)
+    assert (answer.status_code, answer.json()["code"]) == (403, "cross_site")
+
+
+def test_s4_only_get_is_a_link(coordinator: Coordinator) -> None:
+    for method in ("HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
+        assert coordinator.call(method, "/ui/", token=None, headers=VISIT).status_code == 403, method
+
+
+def test_s4_a_link_with_a_foreign_host_is_still_refused(coordinator: Coordinator) -> None:
+    """S3: a rebound name stays a rebound name."""
+    assert coordinator.call("GET", "/ui/", token=None, headers=VISIT | {"Host": "evil.test"}).status_code == 421
+
+
+def test_s4_a_header_that_decides_comes_once(coordinator: Coordinator) -> None:
+    head = f"GET /ui/ HTTP/1.1\nHost: {own_host(coordinator)}\nConnection: close\nSec-Fetch-Site: cross-site"
+    visit = f"{head}\nSec-Fetch-Mode: navigate\nSec-Fetch-Dest: document"
+    assert raw(coordinator, visit)[0] == 200
+    assert raw(coordinator, f"{visit}\nSec-Fetch-Dest: iframe")[0] == 422
+
+
 @pytest.mark.parametrize(
     "media",
     [

@@ -101,9 +101,10 @@ class Application:
     async def _answer(self, exchange: Exchange, receive: Receive, send: Send) -> Answer:
         scope = exchange.scope
         headers = read_headers(scope["headers"])
-        self._site.check(headers, scope["scheme"])
         found = self._router.find(scope["path"])
         endpoint = found.methods.get(scope["method"]) if found else None
+        linked = endpoint is not None and endpoint.route.is_static_page and scope["method"] == "GET"
+        self._site.check(headers, scope["scheme"], may_be_linked=linked)
         if endpoint is None or endpoint.route.access != "open":
             exchange.caller = await self._login.caller(headers, exchange.peer)
         if found is None:

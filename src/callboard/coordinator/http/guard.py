@@ -19,7 +19,16 @@ MAX_SECRET: Final = 512
 MAX_ADDRESSES: Final = 4096
 MAX_KNOWN_HOSTS: Final = 64
 ONLY_ONCE: Final = frozenset(
-    {b"host", b"origin", b"authorization", b"content-type", b"content-length", b"sec-fetch-site"}
+    {
+        b"host",
+        b"origin",
+        b"authorization",
+        b"content-type",
+        b"content-length",
+        b"sec-fetch-site",
+        b"sec-fetch-mode",
+        b"sec-fetch-dest",
+    }
 )
 
 _HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
@@ -51,15 +60,19 @@ class SiteCheck:
         self._origins = frozenset(origins)
         self._known: set[bytes] = set()
 
-    def check(self, headers: Headers, scheme: str) -> None:
-        """Misdirected for a foreign Host; Forbidden `cross_site` for a request that another site caused."""
+    def check(self, headers: Headers, scheme: str, *, may_be_linked: bool) -> None:
+        """Misdirected for a foreign Host; Forbidden `cross_site` for a request that another site caused.
+
+        What may be linked is opened by a click on another site's link: the browser shows it to the person alone.
+        """
         host = headers.get(b"host", b"")
         if host not in self._known:
             self._check_host(host)
         origin = headers.get(b"origin")
         if origin is not None and not self._is_ours(origin, host, scheme):
             raise Forbidden("The request comes from a page of another origin.", code="cross_site")
-        if headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
+        from_elsewhere = headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin")
+        if from_elsewhere and not (may_be_linked and _is_visit(headers)):
             raise Forbidden("The request was caused by another site.", code="cross_site")
 
     def _check_host(self, host: bytes) -> None:
@@ -75,6 +88,11 @@ class SiteCheck:
     def _is_ours(self, origin: bytes, host: bytes, scheme: str) -> bool:
         text = origin.decode("latin-1")
         return text == f"{scheme}://{host.decode('latin-1').lower()}" or text in self._origins
+
+
+def _is_visit(headers: Headers) -> bool:
+    """Whether a tab or window goes there: no frame, image, script or fetch. Pages cannot set these headers."""
+    return headers.get(b"sec-fetch-mode") == b"navigate" and headers.get(b"sec-fetch-dest") == b"document"
 
 
 class AddressBudget:

@@ -14,6 +14,8 @@ PAGE_HEADERS: Final[tuple[Header, ...]] = (
     (b"content-type", b"text/html; charset=utf-8"),
     (b"content-security-policy", POLICY),
     (b"x-frame-options", b"DENY"),
+    # A stranger's page may open ours by a link, and gets no handle to its window.
+    (b"cross-origin-opener-policy", b"same-origin"),
     (b"cache-control", b"no-cache"),
     *SECURITY_HEADERS,
 )

@@ -58,6 +58,11 @@ class Route:
         return self.handler.__name__
 
     @property
+    def is_static_page(self) -> bool:
+        """Whether it is the same for everybody: no token is asked for, nothing is changed, no data is in it."""
+        return self.method == "GET" and self.manner == "page" and self.access == "open"
+
+    @property
     def changes_nothing(self) -> bool:
         """Whether it may be asked with HEAD as well."""
         return self.method == "GET" and self.manner in ("answer", "page")
