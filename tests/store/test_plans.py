@@ -1,14 +1,13 @@
 """Every named query takes an index where a table grows, and every query that code asks for exists."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
 from callboard.store import queries
-from callboard.store.database import Database
 from tests.architecture.tree import SOURCE, python_files
-from tests.store.harness import Harness
+from tests.store.harness import KINDS, make
 
 SMALL = frozenset({"runners", "projects", "demand_classes", "c", "below", "CONSTANT"})
 """Tables that stay small (c: demand classes), and rows that a query makes itself."""
@@ -24,8 +23,22 @@ WHOLE_ON_PURPOSE = {
 """Queries that read a growing table whole, each with its reason."""
 
 
-async def plan(database: Database, harness: Harness, query: str) -> list[str]:
-    return await database.read(lambda tx: harness.plan(tx, query))
+Plan = Callable[[str], Awaitable[list[str]]]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """All tests here share the loop, and so the databases: they only ask for plans."""
+    return "asyncio"
+
+
+@pytest.fixture(params=KINDS, scope="module")
+async def plan(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plan]:
+    """Return how a database of each kind plans a named query."""
+    harness = make(request.param, tmp_path_factory.mktemp("plans"))
+    database = await harness.open()
+    yield lambda query: database.read(lambda tx: harness.plan(tx, query))
+    await database.close()
 
 
 def scanned(steps: list[str]) -> list[str]:
@@ -36,8 +49,8 @@ def scanned(steps: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("query", sorted(queries.load()))
-async def test_no_query_reads_a_growing_table_whole(database: Database, harness: Harness, query: str) -> None:
-    steps = await plan(database, harness, query)
+async def test_no_query_reads_a_growing_table_whole(plan: Plan, query: str) -> None:
+    steps = await plan(query)
     assert [table for table in scanned(steps) if table not in SMALL] == [] or query in WHOLE_ON_PURPOSE
 
 
@@ -60,20 +73,18 @@ HOT_PATHS = {
 }
 
 
-@pytest.mark.parametrize("harness", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("plan", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("query", HOT_PATHS)
-async def test_the_hot_paths_take_their_index_and_sort_nothing(
-    database: Database, harness: Harness, query: str
-) -> None:
-    steps = await plan(database, harness, query)
+async def test_the_hot_paths_take_their_index_and_sort_nothing(plan: Plan, query: str) -> None:
+    steps = await plan(query)
     assert HOT_PATHS[query] in steps[0]
     assert not any("TEMP B-TREE" in step for step in steps)
 
 
-@pytest.mark.parametrize("harness", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("plan", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("query", HOT_PATHS)
-async def test_the_hot_paths_read_an_index_on_the_server_too(database: Database, harness: Harness, query: str) -> None:
-    steps = await plan(database, harness, query)
+async def test_the_hot_paths_read_an_index_on_the_server_too(plan: Plan, query: str) -> None:
+    steps = await plan(query)
     assert any(" Index " in f" {step}" and "Scan" in step for step in steps), steps
 
 

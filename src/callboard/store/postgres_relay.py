@@ -14,18 +14,20 @@ import psycopg
 import structlog
 
 from callboard.domain.errors import CallboardError
-from callboard.store.hints import Hint, LookAgain
+from callboard.store.hints import Appended, Hint, LookAgain
 from callboard.store.postgres_connection import BEGIN_READ, Snapshot, connect, first_line
 from callboard.store.postgres_worker import Place
 from callboard.store.queries import Queries
 from callboard.store.relay import Lookout, pack, unpack
 
 CHANNEL: Final = "callboard"
+FAREWELL: Final = pack("", [Appended("", "", 0)])
+"""Wakes the listener of whoever closes; to everybody else it says something that is true at any time."""
 GROUP_SECONDS: Final = 0.01
 """Hints of this time go out together: a commit with NOTIFY waits for every other one of the server."""
 LOOK_SECONDS: Final = 1.0
 SLICE_SECONDS: Final = 0.25
-"""How long closing may have to wait for the listener."""
+"""How long closing may have to wait for a listener that could not be told."""
 RECONNECT_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 MAX_WAITING: Final = 20_000
 
@@ -85,6 +87,7 @@ class Relay:
             messages = pack(self._own, self._taken())
             if messages:
                 connection.execute("SELECT pg_notify(%s, message) FROM unnest(%s::TEXT[]) message", [CHANNEL, messages])
+        connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, *FAREWELL])
 
     def _taken(self) -> list[Hint]:
         """All that wait; what came in beyond the bound is not known any more."""
