@@ -202,8 +202,8 @@ def test_r21_a_reader_that_takes_nothing_is_cut_off_and_others_go_on(tmp_path: P
         with socket.socket() as slow, Listener(coordinator) as other:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             slow.connect((host, int(port)))
-            head = f"GET /sse/sessions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {coordinator.owner}\r\n\r\n"
-            slow.sendall(head.encode())
+            head = f"GET /sse/sessions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {coordinator.owner}\r\n"
+            slow.sendall(f"{head}Connection: close\r\n\r\n".encode())
             assert slow.recv(1) == b"H"
             before = rss_bytes(coordinator)
             for number in range(60):

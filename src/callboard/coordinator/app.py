@@ -60,7 +60,7 @@ class Coordinator:
         self._fleet = Fleet(database, rules)
         tokens = TokenService(database, ids)
         self.stream = Stream(EventFeed(database), tokens.authenticate, config.stream_rules())
-        self.held = HeldRequests()
+        self.held = HeldRequests(config.token_recheck_seconds)
         self.metrics = Metrics()
         shared = (database, self._fleet)
         self.services = Services(
@@ -104,6 +104,7 @@ class Coordinator:
         dispatch = self.services.dispatch
         self.metrics.gauge("stream_readers", "Open streams.", lambda: len(self.stream))
         self.metrics.gauge("polls_held", "Polls of runners that are held.", lambda: dispatch.polls_held)
+        self.metrics.gauge("requests_held", "Polls and waits that are held.", lambda: len(self.held))
         self.metrics.gauge("runs_claimable", "Runs that wait for a runner.", lambda: dispatch.claimable)
         retention = self._retention
         self.metrics.gauge("retention_batches", "Batches of old events forgotten.", lambda: retention.batches)

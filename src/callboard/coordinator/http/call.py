@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from callboard.coordinator.http.guard import bearer
 from callboard.coordinator.http.held import HeldRequests
 from callboard.coordinator.metrics import Metrics
 from callboard.coordinator.services.bindings import BindingService
@@ -79,6 +80,10 @@ class Call:
     body: Any = None
     """The route's request struct."""
     idempotency: Idempotency | None = None
+
+    async def check_token(self) -> None:
+        """Unauthenticated when the caller's token has ended since it was let in."""
+        await self.services.tokens.authenticate(bearer(self.headers) or "")
 
     def header(self, name: bytes) -> str | None:
         """A header's text, or None."""

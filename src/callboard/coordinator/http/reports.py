@@ -31,7 +31,7 @@ async def deregister(call: Call) -> None:
 async def poll(call: Call) -> Answer:
     """GET /runner/runs. What cannot be delivered is given back: a poll whose client left loses no run."""
     asked, held, dispatch = call.query, call.process.held, call.services.dispatch
-    async with held.watch(call.receive) as gone:
+    async with held.watch(call.receive, call.check_token) as gone:
         found = await dispatch.poll(call.caller, asked.runner_id, asked.epoch, asked.wait, asked.slots, gone)
         if found is None:
             return render_json(None)

@@ -36,7 +36,7 @@ async def explain_run(call: Call) -> Why:
 
 async def wait_for_run(call: Call) -> Run:
     """GET /runs/{run_id}/wait; a drain of the coordinator answers early with the run as it is."""
-    async with call.process.held.watch(call.receive) as gone:
+    async with call.process.held.watch(call.receive, call.check_token) as gone:
         run = await unless_gone(gone, call.services.runs.wait(call.caller, call.id, call.query.timeout))
     return run or await call.services.runs.get(call.caller, call.id)
 
