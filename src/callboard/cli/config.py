@@ -2,7 +2,6 @@
 
 import difflib
 import os
-import re
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +14,7 @@ from callboard.cli.options import NO_SHOW, Show
 from callboard.cli.output import Output, Part, span
 from callboard.cli.settings import OUTSIDE, SETTINGS, Settings, read_settings
 from callboard.coordinator.config import settings as coordinator_settings
+from callboard.domain.database_url import shown
 from callboard.domain.errors import CallboardError
 from callboard.runner.config import RunnerTable
 
@@ -75,7 +75,7 @@ def _coordinator(settings: Settings) -> list[Line]:
     return [
         Line(
             name=f"coordinator.{one.name}",
-            value=_without_password(getattr(config, one.name)),
+            value=shown(config.database) if one.name == "database" else getattr(config, one.name),
             origin=origins.get(one.name, "default"),
             environment=one.environment,
             help=one.help,
@@ -113,10 +113,6 @@ def _row(line: Line, origin: bool) -> list[Part]:
     )
     row: list[Part] = [line.name, value]
     return [*row, span(line.origin, "dim" if line.origin == "default" else "cyan")] if origin else row
-
-
-def _without_password(value: Any) -> Any:
-    return re.sub(r"://([^:/@]*):[^@]*@", r"://\1:***@", value) if isinstance(value, str) else value
 
 
 def _problems() -> list[str]:

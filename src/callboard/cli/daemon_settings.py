@@ -4,7 +4,8 @@ What the settings are, and whether a value fits, is known by the coordinator and
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ import msgspec
 
 from callboard.cli.settings import Found, Settings, read_toml
 from callboard.coordinator.config import Config, Source, from_environment, read_config
-from callboard.domain.errors import InvalidRequest
+from callboard.domain.errors import InvalidRequest, Unavailable
 from callboard.runner.config import RunnerTable, merged, read_tables
 
 RUNNER_PREFIX: Final = "CALLBOARD_RUNNER_"
@@ -32,6 +33,18 @@ def coordinator_config(
     if data_dir.value:
         sources.append(Source(data_dir.origin, {"data_dir": data_dir.value}))
     return read_config(sources)
+
+
+@contextmanager
+def database_as_setting() -> Iterator[None]:
+    """Inside, a database that refuses us is a wrong setting (exit 2); one that is not ready stays so (exit 5)."""
+    try:
+        yield
+    except Unavailable as refused:
+        if refused.code == "database_not_ready":
+            raise
+        # Nobody has been served yet: it is not that a coordinator cannot be reached, it is that none can be made.
+        raise InvalidRequest(refused.detail, hint=refused.hint) from refused
 
 
 def runner_table(

@@ -22,7 +22,7 @@ MEANINGS: Final[dict[int, str]] = {
     USAGE: "The command line, a setting or a request is wrong; nothing was created.",
     NOT_FOUND: "There is no such session, run, runner or token.",
     NOT_ALLOWED: "The token is missing, unknown, or does not allow this.",
-    UNREACHABLE: "The coordinator does not answer; what became of the request is not known.",
+    UNREACHABLE: "The coordinator, or its database, does not answer; what became of a request is not known.",
     WAITS_FOR_INPUT: "The session that was waited for needs a person.",
     TIMED_OUT: "The time for waiting is over and the run goes on; or the run itself reached its time limit.",
     CONFLICT: "The thing is in a state that does not allow it; or a reference is ambiguous.",

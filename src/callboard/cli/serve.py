@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from callboard.cli.context import Context
 from callboard.cli.options import NO_SHOW, Show
-from callboard.domain.errors import InvalidRequest, Unavailable
+from callboard.domain.database_url import holds_secret
 
 
 @Parameter(name="*")
@@ -19,7 +19,9 @@ class Address:
     host: Annotated[str | None, Parameter(help="Address to listen on; default: 127.0.0.1, this machine only.")] = None
     port: Annotated[int | None, Parameter(help="Port; default: 8765; 0 takes a free one.")] = None
     data_dir: Annotated[Path | None, Parameter(help="Directory of tokens and database (made with 0700).")] = None
-    database: Annotated[str | None, Parameter(help="Database URL; default: SQLite in the data directory.")] = None
+    database: Annotated[
+        str | None, Parameter(help="Database URL, best without a password; default: SQLite in DIR.")
+    ] = None
     tls_cert: Annotated[Path | None, Parameter(help="Certificate chain (PEM), for addresses beyond this machine.")] = (
         None
     )
@@ -35,24 +37,31 @@ class Address:
 
 
 NO_ADDRESS: Final = Address()
+SEEN_BY_ALL: Final = (
+    "warning: every user of this machine can read the password in --database (ps). Put it into ~/.pgpass, or give the "
+    "URL as CALLBOARD_DATABASE or in the settings file."
+)
 
 
 def serve(*, address: Address = NO_ADDRESS, show: Show = NO_SHOW) -> int:
     """Run a coordinator until Ctrl-C; a second one on the same data directory is refused (exit 8).
 
+    A database that does not answer is waited for (database_wait_seconds), then it exits with 5; one that refuses it,
+    with 2.
+
     Every other setting is in the environment and in the table [coordinator] of the user's file.
     `callboard config show` lists them all.
     """
     # Imported here because it brings the server's libraries.
-    from callboard.cli.daemon_settings import coordinator_config  # noqa: PLC0415
+    from callboard.cli.daemon_settings import coordinator_config, database_as_setting  # noqa: PLC0415
     from callboard.coordinator.serve import run  # noqa: PLC0415
 
-    config, _ = coordinator_config(Context(show).settings, _flags(address, show))
-    try:
+    context = Context(show)
+    config, _ = coordinator_config(context.settings, _flags(address, show))
+    if address.database and holds_secret(address.database):
+        context.output.warn(SEEN_BY_ALL)
+    with database_as_setting():
         run(config)
-    except Unavailable as refused:
-        # Nobody has been served yet: it is not that a coordinator cannot be reached, it is that none can be made.
-        raise InvalidRequest(refused.detail, hint=refused.hint) from refused
     return 0
 
 

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.stream import StreamRules
+from callboard.domain.database_url import HIDDEN, is_postgres
 from callboard.domain.errors import InvalidRequest
 from callboard.domain.runner import LeaseRules
 
@@ -48,6 +49,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             description="Database URL (postgresql://… for several coordinators); empty: SQLite in the data directory."
         ),
     ] = ""
+    database_wait_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            extra={"unit": "seconds"},
+            description="How long a start waits for a PostgreSQL that does not answer; 0: not at all.",
+        ),
+    ] = 30
     tls_cert: Annotated[str, Meta(description="Certificate chain (PEM); needs tls_key.")] = ""
     tls_key: Annotated[str, Meta(description="Private key (PEM); needs tls_cert.")] = ""
     behind_proxy: Annotated[
@@ -163,7 +173,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def uses_postgres(self) -> bool:
         """Whether the database is a PostgreSQL server's."""
-        return self.database.startswith(("postgresql://", "postgres://"))
+        return is_postgres(self.database)
 
     @property
     def is_local(self) -> bool:
@@ -280,7 +290,8 @@ def _check(name: str, value: Any, origin: str) -> None:
     try:
         msgspec.convert({name: value}, Config, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"{origin}: {name}: {str(error).split(' - at ')[0]}, got {value!r}.") from None
+        got = HIDDEN if name == "database" else repr(value)
+        raise InvalidRequest(f"{origin}: {name}: {str(error).split(' - at ')[0]}, got {got}.") from None
 
 
 def _ms(seconds: float) -> int:

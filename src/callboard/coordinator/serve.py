@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import os
+import re
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final, TypeVar
 
 import structlog
 import uvicorn
@@ -17,14 +18,18 @@ import uvloop
 from callboard.coordinator import app, logs
 from callboard.coordinator.config import Config
 from callboard.coordinator.http.protocol import BoundedProtocol
-from callboard.domain.errors import Conflict, InvalidRequest
+from callboard.domain.errors import Conflict, InvalidRequest, Unavailable
 
 SPARE_FILES: Final = 256
 BACKLOG: Final = 2048
 STOP_SECONDS: Final = 2.0
 """For the loops, after the open requests."""
 TICKS_A_SECOND: Final = 10
+DATABASE_PAUSE_SECONDS: Final = 1.0
+_SERVER_WORDS: Final = re.compile(r"^postgres|\b(host|dbname|user|password|service)\s*=")
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +53,7 @@ def raise_file_limit(wanted: int) -> None:
 async def serve(config: Config, announce: Callable[[str], None] | None = None) -> None:
     """The same on a running event loop; `announce` is called with the URL when requests are accepted."""
     check_address(config)
+    check_database(config)
     directory = app.lock_data_directory(config)
     try:
         with listen(config) as listener:
@@ -70,6 +76,35 @@ def check_address(config: Config) -> None:
             "or leave --host out to serve this machine only.",
         )
     log.warning("serving beyond loopback without TLS of our own: a proxy is declared to end it", host=config.host)
+
+
+def check_database(config: Config) -> None:
+    """InvalidRequest for what was meant to be the URL of a server and would be taken for the path of a file."""
+    if "://" not in config.database and _SERVER_WORDS.search(config.database):
+        raise InvalidRequest(
+            "The database is neither a URL nor the path of a file.",
+            hint="Write postgresql://USER@HOST:PORT/NAME; a password belongs into ~/.pgpass.",
+        )
+
+
+async def once_ready(opening: Callable[[], Awaitable[T]], seconds: float, stopping: asyncio.Event) -> T | None:
+    """What opens a database, tried until that is ready; None when stopped before.
+
+    CallboardError when it refuses, or is not ready in time.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not stopping.is_set():
+        try:
+            return await opening()
+        except Unavailable as error:
+            left = deadline - loop.time()
+            if error.code != "database_not_ready" or left <= 0:
+                raise
+            log.warning("waiting for the database", error=error.detail, gives_up_in_seconds=round(left, 1))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), min(DATABASE_PAUSE_SECONDS, left))
+    return None
 
 
 def listen(config: Config) -> socket.socket:
@@ -107,9 +142,12 @@ def url_of(config: Config, listener: socket.socket) -> str:
 async def _serve(
     config: Config, directory: app.DataDirectory, listener: socket.socket, announce: Callable[[str], None]
 ) -> None:
-    database = await app.open_database(config)
-    coordinator = app.build(config, database, app.new_ids(database.clock))
     stopping = asyncio.Event()
+    with stop_on_signals(stopping):
+        database = await once_ready(lambda: app.open_database(config), config.database_wait_seconds, stopping)
+    if database is None:
+        return
+    coordinator = app.build(config, database, app.new_ids(database.clock))
     try:
         await app.ensure_token_files(directory, coordinator.services.tokens)
         await coordinator.start()

@@ -65,6 +65,7 @@ CODES: Final[dict[str, str]] = {
     "tree_stopping": "The tree of this session is being stopped; it takes no new children.",
     "limit_reached": "A limit on the tree of sessions is reached.",
     "data_dir_in_use": "Another coordinator uses the data directory.",
+    "database_in_use": "Coordinators use the database; stop them before its schema is changed.",
     "address_in_use": "Another program listens at the address.",
     "secret_shown_once": "The token of this repeated request exists; its secret was shown once and is kept nowhere.",
     # others
@@ -75,6 +76,7 @@ CODES: Final[dict[str, str]] = {
     "cross_site": "Requests from other sites are refused.",
     "rate_limited": "Too many failed logins from this address; wait.",
     "unavailable": "The coordinator cannot answer now; try again shortly.",
+    "database_not_ready": "The database cannot be reached, or is not ready; a start waits a while for it.",
     "store_timeout": "The database did not answer in time; nothing is known of this request's effect, try again.",
     "backup_failed": "The copy of the database could not be made; nothing is left of it.",
     "internal": "A defect; the log has the details under the request's id.",

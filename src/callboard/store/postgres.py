@@ -6,7 +6,8 @@ Knows no tables. Several coordinators may use one database.
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import psycopg
@@ -16,8 +17,9 @@ from callboard.store.calls import Lane
 from callboard.store.clock import Clock, PostgresClock
 from callboard.store.database import Listener, T, Work
 from callboard.store.hints import Hint
-from callboard.store.postgres_connection import STATEMENT_SECONDS, connect, translate
-from callboard.store.postgres_migrate import bring_up, transaction_offset
+from callboard.store.postgres_connection import STATEMENT_SECONDS, connect, first_line, translate
+from callboard.store.postgres_migrate import Schema, bring_up, check_rights, schema_of, transaction_offset
+from callboard.store.postgres_refusals import not_allowed, why_lost
 from callboard.store.postgres_relay import Relay
 from callboard.store.postgres_worker import Place, PostgresWorker
 
@@ -112,26 +114,42 @@ async def open_postgres(
     return PostgresDatabase(place, clock, lambda _: clock.now_ms(), timeout_seconds)
 
 
-def migrate_postgres(conninfo: str) -> int:
-    """Runs the migrations that a database needs; how many. No coordinator may use it meanwhile.
+def migrate_postgres(conninfo: str, say: Callable[[str], None]) -> Schema:
+    """Runs the migrations that a database needs. `say` hears what it waits for.
 
-    StoreRefused, Unavailable.
+    StoreRefused, Unavailable, Conflict `database_in_use` while coordinators have connections.
     """
-    try:
-        with connect(conninfo) as connection:
-            return bring_up(connection, allow_changes=True)
-    except psycopg.Error as error:
-        raise translate(error) from error
+    with _looking(conninfo, "callboard migrate") as connection:
+        return bring_up(connection, allow_changes=True, say=say)
+
+
+def postgres_schema(conninfo: str) -> Schema:
+    """The schema of a database, and the one that it should have; changes nothing. StoreRefused, Unavailable."""
+    with _looking(conninfo, "callboard migrate") as connection:
+        return schema_of(connection)
 
 
 def _open(conninfo: str, clock: PostgresClock) -> Place:
-    """Looks at the schema and the clock."""
+    """Looks at the schema, the rights and the clock."""
+    with _looking(conninfo, "callboard start") as connection:
+        bring_up(connection, allow_changes=False)
+        check_rights(connection)
+        offset = transaction_offset(connection)
+        row = connection.execute("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)").fetchone()
+        clock.observe(int(row[0]) if row else 0)
+        return Place(conninfo, offset)
+
+
+@contextmanager
+def _looking(conninfo: str, name: str) -> Iterator[psycopg.Connection]:
+    """A connection that is not counted among those of coordinators; errors as callers know them."""
     try:
         with connect(conninfo) as connection:
-            bring_up(connection, allow_changes=False)
-            offset = transaction_offset(connection)
-            row = connection.execute("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)").fetchone()
-            clock.observe(int(row[0]) if row else 0)
-            return Place(conninfo, offset)
+            connection.execute("SELECT set_config('application_name', %s, false)", [name])
+            yield connection
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise not_allowed(first_line(error)) from error
+    except psycopg.OperationalError as error:
+        raise why_lost(error) from error
     except psycopg.Error as error:
         raise translate(error) from error

@@ -12,6 +12,7 @@ from psycopg.types.string import StrDumper
 from callboard.domain.errors import Unavailable
 from callboard.store.database import ConstraintFailed, Row
 from callboard.store.hints import Hint
+from callboard.store.postgres_refusals import checked, why_not_connected
 from callboard.store.queries import Queries, Query
 
 CONNECT_SECONDS: Final = 5
@@ -31,13 +32,14 @@ _SETTINGS: Final = {
     # Our statements are small: compiling one takes longer than running it.
     "jit": "off",
 }
-_KEEPALIVES: Final[dict[str, Any]] = {
+_UNLESS_SAID: Final[dict[str, Any]] = {
+    "connect_timeout": CONNECT_SECONDS,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": STATEMENT_SECONDS * 1000,
 }
-"""A server that vanished without a word is noticed; nothing waits for it for ever."""
+"""A server that vanished without a word is noticed; nothing waits for it for ever. The URL may say otherwise."""
 
 BEGIN_WRITE: Final = "BEGIN; SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
 BEGIN_READ: Final = BEGIN_WRITE.replace("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 1)
@@ -70,16 +72,17 @@ class _Text(StrDumper):
 
 
 def connect(conninfo: str, transaction_offset: int = 0) -> psycopg.Connection:
-    """An open connection that begins and ends transactions only when told. Unavailable, psycopg.Error.
+    """An open connection that begins and ends transactions only when told. StoreRefused, Unavailable, psycopg.Error.
 
     The offset is added to the server's transaction ids wherever they order the log.
     """
+    said = checked(conninfo)
+    unsaid = {name: value for name, value in _UNLESS_SAID.items() if name not in said}
     try:
-        connection = psycopg.connect(
-            conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="callboard", **_KEEPALIVES
-        )
-    except psycopg.OperationalError as error:
-        raise translate(error) from error
+        # By this name coordinators are counted before a migration; a URL cannot give them another.
+        connection = psycopg.connect(conninfo, autocommit=True, application_name="callboard", **unsaid)
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+        raise why_not_connected(error) from error
     values = _SETTINGS | {"callboard.transaction_offset": str(transaction_offset)}
     settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in values.items())
     connection.execute(f"SELECT {settings}".encode())

@@ -3,18 +3,16 @@
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NoReturn
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from typing import NoReturn
 
 import msgspec
 
+from callboard.domain.database_url import without_secrets
 from callboard.domain.errors import CallboardError, InvalidRequest, Unavailable
 from callboard.store.backup import Contents, copy_database, examine
 from callboard.store.clock import SqliteClock
 
 __all__ = ["Backup", "check_backup", "make_backup", "refuse_postgres"]
-
-_SECRETS: Final = ("password", "sslpassword")
 
 
 class Backup(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,21 +50,15 @@ def check_backup(path: Path) -> Backup:
 
 def refuse_postgres(url: str, destination: Path) -> NoReturn:
     """InvalidRequest that names the command for a database which brings its own tools; no secret is in it."""
-    parts = urlsplit(url)
-    kept = [(name, value) for name, value in parse_qsl(parts.query) if name not in _SECRETS]
-    query = urlencode(kept, quote_via=quote)
-    place = parts._replace(netloc=_without_password(parts.netloc), query=query).geturl()
+    place = without_secrets(url)
+    if place is None:
+        raise InvalidRequest("The database URL cannot be read.", hint="`callboard doctor` says what is wrong with it.")
     command = ["pg_dump", "--format=custom", "--no-password", f"--dbname={place}", f"--file={destination}"]
     raise InvalidRequest(
         "The coordinator uses PostgreSQL, which is copied by its own tools.",
         hint=f"{shlex.join(command)}   (the password belongs into ~/.pgpass or the file that PGPASSFILE names, "
         "mode 0600, never into the command; pg_restore puts the copy back)",
     )
-
-
-def _without_password(netloc: str) -> str:
-    user, at, place = netloc.rpartition("@")
-    return user.partition(":")[0] + at + place
 
 
 def _file_name() -> str:
