@@ -4,7 +4,9 @@ Holds no truth: the queue in memory says where to look, the database's compare-a
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+import structlog
 
 from callboard.coordinator.services.claim_queue import ClaimQueue, Entry
 from callboard.coordinator.services.claims import build_claim
@@ -21,15 +23,18 @@ from callboard.coordinator.services.runner_access import check_epoch, check_runn
 from callboard.coordinator.services.signals import Signals, runner_key
 from callboard.domain import event as event_types
 from callboard.domain.caller import Caller
+from callboard.domain.errors import CallboardError
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Transaction
-from callboard.store.hints import Hint, LookAgain, Queued, RunChanged, RunnersChanged
+from callboard.store.hints import Hint, LookAgain, Queued, RunChanged, RunnersChanged, RunnerTold
 from callboard.wire.runner import Claim, PollAnswer, StopOrder
 
 MAX_CLAIMS = 16
 """Runs in one answer: enough to fill a runner in a few polls, few enough to lose little with an answer."""
 MAX_WAIT_SECONDS = 60.0
 LOAD_PAGE = 5000
+
+log = structlog.get_logger(__name__)
 
 
 class Poller:
@@ -39,6 +44,8 @@ class Poller:
         self.runner_id = runner_id
         self.slots = slots
         self.event = event
+        self.told = True
+        """Whether there may be stops for the runner: what is only woken for a run does not ask the database."""
 
 
 class Dispatch:
@@ -53,6 +60,7 @@ class Dispatch:
         self._pollers: dict[int, Poller] = {}
         self._in_doubt = False
         self._told: dict[str, set[tuple[str, int]]] = {}
+        self._learning: set[asyncio.Task[None]] = set()
 
     @property
     def claimable(self) -> int:
@@ -85,10 +93,32 @@ class Dispatch:
                 self._queue.discard(hint.run_id)
             elif isinstance(hint, RunnersChanged | LookAgain):
                 self._in_doubt |= isinstance(hint, LookAgain)
-                for poller in self._pollers.values():
-                    poller.event.set()
+                self._tell(self._pollers.values())
+            elif isinstance(hint, RunnerTold):
+                self._tell(poller for poller in self._pollers.values() if poller.runner_id == hint.runner_id)
+
+    def _tell(self, pollers: Iterable[Poller]) -> None:
+        for poller in pollers:
+            poller.told = True
+            poller.event.set()
 
     def _wake_for(self, demand_class: str) -> None:
+        """Wakes the polls that can take a run; a class that is new is read once before, not by every poll."""
+        if self._fleet.knows(demand_class) or not self._pollers:
+            self._wake_fitting(demand_class)
+            return
+        learning = asyncio.get_running_loop().create_task(self._learn_and_wake(demand_class))
+        self._learning.add(learning)
+        learning.add_done_callback(self._learning.discard)
+
+    async def _learn_and_wake(self, demand_class: str) -> None:
+        try:
+            await self._fleet.learn([demand_class])
+        except CallboardError as error:
+            log.warning("a demand class cannot be read; every poll looks for itself", code=error.code)
+        self._wake_fitting(demand_class)
+
+    def _wake_fitting(self, demand_class: str) -> None:
         unknown = not self._fleet.knows(demand_class)
         for poller in self._pollers.values():
             runner = self._fleet.peek(poller.runner_id)
@@ -107,8 +137,9 @@ class Dispatch:
             try:
                 while not gone.is_set():
                     event.clear()
+                    told, poller.told = poller.told, False
                     runner = check_runner(caller, runner_id, epoch, await self._fleet.get(runner_id, epoch))
-                    answer = await self._answer_now(runner, slots)
+                    answer = await self._answer_now(runner, slots, told)
                     if answer is not None:
                         return answer
                     left = deadline - loop.time()
@@ -119,8 +150,8 @@ class Dispatch:
                 del self._pollers[id(poller)]
         return None
 
-    async def _answer_now(self, runner: FleetRunner, slots: int) -> PollAnswer | None:
-        stops = await self._stops(runner)
+    async def _answer_now(self, runner: FleetRunner, slots: int, told: bool) -> PollAnswer | None:
+        stops = await self._stops(runner) if told else []
         runs = await self._claim(runner, slots) if slots > 0 and not runner.draining else []
         if not stops and not runs:
             return None

@@ -1,5 +1,6 @@
 """The registered runners in memory: what each offers and which demand classes it fits. The rows are the truth."""
 
+import asyncio
 import json
 from collections.abc import Iterable
 
@@ -69,6 +70,8 @@ class Fleet:
         self._demands: dict[str, Demands] = {}
         self._changes = 1
         self._seen = 0
+        self._reading = asyncio.Lock()
+        """Many polls want the same at the same moment: it is read once for all of them."""
 
     def on_hints(self, hints: list[Hint]) -> None:
         """Reloads at the next use when runners changed."""
@@ -81,24 +84,30 @@ class Fleet:
 
     async def refresh(self) -> None:
         """Reads the runners and the classes, if anything changed since the last time."""
-        changes = self._changes
-        if self._seen == changes:
+        if self._seen == self._changes:
             return
-        runners, classes = await self._database.read(lambda tx: (tx.all("all_runners"), tx.all("all_classes")))
-        self._runners = {row["runner_id"]: _runner(row) for row in runners}
-        self._demands = {row["demand_class"]: msgspec.json.decode(row["demands"], type=Demands) for row in classes}
-        self._fits.clear()
-        self._seen = changes
+        async with self._reading:
+            changes = self._changes
+            if self._seen == changes:
+                return
+            runners, classes = await self._database.read(lambda tx: (tx.all("all_runners"), tx.all("all_classes")))
+            self._runners = {row["runner_id"]: _runner(row) for row in runners}
+            self._demands = {row["demand_class"]: msgspec.json.decode(row["demands"], type=Demands) for row in classes}
+            self._fits.clear()
+            self._seen = changes
 
     async def learn(self, keys: Iterable[str]) -> None:
         """Reads the classes that are not in memory yet."""
-        unknown = [key for key in keys if key not in self._demands]
-        if not unknown:
+        if not (wanted := [key for key in keys if key not in self._demands]):
             return
-        rows = await self._database.read(lambda tx: [tx.one("class_by_key", demand_class=key) for key in unknown])
-        for row in rows:
-            if row is not None:
-                self._demands[row["demand_class"]] = msgspec.json.decode(row["demands"], type=Demands)
+        async with self._reading:
+            unknown = [key for key in wanted if key not in self._demands]
+            if not unknown:
+                return
+            rows = await self._database.read(lambda tx: [tx.one("class_by_key", demand_class=key) for key in unknown])
+            for row in rows:
+                if row is not None:
+                    self._demands[row["demand_class"]] = msgspec.json.decode(row["demands"], type=Demands)
 
     def knows(self, key: str) -> bool:
         """Whether a class is in memory."""
