@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from callboard.coordinator.services.bindings import BindingService
+from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.journal import EventService
@@ -174,7 +175,7 @@ class World:
         self.ids = ids.IdSource(clock.now_ms, source.getrandbits)
         self.signals = Signals()
         self.fleet = Fleet(database, rules)
-        self.dispatch = Dispatch(database, self.fleet, self.signals, rules)
+        self.dispatch = Dispatch(database, self.fleet, self.signals, rules, self.ids)
         self.deltas: list[Any] = []
         self.runs = RunService(database, self.fleet, self.signals, self.ids, rules, limits or TreeLimits(), "scripted")
         self.stops = StopService(database)
@@ -183,6 +184,7 @@ class World:
         self.bindings = BindingService(database, self.fleet, rules)
         self.runners = RunnerService(database, self.fleet, self.signals, self.ids, rules)
         self.leases = LeaseService(database, rules)
+        self.callbacks = CallbackService(database, self.ids, limits or TreeLimits())
         for listener in (self.fleet.on_hints, self.signals.on_hints, self.dispatch.on_hints):
             database.subscribe(listener)
 

@@ -25,6 +25,7 @@ class Noun(NamedTuple):
 
 NOUNS: Final = (
     Noun("session", "Look at sessions, and put them away."),
+    Noun("callbacks", "What parents are still to be told of their children."),
     Noun("token", "Make, list and revoke tokens."),
     Noun("config", "Settings, and where each comes from."),
 )
@@ -146,6 +147,21 @@ COMMANDS: Final = (
         "callboard.cli.runner:remove",
         "",
         ("callboard runner remove build-1", "callboard runner remove build-1 --yes"),
+    ),
+    Command(
+        "callbacks list",
+        "callboard.cli.callbacks:list_callbacks",
+        "",
+        ("callboard callbacks list", "callboard callbacks list --status undeliverable --json"),
+    ),
+    Command(
+        "callbacks deliver",
+        "callboard.cli.callbacks:deliver",
+        "",
+        (
+            "callboard callbacks deliver cbk_01h2xcejqtf2nbrexx3vqjhp41",
+            "callboard callbacks deliver cbk_01h2xcejqtf2nbrexx3vqjhp41 -q",
+        ),
     ),
     Command(
         "token create",

@@ -14,6 +14,7 @@ from callboard.coordinator.http.routes import ROUTES
 from callboard.coordinator.loops import Loop, Loops
 from callboard.coordinator.metrics import Metrics
 from callboard.coordinator.services.bindings import BindingService
+from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
 from callboard.coordinator.services.external import ExternalService
 from callboard.coordinator.services.feed import EventFeed
@@ -22,7 +23,6 @@ from callboard.coordinator.services.journal import EventService
 from callboard.coordinator.services.leases import LeaseService
 from callboard.coordinator.services.reports import ReportService
 from callboard.coordinator.services.retention import RetentionService
-from callboard.coordinator.services.run_creation import Ids
 from callboard.coordinator.services.runners import RunnerService
 from callboard.coordinator.services.runs import RunService
 from callboard.coordinator.services.sessions import SessionService
@@ -33,7 +33,7 @@ from callboard.coordinator.services.usage import UsageService
 from callboard.coordinator.services.why import WhyService
 from callboard.coordinator.stream import Stream
 from callboard.domain.errors import Conflict, Unavailable
-from callboard.domain.ids import IdSource
+from callboard.domain.ids import Ids, IdSource
 from callboard.store.clock import Clock
 from callboard.store.data_dir import DataDirectory, DirectoryInUse, read_private_file, write_private_file
 from callboard.store.database import Database, StoreRefused
@@ -66,7 +66,7 @@ class Coordinator:
         self.services = Services(
             runs=RunService(*shared, self._signals, ids, rules, limits, config.default_executor),
             stops=StopService(database),
-            dispatch=Dispatch(*shared, self._signals, rules),
+            dispatch=Dispatch(*shared, self._signals, rules, ids),
             reports=ReportService(*shared, ids, rules),
             events=EventService(*shared, rules, self.stream.delta),
             bindings=BindingService(*shared, rules),
@@ -76,11 +76,14 @@ class Coordinator:
             why=WhyService(database, rules),
             usage=UsageService(database),
             tokens=tokens,
+            callbacks=CallbackService(database, ids, limits),
         )
         leases = LeaseService(database, rules)
         self._retention = retention = RetentionService(database, config.retention_ms)
+        self._callbacks = Loop("callbacks", self.services.callbacks.sweep_once, config.sweep_seconds)
         self.loops = Loops(
             [
+                self._callbacks,
                 Loop("leases", leases.sweep_once, config.sweep_seconds),
                 Loop("stops", self.services.stops.sweep_once, config.sweep_seconds),
                 Loop("prune", leases.prune_once, PRUNE_SECONDS),
@@ -121,6 +124,8 @@ class Coordinator:
                 self.stream.wake()
             elif isinstance(hint, TokenRevoked):
                 self.stream.token_ended(hint.token_id)
+        if self.services.callbacks.is_due(hints):
+            self._callbacks.nudge()
 
     async def readiness(self) -> dict[str, str]:
         """What has to be well so that requests should be sent here."""

@@ -24,22 +24,28 @@ class LoopStatus(msgspec.Struct, kw_only=True):
 
 
 class Loop:
-    """Calls one sweep on an interval; more than one never runs at a time."""
+    """Calls one sweep on an interval, or sooner when it is nudged; more than one never runs at a time."""
 
     def __init__(self, name: str, sweep: Callable[[], Awaitable[Any]], interval_seconds: float) -> None:
         self.name = name
         self.status = LoopStatus()
         self._sweep = sweep
         self._interval_seconds = interval_seconds
+        self._nudged = asyncio.Event()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sweeps until `stopping` is set."""
         while not stopping.is_set():
+            self._nudged.clear()
             await self.once()
             try:
-                await asyncio.wait_for(stopping.wait(), self._interval_seconds)
+                await asyncio.wait_for(self._nudged.wait(), self._interval_seconds)
             except TimeoutError:
                 continue
+
+    def nudge(self) -> None:
+        """Lets the next round begin at once, or right after the one that is under way."""
+        self._nudged.set()
 
     async def once(self) -> None:
         """One round, whatever comes of it."""
@@ -88,6 +94,8 @@ class Loops:
     async def stop(self, limit_seconds: float) -> None:
         """Ends all loops between rounds; a round that takes too long is cut off."""
         self._stopping.set()
+        for loop in self.all:
+            loop.nudge()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=limit_seconds)
             for task in late:

@@ -44,6 +44,7 @@ CODES: Final[dict[str, str]] = {
     "project_not_found": "No such project.",
     "token_not_found": "No such token.",
     "parent_not_found": "No such parent session.",
+    "callback_not_found": "No such callback.",
     "binding_not_found": "The session has no binding yet.",
     "result_not_found": "The run ended without a result.",
     # Conflict
@@ -51,6 +52,8 @@ CODES: Final[dict[str, str]] = {
     "session_archived": "The session is archived; unarchive it first.",
     "session_busy": "The session has a live or waiting run.",
     "session_has_children": "The session has children; delete them first.",
+    "callback_waiting": "The end of the session has not reached the session that waits for it yet.",
+    "callback_not_deliverable": "Only a callback that is held or undeliverable can be delivered again.",
     "session_external": "Another process owns this conversation now; wait until its lease ends, or end it.",
     "run_not_finished": "The run has not ended yet.",
     "run_not_retryable": "Only an ended run can be tried again.",

@@ -22,6 +22,11 @@ RUN_RECONNECTED: Final = "run_reconnected"
 STOP_REQUESTED: Final = "stop_requested"
 USAGE: Final = "usage"
 NOTE: Final = "note"
+CALLBACK_WAITING: Final = "callback_waiting"
+CALLBACK_ASSIGNED: Final = "callback_assigned"
+CALLBACK_ACCEPTED: Final = "callback_accepted"
+CALLBACK_HELD: Final = "callback_held"
+CALLBACK_UNDELIVERABLE: Final = "callback_undeliverable"
 
 DESCRIPTIONS: Final[dict[str, str]] = {
     RUN_START: "run number, type, trigger, attempt, runner, binding generation",
@@ -38,11 +43,11 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     RUN_INTERRUPTED: "why contact was lost, and what follows",
     RUN_RECONNECTED: "attempt",
     STOP_REQUESTED: "run_id, stopped_by, reason",
-    "callback_waiting": "callback_id, child run",
-    "callback_assigned": "callback_id, run",
-    "callback_accepted": "callback_id, run",
-    "callback_held": "callback_id, why",
-    "callback_undeliverable": "callback_id, why",
+    CALLBACK_WAITING: "callback_id, child_session_id, child_run_id",
+    CALLBACK_ASSIGNED: "callback_id, child_session_id, child_run_id, run_id that carries it",
+    CALLBACK_ACCEPTED: "callback_id, child_session_id, child_run_id, run_id whose agent took it",
+    CALLBACK_HELD: "callback_id, child_session_id, child_run_id, why",
+    CALLBACK_UNDELIVERABLE: "callback_id, child_session_id, child_run_id, why",
     "approval_requested": "approval_id, tool, input, risk",
     "approval_decided": "approval_id, decision, by",
     "approval_expired": "approval_id",

@@ -8,12 +8,13 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 SESSION: Final = "ses"
 RUN: Final = "run"
 CALLBACK: Final = "cbk"
 TOKEN: Final = "tok"
+NONCE: Final = "nnc"
 RUNNER: Final = "rnr"
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -22,6 +23,13 @@ _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHA
 _VALUES: Final = {character: value for value, character in enumerate(_ALPHABET)}
 _TYPEID = re.compile(r"^(ses|run|cbk|tok)_([0-7][0-9a-hjkmnp-tv-z]{25})$")
 _RUNNER_ID = re.compile(r"^rnr_[0-9a-f]{20}$")
+
+
+class Ids(Protocol):
+    """Where new ids come from."""
+
+    def new(self, prefix: str) -> str:
+        """A new id with this prefix."""
 
 
 def uuid7(time_ms: int, random_bits: int) -> uuid.UUID:

@@ -38,6 +38,12 @@ class RunnersChanged(Struct, frozen=True, tag=True):
     """A runner came, went, or offers something else."""
 
 
+class CallbackDue(Struct, frozen=True, tag=True):
+    """A session is to be told of the end of something that it started, or may be told now."""
+
+    session_id: str
+
+
 class TokenRevoked(Struct, frozen=True, tag=True):
     """A token must not be accepted any more."""
 
@@ -48,4 +54,4 @@ class LookAgain(Struct, frozen=True, tag=True):
     """Hints were lost, nobody knows which: whatever memory says may be old."""
 
 
-Hint = LookAgain | Appended | Queued | RunnerTold | RunChanged | RunnersChanged | TokenRevoked
+Hint = LookAgain | Appended | Queued | RunnerTold | RunChanged | RunnersChanged | CallbackDue | TokenRevoked

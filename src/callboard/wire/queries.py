@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from callboard.domain.callback import CallbackStatus
 from callboard.domain.run import RunStatus
 from callboard.domain.session import SessionStatus
 from callboard.domain.text import MAX_INTEGER
@@ -44,6 +45,13 @@ class WaitQuery(Query, kw_only=True):
     """GET /runs/{id}/wait."""
 
     timeout: Annotated[float, Meta(ge=0, le=600, description="Seconds after which the run is shown as it is.")] = 30
+
+
+class CallbacksQuery(PageQuery, kw_only=True):
+    """GET /callbacks."""
+
+    status: CallbackStatus | None = None
+    session_id: SessionId | None = None
 
 
 class SessionsQuery(PageQuery, kw_only=True):

@@ -10,6 +10,7 @@ from callboard.coordinator.http.guard import bearer
 from callboard.coordinator.http.held import HeldRequests
 from callboard.coordinator.metrics import Metrics
 from callboard.coordinator.services.bindings import BindingService
+from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
 from callboard.coordinator.services.external import ExternalService
 from callboard.coordinator.services.journal import EventService
@@ -44,6 +45,7 @@ class Services:
     external: ExternalService
     why: WhyService
     usage: UsageService
+    callbacks: CallbackService
     tokens: TokenService
 
 

@@ -5,7 +5,7 @@ Within one first segment the first pattern that fits is taken; what is asked mos
 
 from typing import Final
 
-from callboard.coordinator.http import fleet, pages, reports, runs, sessions, sse
+from callboard.coordinator.http import callbacks, fleet, pages, reports, runs, sessions, sse
 from callboard.coordinator.http.route import Route
 from callboard.wire import queries, requests, responses
 from callboard.wire import runner as wire
@@ -94,6 +94,14 @@ SESSIONS: Final = (
           request=requests.Nothing, response=responses.Session, optional_body=True),
 )
 
+CALLBACKS: Final = (
+    Route("GET", "/callbacks", callbacks.list_callbacks, "overview", "Ends of children on their way to a parent.",
+          query=queries.CallbacksQuery, response=responses.Page, items=responses.Callback),
+    Route("POST", "/callbacks/{callback_id}/deliver", callbacks.deliver_callback, "person",
+          "Let a held or undeliverable one go out again.",
+          request=requests.Nothing, response=responses.Callback, optional_body=True),
+)
+
 FLEET: Final = (
     Route("GET", "/runners", fleet.list_runners, "overview", "The registered runners.",
           query=queries.PageQuery, response=responses.Page, items=responses.Runner),
@@ -128,4 +136,4 @@ STATE: Final = (
 
 # fmt: on
 
-ROUTES: Final[tuple[Route, ...]] = (*REPORTS, *RUNS, *SESSIONS, *FLEET, *STATE)
+ROUTES: Final[tuple[Route, ...]] = (*REPORTS, *RUNS, *SESSIONS, *CALLBACKS, *FLEET, *STATE)

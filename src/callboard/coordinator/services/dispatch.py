@@ -5,9 +5,11 @@ Holds no truth: the queue in memory says where to look, the database's compare-a
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import structlog
 
+from callboard.coordinator.services.callback_changes import assign
 from callboard.coordinator.services.claim_queue import ClaimQueue, Entry
 from callboard.coordinator.services.claims import build_claim
 from callboard.coordinator.services.fleet import Fleet, FleetRunner
@@ -24,6 +26,7 @@ from callboard.coordinator.services.signals import Signals, runner_key
 from callboard.domain import event as event_types
 from callboard.domain.caller import Caller
 from callboard.domain.errors import CallboardError
+from callboard.domain.ids import Ids
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Transaction
 from callboard.store.hints import Hint, LookAgain, Queued, RunChanged, RunnersChanged, RunnerTold
@@ -35,6 +38,13 @@ MAX_WAIT_SECONDS = 60.0
 LOAD_PAGE = 5000
 
 log = structlog.get_logger(__name__)
+
+
+class _Giving(NamedTuple):
+    """What a claim needs besides the run and the runner."""
+
+    rules: LeaseRules
+    ids: Ids
 
 
 class Poller:
@@ -51,11 +61,11 @@ class Poller:
 class Dispatch:
     """Long polls of runners."""
 
-    def __init__(self, database: Database, fleet: Fleet, signals: Signals, rules: LeaseRules) -> None:
+    def __init__(self, database: Database, fleet: Fleet, signals: Signals, rules: LeaseRules, ids: Ids) -> None:
         self._database = database
         self._fleet = fleet
         self._signals = signals
-        self._rules = rules
+        self._giving = _Giving(rules, ids)
         self._queue = ClaimQueue()
         self._pollers: dict[int, Poller] = {}
         self._in_doubt = False
@@ -186,10 +196,10 @@ class Dispatch:
     async def _claim_entries(self, entries: list[Entry], runner: FleetRunner) -> list[Claim]:
         """Claims in one transaction, or in a second one that waits; what could not be tried is put back."""
         try:
-            claims, held = await self._database.write(lambda tx: _claim_free(tx, entries, runner, self._rules))
+            claims, held = await self._database.write(lambda tx: _claim_free(tx, entries, runner, self._giving))
             if claims or not held:
                 return claims
-            return await self._database.write(lambda tx: _claim_held(tx, held, runner, self._rules))
+            return await self._database.write(lambda tx: _claim_held(tx, held, runner, self._giving))
         except BaseException:
             self._fleet.forget()
             for entry in entries:
@@ -223,7 +233,7 @@ def _claimable_after(last: Entry) -> Callable[[Transaction], list[Entry]]:
 
 
 def _claim_free(
-    tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules
+    tx: Transaction, entries: list[Entry], runner: FleetRunner, giving: _Giving
 ) -> tuple[list[Claim], list[Entry]]:
     """Claims what nobody else is moving, and says what somebody is; waits for nobody.
 
@@ -232,7 +242,7 @@ def _claim_free(
     """
     check_epoch(tx, runner.runner_id, runner.epoch)
     free = [entry for entry in entries if tx.one("lock_free_session_of_run", run_id=entry[1])]
-    claims = _claim_each(tx, free, runner, rules)
+    claims = _claim_each(tx, free, runner, giving)
     held = [entry for entry in entries if entry not in free]
     if claims:
         for _, run_id, _ in held:
@@ -240,18 +250,18 @@ def _claim_free(
     return claims, held
 
 
-def _claim_held(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:
+def _claim_held(tx: Transaction, entries: list[Entry], runner: FleetRunner, giving: _Giving) -> list[Claim]:
     """Waits for those who move these sessions: there is nothing else to claim, and nothing to look again for later."""
     lock_runs(tx, [run_id for _, run_id, _ in entries])
-    return _claim_each(tx, entries, runner, rules)
+    return _claim_each(tx, entries, runner, giving)
 
 
-def _claim_each(tx: Transaction, entries: list[Entry], runner: FleetRunner, rules: LeaseRules) -> list[Claim]:
-    claims = (_claim_one(tx, entry, runner, rules) for entry in entries)
+def _claim_each(tx: Transaction, entries: list[Entry], runner: FleetRunner, giving: _Giving) -> list[Claim]:
+    claims = (_claim_one(tx, entry, runner, giving) for entry in entries)
     return [claim for claim in claims if claim is not None]
 
 
-def _claim_one(tx: Transaction, entry: Entry, runner: FleetRunner, rules: LeaseRules) -> Claim | None:
+def _claim_one(tx: Transaction, entry: Entry, runner: FleetRunner, giving: _Giving) -> Claim | None:
     _, run_id, demand_class = entry
     claimed = tx.one(
         "claim_run",
@@ -260,8 +270,8 @@ def _claim_one(tx: Transaction, entry: Entry, runner: FleetRunner, rules: LeaseR
         runner_id=runner.runner_id,
         epoch=runner.epoch,
         now=tx.now_ms,
-        lease_expires_at=tx.now_ms + rules.lease_ms,
-        unheard_at=tx.now_ms + rules.unheard_ms,
+        lease_expires_at=tx.now_ms + giving.rules.lease_ms,
+        unheard_at=tx.now_ms + giving.rules.unheard_ms,
     )
     if claimed is None:
         _queue_elsewhere(tx, run_id)
@@ -287,7 +297,7 @@ def _claim_one(tx: Transaction, entry: Entry, runner: FleetRunner, rules: LeaseR
     )
     refresh_session(tx, run["session_id"])
     changed(tx, run, "claimed")
-    return build_claim(tx, run, runner)
+    return build_claim(tx, assign(tx, run, giving.ids), runner)
 
 
 def _queue_elsewhere(tx: Transaction, run_id: str) -> None:

@@ -14,12 +14,13 @@ from callboard.coordinator.services.external_runs import Leading
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.locking import lock_family, locked_run
 from callboard.coordinator.services.run_changes import is_external, reconnect, revoke_session_tokens
-from callboard.coordinator.services.run_creation import Ids, check_tree, proven_parent
+from callboard.coordinator.services.run_creation import check_tree, proven_parent
 from callboard.coordinator.services.run_requests import BUILT_IN_EXECUTORS, check_session_id
 from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from callboard.domain.idempotency import Idempotency
+from callboard.domain.ids import Ids
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.idempotency import remember, remembered_with_status

@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import msgspec
 
-from callboard.coordinator.services.run_creation import Ids
 from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands, canonical, demand_class
 from callboard.domain.errors import InvalidRequest, TooLarge
 from callboard.domain.event import MAX_BATCH, SESSION_CREATED, present_name
+from callboard.domain.ids import Ids
 from callboard.domain.run import exit_code_of, status_of
 from callboard.store.database import Transaction
 from callboard.store.events import NewEvent, append

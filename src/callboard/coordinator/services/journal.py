@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from callboard.coordinator.services.access import visible_session
+from callboard.coordinator.services.callback_changes import accept
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.pages import check_limit
 from callboard.coordinator.services.rendering import render_event
@@ -57,7 +58,9 @@ class EventService:
         run = attempt_of(tx, caller, session_id, posted.run_id, posted.attempt, self._rules)
         if _answers(posted.events):
             tx.run("answered_attempt", run_id=run["run_id"], attempt=run["attempt"])
-        return EventsStored(seqs=_append(tx, run, [_event(event) for event in posted.events], counted=True))
+        stored = _append(tx, run, [_event(event) for event in posted.events], counted=True)
+        accept(tx, run, [bytes(event.payload) for event in posted.events if event.type == event_types.MESSAGE])
+        return EventsStored(seqs=stored)
 
     def _post_own(self, tx: Transaction, caller: Caller, session_id: str, posted: PostEvents) -> EventsStored:
         """What a session token may post: all that an external session tells of itself, else only notes."""

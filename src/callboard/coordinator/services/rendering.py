@@ -146,6 +146,7 @@ def group_of_row(row: Columns) -> str:
         lifecycle=row["lifecycle"],
         live=bool(row["live"]),
         queued_runs=row["queued_runs"],
+        undeliverable=bool(row["undeliverable"]),
     )
 
 
@@ -219,6 +220,23 @@ def render_runner(row: Columns, *, live_runs: int, now_ms: int, rules: runners.L
         clock_skew_ms=row["clock_skew_ms"],
         registered_at=rfc3339(row["registered_at"]),
         last_heard_at=rfc3339(row["last_heard_at"]),
+    )
+
+
+def render_callback(row: Columns) -> wire.Callback:
+    """A callback; the row holds every column of `callbacks`."""
+    return wire.Callback(
+        callback_id=row["callback_id"],
+        status=row["status"],
+        child_session_id=row["child_session_id"],
+        child_run_id=row["child_run_id"],
+        receiver_session_id=row["receiver_session_id"],
+        run_id=row["run_id"],
+        tries=row["tries"],
+        why=row["why"],
+        created_at=rfc3339(row["created_at"]),
+        updated_at=rfc3339(row["updated_at"]),
+        accepted_at=rfc3339_or_none(row["accepted_at"]),
     )
 
 

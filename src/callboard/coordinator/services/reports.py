@@ -8,13 +8,13 @@ from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.locking import lock_run
 from callboard.coordinator.services.run_changes import RunEnd, note_event
-from callboard.coordinator.services.run_creation import Ids
 from callboard.coordinator.services.run_requests import check_run_id
 from callboard.coordinator.services.runner_access import check_runner
 from callboard.domain import event as event_types
 from callboard.domain import ids as id_kinds
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from callboard.domain.ids import Ids
 from callboard.domain.run import END_REASONS, MAX_UNLAUNCHED, after_lost, status_of
 from callboard.domain.runner import LeaseRules
 from callboard.domain.usage import UsageRow

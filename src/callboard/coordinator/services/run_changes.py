@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from callboard.coordinator.services.affinity import direct
+from callboard.coordinator.services.callback_changes import give_back, note_child_end
 from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain import event as event_types
 from callboard.domain.run import ENDED, LIVE, REASON_SENTENCES, RUN, exit_code_of, queue_key, status_of
@@ -230,6 +231,8 @@ def end(tx: Transaction, run: Row, how: RunEnd) -> bool:
         return False
     note_event(tx, run, event_types.RUN_COMPLETED, _completed_payload(tx, run, how, exit_code, message))
     revoke_session_tokens(tx, run["run_id"])
+    note_child_end(tx, run)
+    give_back(tx, run, how.stopped_by)
     if run["status"] in LIVE and run["runner_id"]:
         tx.hint(RunnerTold(runner_id=run["runner_id"]))
     refresh_session(tx, run["session_id"])

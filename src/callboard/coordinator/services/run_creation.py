@@ -1,7 +1,7 @@
 """Makes a run, and its session when it is the first, in one transaction: all that can be refused is refused first."""
 
 import json
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -17,6 +17,7 @@ from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands, canonical, demand_class, merge
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from callboard.domain.ids import Ids
 from callboard.domain.run import queue_key
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
@@ -25,13 +26,6 @@ from callboard.wire.requests import CreateRun
 from callboard.wire.responses import RunCreated
 
 TITLE_CHARACTERS = 80
-
-
-class Ids(Protocol):
-    """Where new ids come from."""
-
-    def new(self, prefix: str) -> str:
-        """A new id with this prefix."""
 
 
 class NewRun(msgspec.Struct, kw_only=True):
@@ -48,6 +42,8 @@ class NewRun(msgspec.Struct, kw_only=True):
     no_match_ms: int
     traceparent: str | None = None
     retry_of: str | None = None
+    trigger: str | None = None
+    """What starts the run, where it is neither a person nor an agent."""
 
 
 def proven_parent(caller: Caller, named: str | None, header: str | None) -> str | None:
@@ -282,7 +278,7 @@ def _insert(
     """The run's row, its events and, when its session is idle, its place in the queue."""
     text = canonical(demands)
     key = queue_key(tx.now_ms, new.request.priority)
-    trigger = "agent" if new.caller.kind == "session" else "user"
+    trigger = new.trigger or ("agent" if new.caller.kind == "session" else "user")
     place = {"run_id": run_id, "session_id": session["session_id"]}
     tx.run(
         "insert_run",

@@ -11,12 +11,12 @@ from callboard.coordinator.services.lost_runs import forget_unlisted
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_runner
 from callboard.coordinator.services.reports import holds
-from callboard.coordinator.services.run_creation import Ids
 from callboard.coordinator.services.runner_access import check_runner
 from callboard.coordinator.services.signals import Signals, runner_key
 from callboard.domain import ids as id_kinds
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, NotFound
+from callboard.domain.ids import Ids
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.hints import RunnersChanged, TokenRevoked

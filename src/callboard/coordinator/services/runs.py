@@ -13,7 +13,7 @@ from callboard.coordinator.services.locking import lock_family, lock_run
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_run
 from callboard.coordinator.services.run_changes import is_ended
-from callboard.coordinator.services.run_creation import Ids, NewRun, create, proven_parent
+from callboard.coordinator.services.run_creation import NewRun, create, proven_parent
 from callboard.coordinator.services.run_requests import (
     check_request,
     check_run_id,
@@ -26,7 +26,7 @@ from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, InvalidRequest, NotFound
 from callboard.domain.idempotency import Idempotency
-from callboard.domain.ids import SESSION, is_id
+from callboard.domain.ids import SESSION, Ids, is_id
 from callboard.domain.run import CONTINUATION_PROMPT, STATUSES
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Row, Transaction

@@ -11,7 +11,6 @@ from callboard.coordinator.services.affinity import affinity_of
 from callboard.coordinator.services.import_log import LogLines, import_log
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_binding, render_run
-from callboard.coordinator.services.run_creation import Ids
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.coordinator.services.session_lists import SessionQuery, check_query, list_sessions, show_session
 from callboard.coordinator.services.tree import read_tree
@@ -20,6 +19,7 @@ from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, NotFound
 from callboard.domain.event import SESSION_UPDATED
 from callboard.domain.idempotency import Idempotency
+from callboard.domain.ids import Ids
 from callboard.domain.run import ENDED
 from callboard.store.database import Database, Row, T, Transaction
 from callboard.store.events import NewEvent, append
@@ -29,7 +29,7 @@ from callboard.wire.requests import UpdateSession
 from callboard.wire.responses import Affinity, Page, Result, Session, Tree
 from callboard.wire.times import rfc3339_or_none
 
-_DELETES = ("usage", "attempts", "tokens", "events", "native_ids", "bindings", "runs")
+_DELETES = ("usage", "attempts", "tokens", "events", "native_ids", "bindings", "callbacks", "runs")
 """What goes before the session itself, in the order that foreign keys want."""
 
 
@@ -242,6 +242,12 @@ def _delete(tx: Transaction, session: Row) -> None:
             hint="Delete the children first, or archive the session.",
         )
     _check_idle(tx, session)
+    if tx.one("open_callback_of_child", session_id=session_id) is not None:
+        raise Conflict(
+            f"The end of {session_id} has not reached the session that waits for it.",
+            code="callback_waiting",
+            hint="Wait until it has, or archive the session.",
+        )
     for token in tx.all("working_tokens_of_session", session_id=session_id):
         tx.hint(TokenRevoked(token_id=token["token_id"]))
     for room in _DELETES:

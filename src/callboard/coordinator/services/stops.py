@@ -2,10 +2,12 @@
 
 from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.access import require_steering, visible_run, visible_session
+from callboard.coordinator.services.callback_changes import hold
 from callboard.coordinator.services.locking import leaf_first, lock_run, lock_subtree
 from callboard.coordinator.services.run_requests import check_run_id, check_session_id
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict
+from callboard.domain.run import LIVE
 from callboard.store.database import Database, Row, Transaction
 from callboard.wire.responses import Stopped
 
@@ -26,6 +28,8 @@ class StopService:
             session = visible_session(tx, caller, run["session_id"])
             require_steering(tx, caller, session)
             outcome = Stopped(status=run["status"], stopping=[], cancelled=[])
+            if run["status"] in LIVE:
+                hold(tx, run["session_id"])
             _stop(tx, run, _by(caller), outcome)
             after = tx.one("run_by_id", run_id=run_id)
             outcome.status = after["status"] if after else run["status"]
@@ -85,6 +89,7 @@ def _stop_session(tx: Transaction, session_id: str, by: str, outcome: Stopped, *
     if session is None:
         return
     more = {"root_session_id": session["root_session_id"], "session_project_id": session["project_id"]}
+    hold(tx, session_id)
     runs = tx.all("waiting_runs_of_session", session_id=session_id)
     live = tx.one("live_run_of_session", session_id=session_id)
     for run in [*runs, live] if live else runs:

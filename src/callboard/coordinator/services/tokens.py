@@ -8,12 +8,12 @@ import msgspec
 
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_token
-from callboard.coordinator.services.run_creation import Ids
 from callboard.coordinator.services.run_requests import check_id
 from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from callboard.domain.idempotency import Idempotency
+from callboard.domain.ids import Ids
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.hints import Hint, LookAgain, TokenRevoked
 from callboard.store.idempotency import remember, remembered

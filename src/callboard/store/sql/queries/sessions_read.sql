@@ -10,6 +10,8 @@ SELECT s.*,
         ORDER BY h.number DESC, a.attempt DESC LIMIT 1) AS attempt_hostname,
     CASE WHEN EXISTS (SELECT 1 FROM runs l WHERE l.session_id = s.session_id
         AND l.status IN ('claimed', 'running', 'interrupted')) THEN 1 ELSE 0 END AS live,
+    CASE WHEN EXISTS (SELECT 1 FROM callbacks u WHERE u.receiver_session_id = s.session_id
+        AND u.status = 'undeliverable') THEN 1 ELSE 0 END AS undeliverable,
     (SELECT count(*) FROM sessions c WHERE c.parent_session_id = s.session_id) AS children_total,
     (SELECT count(*) FROM sessions c WHERE c.parent_session_id = s.session_id AND (c.queued_runs > 0
         OR EXISTS (SELECT 1 FROM runs l WHERE l.session_id = c.session_id
@@ -113,7 +115,9 @@ WITH RECURSIVE below (session_id) AS (
 SELECT s.session_id, s.parent_session_id, s.depth, s.status, s.title, s.agent_name, s.queued_runs, s.waiting_for,
     s.lifecycle, s.created_at,
     CASE WHEN EXISTS (SELECT 1 FROM runs l WHERE l.session_id = s.session_id
-        AND l.status IN ('claimed', 'running', 'interrupted')) THEN 1 ELSE 0 END AS live
+        AND l.status IN ('claimed', 'running', 'interrupted')) THEN 1 ELSE 0 END AS live,
+    CASE WHEN EXISTS (SELECT 1 FROM callbacks u WHERE u.receiver_session_id = s.session_id
+        AND u.status = 'undeliverable') THEN 1 ELSE 0 END AS undeliverable
 FROM below CROSS JOIN sessions s WHERE s.session_id = below.session_id
 ORDER BY s.depth, s.session_id LIMIT :limit;
 

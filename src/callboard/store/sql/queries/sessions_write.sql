@@ -23,8 +23,8 @@ RETURNING run_count;
 UPDATE sessions SET status = :status, queued_runs = :queued_runs, updated_at = :now WHERE session_id = :session_id;
 
 -- name: resumed_session
--- A later run of the session begins.
-UPDATE sessions SET last_resumed_at = :now WHERE session_id = :session_id;
+-- A later run of the session begins; whoever starts it lets callbacks through again.
+UPDATE sessions SET last_resumed_at = :now, callbacks_held = 0 WHERE session_id = :session_id;
 
 -- name: place_session
 -- The directory of a session that asked for none: the base of the runner that claimed it first.
