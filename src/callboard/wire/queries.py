@@ -15,6 +15,7 @@ _ID_END = "_[0-7][0-9a-hjkmnp-tv-z]{25}$"
 
 SessionId = Annotated[str, Meta(pattern="^ses" + _ID_END)]
 RunId = Annotated[str, Meta(pattern="^run" + _ID_END)]
+CallbackId = Annotated[str, Meta(pattern="^cbk" + _ID_END)]
 TokenId = Annotated[str, Meta(pattern="^tok" + _ID_END)]
 RunnerId = Annotated[str, Meta(pattern="^rnr_[0-9a-f]{20}$")]
 ShortWord = Annotated[str, Meta(min_length=1, max_length=200)]

@@ -23,6 +23,7 @@ _ID_TYPES: Final[dict[str, Any]] = {
     "session_id": queries.SessionId,
     "run_id": queries.RunId,
     "runner_id": queries.RunnerId,
+    "callback_id": queries.CallbackId,
     "token_id": queries.TokenId,
 }
 _MEDIA: Final = {"openapi": "application/json", "metrics": "text/plain", "stream": "text/event-stream"}
