@@ -1,17 +1,24 @@
 """The log of all sessions: one order for every consumer (R21), and forgetting its beginning."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
 from callboard.domain.errors import InvalidRequest
 from callboard.store.cursor import START, Cursor, parse_cursor
-from callboard.store.database import Database
-from callboard.store.event_log import MAX_BYTES, Following, current_cursor, follow, prune, retained_after
+from callboard.store.database import Database, Transaction
+from callboard.store.event_log import MAX_BYTES, Following, current_cursor, follow, prune, retained_after, unsettled_end
 from callboard.store.events import NewEvent, StoredEvent, append, page_by_seq
-from tests.store.harness import Harness, new_session
+from callboard.store.postgres import WRITERS
+from tests.store.harness import Harness, make, new_session, remember
 from tests.store.settable_clock import SettableClock
+
+BOUND_SECONDS: Final = 10.0
+NOTE: Final = NewEvent(type="note", payload=b"{}")
 
 
 async def write(database: Database, session_id: str, count: int = 1, payload: bytes = b"{}") -> None:
@@ -85,14 +92,45 @@ async def test_a_consumer_that_follows_while_others_write_sees_each_event_once(d
     assert len(set(places(seen))) == len(seen) == sum(turn % 4 + 1 for turn in range(200))
 
 
+async def settled(database: Database) -> Cursor:
+    """The end of the log when no work under way holds it back any more, be it one that tells hints."""
+    async with asyncio.timeout(BOUND_SECONDS):
+        while await database.read(unsettled_end) != START:
+            pass
+    return await database.read(current_cursor)
+
+
 async def test_from_now_means_from_the_end_of_the_log(database: Database) -> None:
     assert await database.read(current_cursor) == START
     session_id = await database.write(new_session)
     await write(database, session_id, 3)
-    now = await database.read(current_cursor)
+    now = await settled(database)
     assert (await read_on(database, now)).events == []
     await write(database, session_id, 2)
+    await settled(database)
     assert [event.seq for event in (await read_on(database, now)).events] == [4, 5]
+
+
+async def test_r21_short_works_of_another_database_do_not_move_the_end_back(tmp_path: Path) -> None:
+    """R21: a place that was given out stays given out; else a consumer's cursor would be called one of the future."""
+    (tmp_path / "other").mkdir()
+    database, other = await make("postgresql", tmp_path).open(), await make("postgresql", tmp_path / "other").open()
+    reading = True
+
+    async def write_on(into: Database, work: Callable[[Transaction], Any]) -> None:
+        while reading:
+            await into.write(work)
+
+    session_id = await database.write(new_session)
+    foreign = [asyncio.ensure_future(write_on(other, remember(f"key {number}"))) for number in range(WRITERS)]
+    own = asyncio.ensure_future(write_on(database, lambda tx: append(tx, session_id, session_id, [NOTE])))
+    ends = [await database.read(current_cursor) for _ in range(400)]
+    reading = False
+    await asyncio.gather(own, *foreign)
+    assert ends == sorted(ends)
+    assert len(set(ends)) > 10
+    for each in (database, other):
+        await each.close()
 
 
 async def test_one_read_is_bounded_in_bytes_and_in_batches(database: Database) -> None:

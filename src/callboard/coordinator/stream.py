@@ -144,6 +144,8 @@ class Stream:
             if ring is None or ring is not self._ring:
                 return
             self._cursor, more = page.cursor, page.more
+            if page.unsettled and not more:
+                self._woken.set()
             if page.events:
                 ring.add([event_frame(event) for event in page.events])
 

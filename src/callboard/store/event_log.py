@@ -24,6 +24,8 @@ class Following(Struct, frozen=True):
     events: list[StoredEvent]
     cursor: Cursor
     more: bool
+    unsettled: bool
+    """Whether more is stored that is given out only when works that began earlier have ended: nothing tells of that."""
     beginning: Cursor
     """Behind this place nothing was pruned when this was read."""
 
@@ -47,11 +49,17 @@ def follow(tx: Transaction, after: Cursor, limit: int = 500, session_id: str | N
     events = events[_already_seen(events, after) :]
     cursor = parse_cursor(events[-1].cursor) if events else after
     more = len(taken) < len(heads) or len(heads) == limit
-    return Following(events, cursor, more, retained_after(tx))
+    return Following(events, cursor, more, unsettled_end(tx) > cursor, retained_after(tx))
+
+
+def unsettled_end(tx: Transaction) -> Cursor:
+    """Behind all that is stored and not given out yet; START when there is no such thing."""
+    last = tx.one("unsettled_event_batch")
+    return _end_of(last) if last else START
 
 
 def current_cursor(tx: Transaction) -> Cursor:
-    """The end of the log as it is now."""
+    """The end of the log as it is given out now. What is stored by then may come later: see `unsettled_end`."""
     newest = tx.one("newest_event_batch")
     beginning = retained_after(tx)
     # The newest batch may have been spared by a pruning that forgot all behind it.

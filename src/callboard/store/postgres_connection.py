@@ -60,6 +60,10 @@ class TryAgain(Exception):
         self.cause = cause
 
 
+class LogUnsettled(Exception):
+    """A work on a snapshot reads the end of the log, which has to be asked for before the snapshot is taken."""
+
+
 class _Integer(Int8Dumper):
     """Every number is a BIGINT, whatever its size, so that a statement is prepared once; True is 1."""
 
@@ -131,6 +135,7 @@ class PostgresTransaction:
         self._statements: dict[str, bytes] = {}
         self._columns: dict[str, tuple[str, ...]] = {}
         self._locked: set[str] = set()
+        self._log_queries = {name for name, query in queries.items() if "settled" in query.parameters}
         self.now_ms = 0
         self.hints: list[Hint] = []
 
@@ -175,10 +180,16 @@ class PostgresTransaction:
         self.hints.append(hint)
 
     def _execute(self, query: str, parameters: dict[str, Any]) -> None:
+        if query in self._log_queries:
+            parameters = parameters | {"settled": self._log_settled()}
         statement = self._statements.get(query)
         if statement is None:
             statement = self._statements[query] = statement_of(self._queries[query])
         self._cursor.execute(statement, parameters, prepare=True)
+
+    def _log_settled(self) -> int:
+        """Below which place the log is whole in every later statement: each of them sees what is committed by then."""
+        return log_settled(self._cursor.connection)
 
     def _columns_of(self, query: str) -> tuple[str, ...]:
         columns = self._columns.get(query)
@@ -188,11 +199,26 @@ class PostgresTransaction:
 
 
 class Snapshot(PostgresTransaction):
-    """A transaction that only looks."""
+    """A transaction that only looks, at what stood when it began."""
+
+    settled: int | None = None
+    """Below which place the log is whole; asked before the transaction began, or not at all."""
+
+    def _log_settled(self) -> int:
+        """As it was asked. LogUnsettled."""
+        if self.settled is None:
+            raise LogUnsettled
+        return self.settled
 
     def hint(self, hint: Hint) -> None:
         """A read has nothing to tell."""
         raise RuntimeError(f"a read gave a hint: {hint}")
+
+
+def log_settled(connection: psycopg.Connection) -> int:
+    """The place below which every snapshot that is taken from now on sees the whole log."""
+    row = connection.execute("SELECT log_settled_before()").fetchone()
+    return int(row[0]) if row else 0
 
 
 def statement_of(query: Query) -> bytes:

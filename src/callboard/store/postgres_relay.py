@@ -15,7 +15,7 @@ import structlog
 
 from callboard.domain.errors import CallboardError
 from callboard.store.hints import Appended, Hint, LookAgain
-from callboard.store.postgres_connection import BEGIN_READ, Snapshot, connect, first_line
+from callboard.store.postgres_connection import BEGIN_READ, Snapshot, connect, first_line, log_settled
 from callboard.store.postgres_worker import Place
 from callboard.store.queries import Queries
 from callboard.store.relay import Lookout, pack, unpack
@@ -111,6 +111,7 @@ class Relay:
                     self._hear(hints)
 
     def _look(self, connection: psycopg.Connection, snapshot: Snapshot, lookout: Lookout) -> None:
+        snapshot.settled = log_settled(connection)
         connection.execute(BEGIN_READ)
         try:
             hints = lookout.look(snapshot)

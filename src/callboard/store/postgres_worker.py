@@ -19,11 +19,13 @@ from callboard.store.postgres_connection import (
     BEGIN_READ,
     BEGIN_WRITE,
     Cancelling,
+    LogUnsettled,
     PostgresTransaction,
     Snapshot,
     TryAgain,
     connect,
     first_line,
+    log_settled,
     may_try_again,
     translate,
 )
@@ -95,7 +97,7 @@ class PostgresWorker:
         try:
             self._begin(connection, transaction)
             if call.work is not None:
-                call.result = self._work(connection, transaction, call.work)
+                call.result = self._result(connection, transaction, call.work)
             self._commit(connection)
         finally:
             call.connection = None
@@ -103,8 +105,19 @@ class PostgresWorker:
                 self._forget()
         return transaction.hints
 
-    def _begin(self, connection: psycopg.Connection, transaction: PostgresTransaction) -> None:
+    def _result(self, connection: psycopg.Connection, transaction: PostgresTransaction, work: Work[Any]) -> Any:
         try:
+            return self._work(connection, transaction, work)
+        except LogUnsettled:
+            self._begin(connection, transaction, reads_log=True)
+            return self._work(connection, transaction, work)
+
+    def _begin(
+        self, connection: psycopg.Connection, transaction: PostgresTransaction, *, reads_log: bool = False
+    ) -> None:
+        try:
+            if isinstance(transaction, Snapshot):
+                transaction.settled = log_settled(connection) if reads_log else None
             opened = connection.execute(BEGIN_READ if self._tell is None else BEGIN_WRITE)
             opened.nextset()
             row = opened.fetchone()

@@ -3,21 +3,27 @@
 Knows no reader and no caller: who may see an event is decided where it is given out.
 """
 
+import asyncio
 from collections import OrderedDict
 from typing import Final
 
 import msgspec
+import structlog
 
 from callboard.coordinator.services.rendering import render_event
 from callboard.store.cursor import Cursor, parse_cursor
 from callboard.store.database import Database, Transaction
-from callboard.store.event_log import current_cursor, follow, retained_after
+from callboard.store.event_log import current_cursor, follow, retained_after, unsettled_end
 from callboard.store.events import StoredEvent
 from callboard.wire.responses import Event
 
 __all__ = ["Cursor", "EventFeed", "FeedEvent", "FeedPage", "Lineage", "parse_cursor"]
 
 REMEMBERED_SESSIONS: Final = 20_000
+SETTLING_SECONDS: Final = 2.0
+SETTLING_PAUSE_SECONDS: Final = 0.005
+
+log = structlog.get_logger(__name__)
 
 
 class Lineage(msgspec.Struct, frozen=True):
@@ -43,6 +49,8 @@ class FeedPage(msgspec.Struct, frozen=True):
     events: list[FeedEvent]
     cursor: Cursor
     more: bool
+    unsettled: bool
+    """Whether more is stored that is given out soon, without another word."""
     beginning: Cursor
     """Behind this place nothing was forgotten when the page was read."""
 
@@ -55,8 +63,20 @@ class EventFeed:
         self._lineages: OrderedDict[str, Lineage] = OrderedDict()
 
     async def end(self) -> Cursor:
-        """Where the log ends now."""
-        return await self._database.read(current_cursor)
+        """Where the log ends now: behind all that was acknowledged before the call, before all that is so later.
+
+        Works under way may have their place before an event that is stored already: it waits for them. Of works
+        that take too long nothing is missed; then what was acknowledged just before is told once more.
+        """
+        stored, settled = await self._database.read(_ends)
+        try:
+            async with asyncio.timeout(SETTLING_SECONDS):
+                while settled < stored:
+                    await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=SETTLING_PAUSE_SECONDS)
+                    settled = await self._database.read(current_cursor)
+        except TimeoutError:
+            log.warning("works that began long ago hold back the end of the log")
+        return settled
 
     async def beginning(self) -> Cursor:
         """Behind this place nothing was forgotten."""
@@ -67,9 +87,8 @@ class EventFeed:
 
         def work(tx: Transaction) -> FeedPage:
             found = follow(tx, after, batches, session_id)
-            return FeedPage(
-                [self._feed_event(tx, event) for event in found.events], found.cursor, found.more, found.beginning
-            )
+            events = [self._feed_event(tx, event) for event in found.events]
+            return FeedPage(events, found.cursor, found.more, found.unsettled, found.beginning)
 
         return await self._database.read(work)
 
@@ -102,3 +121,9 @@ class EventFeed:
         while len(self._lineages) > REMEMBERED_SESSIONS:
             self._lineages.popitem(last=False)
         return lineage
+
+
+def _ends(tx: Transaction) -> tuple[Cursor, Cursor]:
+    """The end of what is stored, and of what is given out."""
+    settled = current_cursor(tx)
+    return max(settled, unsettled_end(tx)), settled

@@ -1,7 +1,7 @@
 -- What PostgreSQL is told in other words, each with its reason.
 -- The place of a batch in the log is (transaction_id, batch_id). transaction_id is the writing transaction's, or that of
 -- an earlier batch of its session if that is greater, so that a session's log keeps its order. Readers see only places
--- below log_settled_before(): behind their cursor nothing can be committed any more. The offset is set by the
+-- below :settled, which the transaction knows: behind their cursor nothing can be committed any more. The offset is set by the
 -- connection: after a dump was restored the server counts its transactions from the beginning again.
 
 -- name: lock_session
@@ -24,14 +24,14 @@ WHERE session_id = :session_id RETURNING last_seq, last_transaction;
 -- The place has two parts, and transactions that still run hide what follows.
 SELECT transaction_id, batch_id, octet_length(block) AS bytes FROM event_batches
 WHERE (transaction_id, batch_id) >= (:transaction_id, :batch_id)
-    AND transaction_id < (SELECT log_settled_before())
+    AND transaction_id < :settled
 ORDER BY transaction_id, batch_id LIMIT :limit;
 
 -- name: event_heads_of_session_after
 -- The place has two parts, and transactions that still run hide what follows.
 SELECT transaction_id, batch_id, octet_length(block) AS bytes FROM event_batches
 WHERE session_id = :session_id AND (transaction_id, batch_id) >= (:transaction_id, :batch_id)
-    AND transaction_id < (SELECT log_settled_before())
+    AND transaction_id < :settled
 ORDER BY last_seq LIMIT :limit;
 
 -- name: event_batches_between
@@ -46,14 +46,20 @@ ORDER BY b.transaction_id, b.batch_id;
 -- name: newest_event_batch
 -- The end is what may be read, not what was written last.
 SELECT transaction_id, batch_id, first_seq, last_seq FROM event_batches
-WHERE transaction_id < (SELECT log_settled_before())
+WHERE transaction_id < :settled
+ORDER BY transaction_id DESC, batch_id DESC LIMIT 1;
+
+-- name: unsettled_event_batch
+-- Transactions that still run hide what follows.
+SELECT transaction_id, batch_id, first_seq, last_seq FROM event_batches
+WHERE transaction_id >= :settled
 ORDER BY transaction_id DESC, batch_id DESC LIMIT 1;
 
 -- name: oldest_event_batches
 -- The place has two parts.
 SELECT transaction_id, batch_id, session_id, first_seq, last_seq, at, octet_length(block) AS bytes FROM event_batches
 WHERE (transaction_id, batch_id) > (:transaction_id, :batch_id)
-    AND transaction_id < (SELECT log_settled_before())
+    AND transaction_id < :settled
 ORDER BY transaction_id, batch_id LIMIT :limit;
 
 

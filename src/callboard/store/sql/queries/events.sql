@@ -64,6 +64,10 @@ WHERE b.batch_id >= :first AND b.batch_id <= :last ORDER BY b.batch_id;
 -- The end of the log.
 SELECT transaction_id, batch_id, first_seq, last_seq FROM event_batches ORDER BY batch_id DESC LIMIT 1;
 
+-- name: unsettled_event_batch
+-- The last of those that are stored and may not be given out yet, since others may still come before them: none here.
+SELECT transaction_id, batch_id, first_seq, last_seq FROM event_batches WHERE batch_id < 0;
+
 -- name: oldest_event_batches
 -- The beginning of the log behind a place, without the events.
 SELECT transaction_id, batch_id, session_id, first_seq, last_seq, at, octet_length(block) AS bytes FROM event_batches
