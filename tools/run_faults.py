@@ -71,7 +71,7 @@ def _read(records: Path) -> dict[str, Tally]:
     tallies: dict[str, Tally] = defaultdict(Tally)
     cases = (case for record in sorted(records.glob("*.xml")) for case in _cases(record))
     for case in cases:
-        name = re.sub(r"\[round\d+-seed\d+-?(.*)\]", r"[\1]", case.get("name", "")).removesuffix("[]")
+        name = re.sub(r"round\d+-seed\d+-?|-round\d+-seed\d+(?=\])", "", case.get("name", "")).removesuffix("[]")
         tally = tallies[f"{case.get('classname', '')}.{name}".removeprefix("tests.")]
         outcome = {child.tag for child in case}
         tally.failed += bool(outcome & {"failure", "error"})
@@ -87,7 +87,7 @@ def _cases(record: Path) -> Iterable[ET.Element]:
 
 
 def _told(case: ET.Element, failure: ET.Element) -> str:
-    found = re.search(r"\[(round\d+-seed\d+.*)\]", case.get("name", ""))
+    found = re.search(r"\[(.*round\d+-seed\d+.*)\]", case.get("name", ""))
     first = next(iter(failure.get("message", "").splitlines()), "")
     return f"{found[1] if found else 'once'}: {first[:160]}"
 
@@ -100,6 +100,9 @@ def _render(tallies: dict[str, Tally], parts: list[str], arguments: argparse.Nam
         "",
         f"`make faults ROUNDS={arguments.rounds} SEED={arguments.seed}` on {machine}.",
         "Each test breaks something at a moment that its seed chooses, then checks the promises.",
+        "`test_r9_every_session…` is one long world instead of rounds: 8 sessions and some restarts of PostgreSQL and",
+        "of the coordinator for each round. All of R9, 2,000 sessions: `python tools/run_faults.py --rounds 250",
+        "tests/faults/test_database_restarts.py`, about 20 minutes.",
         *([] if parts == [WHOLE] else [f"Run in parts, these alone: {', '.join(parts)}."]),
         "",
         "| test | passed | failed | skipped | seconds |",

@@ -63,6 +63,11 @@ class EventLoad:
             except httpx2.TransportError:
                 pause.wait(AGAIN_SECONDS)
                 continue
+            if answer.status_code == 503 and self._coordinator.database:
+                # A server that is away is said to be away; a file never is.
+                assert answer.headers["retry-after"] == "1", answer.text
+                pause.wait(AGAIN_SECONDS)
+                continue
             assert answer.status_code == 200, answer.text
             seqs: list[int] = answer.json()["seqs"]
             return seqs

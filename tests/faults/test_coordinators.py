@@ -16,7 +16,7 @@ from tests.conftest import FaultRound
 from tests.faults.event_load import EventLoad
 from tests.faults.times import LATE, SOON
 from tests.support.coordinator import Coordinator, until
-from tests.support.database import damage
+from tests.support.database import damage, on_both_databases
 from tests.support.history import assert_promises_kept
 from tests.support.processes import agent_of, agents_of
 from tests.support.world import World, hold
@@ -28,6 +28,7 @@ LOADS: Final = 3
 STREAMS: Final = 100
 
 
+@on_both_databases
 def test_r12_a_coordinator_killed_under_load_loses_nothing_that_it_acknowledged(
     world: World, fault_round: FaultRound
 ) -> None:
@@ -55,6 +56,7 @@ def test_r12_a_coordinator_killed_under_load_loses_nothing_that_it_acknowledged(
     assert_promises_kept(coordinator, *(load.session_id for load in loads))
 
 
+@on_both_databases
 def test_r13_a_coordinator_that_ends_under_many_readers_is_not_noticed_by_agents(world: World) -> None:
     """R13: 100 streams, held polls and waits; exit 0 in time; the agents work on and their runs end as they would."""
     coordinator = world.coordinator(**LATE)

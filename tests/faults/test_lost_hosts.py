@@ -12,6 +12,7 @@ from callboard.wire.responses import RunCreated
 from tests.faults.hosts import freeze_host, kill_host, own_machine, thaw_host
 from tests.faults.times import SOON
 from tests.support.coordinator import Coordinator, payload_of, until
+from tests.support.database import on_both_databases
 from tests.support.history import assert_promises_kept
 from tests.support.processes import agents_of
 from tests.support.runner import Runner
@@ -31,6 +32,7 @@ def at_work(coordinator: Coordinator, script: str = "say ready\nhang", **fields:
     return run
 
 
+@on_both_databases
 def test_r1_five_sessions_of_a_dead_host_are_interrupted_in_time_and_then_policy_decides(world: World) -> None:
     """R1: within a lease and a sweep; `wait` waits and fails in the end, `fail` fails, `retry` runs again."""
     coordinator = world.coordinator(**SOON, lost_run_seconds=4)
@@ -58,6 +60,7 @@ def test_r1_five_sessions_of_a_dead_host_are_interrupted_in_time_and_then_policy
     assert_promises_kept(coordinator, *(run.session_id for run in everybody))
 
 
+@on_both_databases
 def test_r2_a_frozen_host_that_thaws_is_refused_everything_and_ends_its_tree(world: World) -> None:
     """R2: the run went to another machine; whatever the first one says then is stale, and its agents are gone."""
     coordinator = world.coordinator(**SOON)

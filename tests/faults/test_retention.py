@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import apsw
+import psycopg
 import pytest
 
 from callboard.store.sqlite_writer import FORCED_CHECKPOINT_PAGES
@@ -15,6 +16,7 @@ from tests.conftest import FaultRound
 from tests.faults.event_load import EventLoad
 from tests.faults.times import LATE
 from tests.support.coordinator import Coordinator, payload_of, until
+from tests.support.database import damage, on_both_databases, query
 from tests.support.world import World
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
@@ -115,6 +117,7 @@ def test_r11_traffic_forgetting_copies_and_a_long_reader_at_once(world: World, f
         assert world.command_line(coordinator)("backup", "--check", str(copy)).code == 0
 
 
+@on_both_databases
 def test_r12_a_coordinator_killed_while_it_forgets_has_a_sound_log(world: World, fault_round: FaultRound) -> None:
     """R12, R21: the beginning that is told and the events that are there agree after every kill."""
     source = fault_round.source()
@@ -132,6 +135,38 @@ def test_r12_a_coordinator_killed_while_it_forgets_has_a_sound_log(world: World,
     with coordinator.stream(after="0.0.0") as reader:
         reader.until(lambda: any(frame.name == "gap" for frame in reader.frames), what="a gap")
     until(lambda: first_seq(coordinator, load) == length + 1, 60, "the next process goes on with it")
-    copy = world.folder / "copy.db"
-    words = ("backup", str(copy), "--data-dir", str(coordinator.data_dir))
-    assert world.command_line(coordinator)(*words).code == 0
+    coordinator.kill()
+    assert damage(coordinator) == []
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+def test_r11_two_coordinators_forget_at_once_each_batch_once_and_hold_up_nobody(world: World) -> None:
+    """R11: on one PostgreSQL, under traffic at both; the sum of what they forgot is what there was."""
+    first = world.coordinator(**FORGETTING)
+    both = (first, world.coordinator(**FORGETTING, database=first.database))
+    with psycopg.connect(first.database, autocommit=True) as server:
+        server.execute(COUNT_FORGOTTEN)
+    loads = [EventLoad(world, both[number % 2], f"load{number}", random.Random(number)) for number in range(LOADS + 1)]  # noqa: S311 - chooses sizes, guards nothing
+    until(lambda: all(load.posted >= OLD for load in loads), 60, "there is something to forget")
+    for load in loads:
+        assert_kept(both[1], load)
+        load.finish()
+    until(lambda: query(first, "SELECT count(*) FROM event_batches") == [(0,)], 60, "all is forgotten")
+    ((forgotten,),) = query(first, "SELECT count(*) FROM forgotten")
+
+    def said() -> list[float]:
+        return [measured(coordinator, "callboard_retention_batches") for coordinator in both]
+
+    until(lambda: sum(said()) == forgotten, 10, "each counts what it forgot")
+    assert min(said()) > 0, "both forget"
+    for coordinator in both:
+        assert measured(coordinator, "callboard_retention_loop_failures") == 0
+        assert measured(coordinator, "callboard_http_requests_total", 'status="5') == 0
+
+
+COUNT_FORGOTTEN: Final = """
+    CREATE TABLE forgotten (batch_id BIGINT PRIMARY KEY);
+    CREATE FUNCTION note_forgotten() RETURNS TRIGGER LANGUAGE plpgsql AS
+        'BEGIN INSERT INTO forgotten VALUES (OLD.batch_id); RETURN OLD; END';
+    CREATE TRIGGER note_forgotten AFTER DELETE ON event_batches FOR EACH ROW EXECUTE FUNCTION note_forgotten();
+"""

@@ -16,6 +16,7 @@ from callboard.wire.responses import RunCreated
 from tests.conftest import FaultRound
 from tests.faults.times import LATE
 from tests.support.coordinator import Coordinator, payload_of
+from tests.support.database import on_both_databases
 from tests.support.history import assert_promises_kept
 from tests.support.processes import agents_of
 from tests.support.world import World
@@ -47,6 +48,7 @@ def at_work(coordinator: Coordinator, script: str, **fields: Any) -> RunCreated:
     return run
 
 
+@on_both_databases
 def test_r15_what_waits_never_starts_and_a_second_stop_changes_nothing(world: World, coordinator: Coordinator) -> None:
     """R15: queued without a runner, queued behind a live run; who asked is recorded, once."""
     alone = coordinator.start_run("append ran alone")
@@ -67,6 +69,7 @@ def test_r15_what_waits_never_starts_and_a_second_stop_changes_nothing(world: Wo
     assert_promises_kept(coordinator, alone.session_id, live.session_id)
 
 
+@on_both_databases
 def test_r15_a_claimed_run_is_stopped_before_its_agent_is_launched(world: World, coordinator: Coordinator) -> None:
     """R15: the permission is refused with the word stop, however often it is asked for."""
     runner = world.hand_runner(coordinator)
@@ -101,6 +104,7 @@ def test_r15_the_ladder_goes_as_far_as_it_must(
     assert_promises_kept(coordinator, run.session_id)
 
 
+@on_both_databases
 def test_r15_a_stop_races_with_claim_launch_and_natural_end(
     world: World, coordinator: Coordinator, fault_round: FaultRound
 ) -> None:
@@ -128,6 +132,7 @@ def test_r15_a_stop_races_with_claim_launch_and_natural_end(
         assert_promises_kept(coordinator, run.session_id)
 
 
+@on_both_databases
 def test_r15_a_tree_is_stopped_with_the_children_that_are_born_meanwhile(
     world: World, coordinator: Coordinator
 ) -> None:

@@ -17,6 +17,7 @@ from tests.conftest import FaultRound
 from tests.faults.event_load import EventLoad
 from tests.faults.times import LATE
 from tests.support.coordinator import Coordinator, until
+from tests.support.database import on_both_databases
 from tests.support.stream import StreamReader
 from tests.support.toxic_proxy import toxic_proxy
 from tests.support.world import World
@@ -30,6 +31,7 @@ GROWTH_BYTES: Final = 96 << 20
 LAG_SECONDS: Final = 1.0
 
 
+@on_both_databases
 def test_r21_a_reader_whose_way_breaks_again_and_again_sees_every_event_once(
     world: World, fault_round: FaultRound
 ) -> None:

@@ -18,6 +18,8 @@ from tests.support import postgres
 KINDS: Final = ("sqlite", "postgresql")
 sqlite_only: Final = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 """For a test that is about the file, or that names no coordinator's database at all."""
+on_both_databases: Final = pytest.mark.parametrize("database_kind", KINDS, indirect=True)
+"""For a test in a room whose tests run on SQLite unless they say otherwise."""
 _TABLES: Final = {
     "sqlite": "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
     "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()",

@@ -28,7 +28,8 @@ GROUP_SECONDS: Final = 0.01
 LOOK_SECONDS: Final = 1.0
 SLICE_SECONDS: Final = 0.25
 """How long closing may have to wait for a listener that could not be told."""
-RECONNECT_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+RECONNECT_SECONDS: Final = (0.1, 0.5, 1.0)
+"""No longer than between two looks: whoever waits for something notices no more of a lost connection than of a hint."""
 MAX_WAITING: Final = 20_000
 
 Hear = Callable[[list[Hint]], None]
@@ -86,8 +87,16 @@ class Relay:
             self._filled.clear()
             messages = pack(self._own, self._taken())
             if messages:
-                connection.execute("SELECT pg_notify(%s, message) FROM unnest(%s::TEXT[]) message", [CHANNEL, messages])
+                self._notify(connection, messages)
         connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, *FAREWELL])
+
+    def _notify(self, connection: psycopg.Connection, messages: list[str]) -> None:
+        try:
+            connection.execute("SELECT pg_notify(%s, message) FROM unnest(%s::TEXT[]) message", [CHANNEL, messages])
+        except psycopg.Error:
+            # The next connection says at least that there was something.
+            self.tell([LookAgain()])
+            raise
 
     def _taken(self) -> list[Hint]:
         """All that wait; what came in beyond the bound is not known any more."""

@@ -62,8 +62,12 @@ class LeaseService:
         self._renewal_refused = False
         self._swept_at = None  # until the store has carried this sweep out: while it refuses, nobody can renew
         if away:
-            await self._database.write(lambda tx: _extend_grace(tx, self._rules.grace_ms))
+            await self._begin_grace()
         due = await self._database.read(lambda tx: _due(tx, self._rules))
+        if self._is_long_since(begun_at):
+            # The store was silent while it was asked: what it tells now lapsed when nobody could renew.
+            await self._begin_grace()
+            due = await self._database.read(lambda tx: _due(tx, self._rules))
         swept.in_grace = due.in_grace
         for run_id in due.lapsed:
             await self._each(run_id, self._lapse, swept)
@@ -81,7 +85,14 @@ class LeaseService:
         jumped = self._jumps.jumped()
         if self._swept_at is None:
             return True
-        return jumped or self._database.clock.now_ms() - self._swept_at > self._rules.lost_runner_ms // 2
+        return jumped or self._is_long_since(self._swept_at)
+
+    def _is_long_since(self, at_ms: int) -> bool:
+        """Whether so much time has passed that a holder may have lost its lease in it."""
+        return self._database.clock.now_ms() - at_ms > self._rules.lost_runner_ms // 2
+
+    async def _begin_grace(self) -> None:
+        await self._database.write(lambda tx: _extend_grace(tx, self._rules.grace_ms))
 
     async def _each(self, run_id: str, work: Callable[[Transaction, Row], Done], swept: Swept) -> None:
         def one(tx: Transaction) -> Done:
