@@ -144,6 +144,7 @@ class Dispatch:
         with self._signals.listen(runner_key(runner_id)) as event:
             poller = Poller(runner_id, slots, event)
             self._pollers[id(poller)] = poller
+            going = asyncio.create_task(_pass_on(gone, event))
             try:
                 while not gone.is_set():
                     event.clear()
@@ -155,8 +156,9 @@ class Dispatch:
                     left = deadline - loop.time()
                     if left <= 0:
                         return None
-                    await _first(event, gone, left)
+                    await _wait(event, left)
             finally:
+                going.cancel()
                 del self._pollers[id(poller)]
         return None
 
@@ -308,11 +310,16 @@ def _queue_elsewhere(tx: Transaction, run_id: str) -> None:
         tx.hint(Queued(**place, queue_key=run["queue_key"]))
 
 
-async def _first(event: asyncio.Event, gone: asyncio.Event, seconds: float) -> None:
-    """Returns when either event is set, or the time is over."""
-    waiting = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(gone.wait())]
+async def _pass_on(gone: asyncio.Event, event: asyncio.Event) -> None:
+    """One event to wait for instead of two: with a thousand polls that wake at once it is what a wake costs."""
+    await gone.wait()
+    event.set()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Returns when the event is set, or the time is over."""
     try:
-        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
