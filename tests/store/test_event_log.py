@@ -111,6 +111,7 @@ async def test_from_now_means_from_the_end_of_the_log(database: Database) -> Non
     assert [event.seq for event in (await read_on(database, now)).events] == [4, 5]
 
 
+@pytest.mark.slow
 async def test_r21_short_works_of_another_database_do_not_move_the_end_back(tmp_path: Path) -> None:
     """R21: a place that was given out stays given out; else a consumer's cursor would be called one of the future."""
     (tmp_path / "other").mkdir()

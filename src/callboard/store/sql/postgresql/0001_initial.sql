@@ -9,16 +9,19 @@ CREATE FUNCTION log_settled_before() RETURNS BIGINT LANGUAGE plpgsql STABLE AS $
 DECLARE
     snapshot pg_snapshot := pg_current_snapshot();
     settled xid8;
+    elsewhere xid[];
 BEGIN
     IF pg_snapshot_xmin(snapshot) = pg_snapshot_xmax(snapshot) THEN
         settled := pg_snapshot_xmax(snapshot);
     ELSE
-        SELECT coalesce(min(running.id), pg_snapshot_xmax(snapshot)) INTO settled
-        FROM pg_snapshot_xip(snapshot) AS running (id)
-        WHERE coalesce(pg_xact_status(running.id), 'ended') = 'in progress' AND running.id::xid NOT IN (
+        -- First the locks, then who still runs: what ends between the two is left out.
+        elsewhere := ARRAY(
             SELECT l.transactionid FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
             WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted
                 AND a.datid <> (SELECT oid FROM pg_database WHERE datname = current_database()));
+        SELECT coalesce(min(running.id), pg_snapshot_xmax(snapshot)) INTO settled
+        FROM pg_snapshot_xip(snapshot) AS running (id)
+        WHERE running.id::xid <> ALL (elsewhere) AND coalesce(pg_xact_status(running.id), 'ended') = 'in progress';
     END IF;
     RETURN settled::TEXT::BIGINT + current_setting('callboard.transaction_offset')::BIGINT;
 END $$;
