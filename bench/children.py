@@ -8,8 +8,9 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, NamedTuple
+
+from bench.databases import Home
 
 STOP_SECONDS = 30
 LONG_LEASES = {"lease_seconds": 86_400, "lost_runner_seconds": 86_400, "unheard_seconds": 86_400}
@@ -22,6 +23,7 @@ class Server(NamedTuple):
 
     pid: int
     port: int
+    database_pid: int | None = None
 
 
 class Coordinator(NamedTuple):
@@ -29,6 +31,8 @@ class Coordinator(NamedTuple):
 
     pid: int
     port: int
+    database_pid: int | None
+    """The server that its database is on; None when the coordinator itself is all that works on it."""
     token: str
     join_token: str
 
@@ -53,13 +57,13 @@ def server(module: str, environment: Mapping[str, str] | None = None) -> Iterato
 
 
 @contextmanager
-def coordinator(directory: Path, **settings: object) -> Iterator[Coordinator]:
-    """Runs a coordinator with its data in this directory; other settings as named in its configuration."""
-    values = {"data_dir": directory, "port": 0, "log_level": "warning"} | settings
+def coordinator(home: Home, **settings: object) -> Iterator[Coordinator]:
+    """Runs a coordinator on this database; other settings as named in its configuration."""
+    values = {"port": 0, "log_level": "warning"} | home.settings | settings
     environment = {f"CALLBOARD_{name.upper()}": str(value) for name, value in values.items()}
     with server("bench.coordinator_process", environment) as child:
-        token, join_token = ((directory / name).read_text().strip() for name in ("token", "runner-token"))
-        yield Coordinator(child.pid, child.port, token, join_token)
+        token, join_token = ((home.directory / name).read_text().strip() for name in ("token", "runner-token"))
+        yield Coordinator(child.pid, child.port, home.server_pid, token, join_token)
 
 
 def _clean() -> dict[str, str]:

@@ -6,12 +6,12 @@ import asyncio
 import itertools
 import time
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from bench import children
+from bench.databases import Place
 from bench.figures import latencies
 from bench.load import steady_load
 from bench.world import Api, BenchRunner, hold_claims, new_run, posts
@@ -26,16 +26,16 @@ HELD_AFTER_SECONDS: Final = 0.003
 class Amount(msgspec.Struct, frozen=True):
     """How much to measure."""
 
-    runs: int = 2_000
+    runs: int = 1_000
     warm_up_runs: int = 100
     other_polls: int = 63
     """Polls of other runners, which do not fit the runs, held in the busy coordinator."""
     events_per_second: int = 1_000
 
 
-async def measure(directory: Path, amount: Amount) -> dict[str, Any]:
+async def measure(place: Place, amount: Amount) -> dict[str, Any]:
     """The latencies of both."""
-    with children.coordinator(directory / "claims", **children.LONG_LEASES) as coordinator:
+    with children.coordinator(place.home(), **children.LONG_LEASES) as coordinator:
         runner = await BenchRunner.register(coordinator)
         owner = await Api.open(coordinator.port, coordinator.token)
         await _arrivals(owner, runner, amount.warm_up_runs)

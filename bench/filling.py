@@ -1,17 +1,15 @@
 """Fills a database with sessions that wait with a run each, by the coordinator's own code for creating runs."""
 
 import secrets
-from pathlib import Path
 from typing import Final
 
+from bench.databases import Home
 from bench.world import new_run
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.run_creation import NewRun, create
 from callboard.domain.caller import Caller
 from callboard.domain.ids import IdSource
-from callboard.store.data_dir import private_directory
 from callboard.store.database import Transaction
-from callboard.store.sqlite import open_sqlite
 from callboard.wire.requests import AdditionalDemands
 
 RUNS_A_WORK: Final = 500
@@ -20,9 +18,9 @@ NO_MATCH_MS: Final = 86_400_000
 OWNER: Final = Caller(token_id="tok_bench", kind="owner")
 
 
-async def fill(path: Path, sessions: int, demand_classes: int) -> None:
+async def fill(home: Home, sessions: int, demand_classes: int) -> None:
     """New sessions whose runs demand the tags class-0, class-1 … in turn."""
-    database = await open_sqlite(private_directory(path.parent) / path.name)
+    database = await home.open()
     ids = IdSource(database.clock.now_ms, secrets.randbits)
     runs = [_new_run(number) for number in range(demand_classes)]
 

@@ -1,17 +1,18 @@
 """Pages of sessions and claims when 100,000 sessions wait with a run each, and what the coordinator takes in memory."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from bench import children
+from bench.databases import Place
 from bench.figures import latencies, rounded
 from bench.filling import class_tag, fill
-from bench.processor import ProcessorTime, memory_mib
+from bench.processor import Shares, memory_mib
 from bench.world import Api, BenchRunner
 
 Ask = Callable[[], Awaitable[None]]
@@ -71,11 +72,11 @@ class Large:
             raise RuntimeError("a runner got a run that does not fit it")
 
 
-async def measure(directory: Path, amount: Amount) -> dict[str, Any]:
+async def measure(place: Place, amount: Amount) -> dict[str, Any]:
     """Latencies, and memory before and after."""
-    home = directory / "large"
+    home = place.home()
     begin = time.perf_counter()
-    await fill(home / "callboard.db", amount.sessions, amount.demand_classes)
+    await fill(home, amount.sessions, amount.demand_classes)
     filled = time.perf_counter()
     with children.coordinator(home, **children.LONG_LEASES) as coordinator:
         started = time.perf_counter()
@@ -84,7 +85,7 @@ async def measure(directory: Path, amount: Amount) -> dict[str, Any]:
         "amount": msgspec.to_builtins(amount),
         "filled_per_second": rounded(amount.sessions / (filled - begin)),
         "start_seconds": rounded(started - filled),
-        "database_mib": round((home / "callboard.db").stat().st_size / 2**20),
+        "database_mib": home.size_mib(),
     } | figures
 
 
@@ -95,11 +96,11 @@ async def _measure(coordinator: children.Coordinator, amount: Amount) -> dict[st
     foreign = await BenchRunner.register(coordinator, "foreign")
     large = Large(await Api.open(coordinator.port, coordinator.token), fitting, foreign)
     found = {name: latencies(await _times(ask, amount.requests)) for name, ask in large.measures().items()}
-    spent = ProcessorTime(coordinator.pid)
+    shares = Shares(coordinator.pid, coordinator.database_pid, os.getpid())
     await asyncio.sleep(amount.idle_seconds)
     return {
         "latencies": found,
-        "idle_cores_used": rounded(spent.since()[0] / amount.idle_seconds),
+        "idle": shares.over(amount.idle_seconds),
         "memory_at_start": at_start,
         "memory_in_the_end": memory_mib(coordinator.pid),
     }

@@ -12,9 +12,10 @@ from typing import Final
 
 import msgspec
 
+from bench.children import Coordinator, Server
 from bench.connection import Connection
 from bench.figures import percentile
-from bench.processor import ProcessorTime
+from bench.processor import FamilyTime, ProcessorTime
 
 MAX_LATENCIES: Final = 2_000_000
 TICK_SECONDS: Final = 0.01
@@ -36,6 +37,8 @@ class Measured(msgspec.Struct, frozen=True):
     processor_seconds: float
     event_loop_seconds: float
     """Of the processor time the main thread's part; the rest is the database's threads."""
+    database_processor_seconds: float
+    """Of the database's own server; nothing where there is none."""
     load_processor_seconds: float
     p50_ms: float
     p99_ms: float
@@ -49,6 +52,11 @@ class Measured(msgspec.Struct, frozen=True):
     def per_core_second(self) -> float:
         """Requests a second of the server's processor time: what one core could do if it did nothing else."""
         return self.requests / max(self.processor_seconds, TICK_SECONDS)
+
+    @property
+    def per_core_second_of_both(self) -> float:
+        """The same with the processor time of the database's server."""
+        return self.requests / max(self.processor_seconds + self.database_processor_seconds, TICK_SECONDS)
 
     @property
     def event_loop_share(self) -> float:
@@ -93,15 +101,15 @@ class _Load:
             self.latencies.append(seconds)
 
 
-async def run_load(port: int, server_pid: int, requests: Sequence[Iterator[bytes]], window: Window) -> Measured:
+async def run_load(server: Server | Coordinator, requests: Sequence[Iterator[bytes]], window: Window) -> Measured:
     """Sends from as many connections as there are iterators; RuntimeError when a request is refused."""
     load = _Load()
-    connections = [await Connection.open("127.0.0.1", port) for _ in requests]
+    connections = [await Connection.open("127.0.0.1", server.port) for _ in requests]
     try:
         for connection, each in zip(connections, requests, strict=True):
             _Sender(load, connection, each).next()
         await asyncio.sleep(window.warm_up_seconds)
-        measured = await _measure(load, server_pid, window.seconds)
+        measured = await _measure(load, server, window.seconds)
     finally:
         load.over = True
         for connection in connections:
@@ -112,19 +120,20 @@ async def run_load(port: int, server_pid: int, requests: Sequence[Iterator[bytes
     return measured
 
 
-async def _measure(load: _Load, server_pid: int, seconds: float) -> Measured:
-    server, ours = ProcessorTime(server_pid), ProcessorTime(os.getpid())
+async def _measure(load: _Load, server: Server | Coordinator, seconds: float) -> Measured:
+    theirs, ours, database = ProcessorTime(server.pid), ProcessorTime(os.getpid()), FamilyTime(server.database_pid)
     load.counting = True
     begin = time.perf_counter()
     await asyncio.sleep(seconds)
     load.counting = False
     took = time.perf_counter() - begin
-    spent, loop_spent = server.since()
+    spent, loop_spent = theirs.since()
     return Measured(
         requests=len(load.latencies),
         seconds=took,
         processor_seconds=spent,
         event_loop_seconds=loop_spent,
+        database_processor_seconds=database.since(),
         load_processor_seconds=ours.since()[0],
         p50_ms=percentile(load.latencies, 50) * 1000,
         p99_ms=percentile(load.latencies, 99) * 1000,
