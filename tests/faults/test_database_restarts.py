@@ -1,12 +1,14 @@
 """A PostgreSQL that restarts, crashes, hangs and tells nobody: refused honestly meanwhile, nothing lost or doubled."""
 
 import random
+import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
 import httpx2
@@ -17,21 +19,18 @@ from callboard.client.calls import runs
 from callboard.domain.errors import Unavailable
 from callboard.wire.requests import CreateRun
 from callboard.wire.responses import Run, RunCreated
-from tests.conftest import FaultRound
+from tests.conftest import REPOSITORY, FaultRound
 from tests.faults.database_way import DatabaseWay, Moment, database_way
 from tests.faults.event_load import EventLoad
 from tests.faults.times import LATE, SOON
-from tests.support.coordinator import Coordinator, until
+from tests.support.coordinator import Coordinator, lives, until
 from tests.support.history import assert_promises_kept
 from tests.support.own_server import WAYS, OwnServer
 from tests.support.processes import agents_of
+from tests.support.server_guard import postmaster_of
 from tests.support.world import World, hold
 
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.timeout(120),
-    pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True),
-]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 
 T = TypeVar("T")
 SESSIONS_A_ROUND: Final = 8
@@ -39,6 +38,7 @@ PEOPLE: Final = 6
 BREAKS: Final = (*WAYS, *WAYS, "connections", "coordinator", "both")
 AWAY_SECONDS: Final = 0.7
 PATIENCE_SECONDS: Final = 60.0
+CUTS: Final = 10
 FULL_SECONDS: Final = 3600
 SOON_SECONDS: Final = 4.0
 """A look each second, and a busy machine; whatever waits for something else waits much longer."""
@@ -262,7 +262,7 @@ def lost_then_again(way: DatabaseWay, moment: Moment, send: Callable[[], httpx2.
     way.cut_next_commit(moment)
     lost = send()
     assert not way.waits
-    assert (lost.status_code, lost.headers["retry-after"]) == (503, "1"), lost.text
+    assert (lost.status_code, lost.headers.get("retry-after")) == (503, "1"), lost.text
     assert "not known" in lost.json()["detail"]
     answers = [send() for _ in range(2)]
     assert answers[0].is_success, answers[0].text
@@ -278,12 +278,19 @@ def test_r9_without_any_notify_the_look_suffices(server: OwnServer, world: World
     """R9: NOTIFY does nothing at all; runs, stops, waits and streams of the other coordinator come within a look."""
     server.rows("CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE sql AS ''")
     server.rows("ALTER DATABASE postgres SET search_path = public, pg_catalog")
-    assert_hints_arrive(world, server)
+    assert_hints_arrive(world, *(world.coordinator(**LATE, database=server.url) for _ in range(2)))
 
 
-def assert_hints_arrive(world: World, server: OwnServer) -> None:
+def test_r9_hints_that_are_cut_off_again_and_again_come_back_within_a_look(server: OwnServer, world: World) -> None:
+    """R9: every connection is ended, as often as it is made; afterwards nobody waits longer than for a lost hint."""
+    both = [world.coordinator(**LATE, database=server.url) for _ in range(2)]
+    for _ in range(CUTS):
+        until(lambda: server.end_connections("LISTEN|ROLLBACK|DEALLOCATE") > 0, 20, "one that has looked is cut off")
+    assert_hints_arrive(world, *both)
+
+
+def assert_hints_arrive(world: World, here: Coordinator, there: Coordinator) -> None:
     """What is done at one coordinator is soon known to whoever waits at the other."""
-    here, there = world.coordinator(**LATE, database=server.url), world.coordinator(**LATE, database=server.url)
     runner = world.hand_runner(here)
     reader = here.stream()
     polling = world.meanwhile(lambda: (runner.poll(wait=30), time.monotonic()))
@@ -303,3 +310,31 @@ def assert_hints_arrive(world: World, server: OwnServer) -> None:
     assert created.run_id in str(answer)
     assert at - began < SOON_SECONDS
     reader.until_event("stop_requested", SOON_SECONDS, run_id=created.run_id)
+
+
+# ------------------------------------------------------------------ the tests themselves
+
+OWNER: Final = """
+import sys
+from pathlib import Path
+from tests.support.own_server import own_server
+with own_server(Path(sys.argv[1])) as server:
+    print(server.url, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_test_run_that_is_killed_leaves_no_server(short_directory: Path) -> None:
+    """Whoever started it cannot clean up any more: its guard does."""
+    directory = short_directory / "of-another-run"
+    directory.mkdir()
+    argv = [sys.executable, "-c", OWNER, str(directory)]
+    with subprocess.Popen(argv, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline().startswith("postgresql://")
+        postmaster = postmaster_of(directory / "data")
+        owner.kill()
+    assert postmaster is not None
+    until(lambda: not directory.exists(), 20, "the directory is gone")
+    assert postmaster_of(directory / "data") is None
+    until(lambda: not lives(postmaster.pid), 20, "the server is gone")

@@ -63,12 +63,12 @@ class OwnServer:
                 with suppress(psutil.NoSuchProcess):
                     one.resume()
 
-    def end_connections(self, like: str = "%") -> int:
-        """Cut connections of coordinators whose last statement was like this; how many."""
+    def end_connections(self, last: str = "") -> int:
+        """Cut connections of coordinators whose last statement began with this pattern; how many."""
         (row,) = self.rows(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-            " WHERE application_name = 'callboard' AND query LIKE %s",
-            [like],
+            " WHERE application_name = 'callboard' AND query ~ %s",
+            [f"^({last})"],
         )
         return int(row[0])
 
