@@ -3,12 +3,12 @@
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import CODE, REPOSITORY, SOURCE, files, python_files
+from tests.architecture.tree import CODE, REPOSITORY, SOURCE, files, python_files, text_of
 
 # One letter of each pattern stands in brackets, so that this file does not find itself.
 REGISTRIES = (r"pyp[i]\.org", r"pythonhoste[d]\.org", r"npmj[s]\.(org|com)", r"yarnpk[g]\.com", r"debia[n]\.org")
@@ -24,7 +24,7 @@ def _lines_with(pattern: str, paths: list[Path]) -> list[str]:
     return [
         f"{path.relative_to(REPOSITORY)}:{number}"
         for path in paths
-        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+        for number, line in enumerate(text_of(path).splitlines(), 1)
         if expression.search(line)
     ]
 
@@ -67,7 +67,10 @@ def test_no_check_is_silenced_in_a_comment(pattern: str) -> None:
     assert silenced == []
 
 
-def _comments(path: Path) -> Iterator[tuple[str, str]]:
-    for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
-        if token.type == tokenize.COMMENT:
-            yield f"{path.relative_to(REPOSITORY)}:{token.start[0]}", token.string
+@cache
+def _comments(path: Path) -> list[tuple[str, str]]:
+    return [
+        (f"{path.relative_to(REPOSITORY)}:{token.start[0]}", token.string)
+        for token in tokenize.generate_tokens(io.StringIO(text_of(path)).readline)
+        if token.type == tokenize.COMMENT
+    ]

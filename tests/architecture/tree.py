@@ -4,6 +4,7 @@ import ast
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -48,6 +49,12 @@ def functions(path: Path) -> Iterator[Function]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             yield Function(path, node.name, lines, lines - _docstring_lines(node))
+
+
+@cache
+def text_of(path: Path) -> str:
+    """Return what a file says, read once: many tests look at every file."""
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import psycopg
 
 from callboard.coordinator.services.external import ExternalService
 from callboard.coordinator.services.limits import TreeLimits
@@ -36,7 +37,8 @@ class Reading:
     def __init__(self, world: World, path: Path, limits: TreeLimits | None = None) -> None:
         database, ids, rules = world.database, world.ids, world.rules
         self.world = world
-        self.path = path
+        self.data_dir = path.parent
+        self.database = url.read_text(encoding="utf-8") if (url := path.parent / "database-url").exists() else ""
         self.sessions = SessionService(database, ids)
         self.external = ExternalService(database, ids, rules, limits or TreeLimits())
         self.why = WhyService(database, rules)
@@ -78,7 +80,11 @@ class Reading:
 
     def sql(self, statement: str, *values: Any) -> None:
         """Changes rows directly: what no service of this version writes yet, or would take too long."""
-        connection = apsw.Connection(str(self.path))
+        if self.database:
+            with psycopg.connect(self.database) as server:
+                server.execute(statement.replace("?", "%s").encode(), values)
+            return
+        connection = apsw.Connection(str(self.data_dir / "callboard.db"))
         connection.set_busy_timeout(5_000)
         try:
             connection.execute(statement, values)
@@ -132,9 +138,9 @@ def code_of(error: CallboardError) -> tuple[type[CallboardError], str]:
 
 
 @asynccontextmanager
-async def open_reading(directory: Path, limits: TreeLimits | None = None, **rules: Any) -> AsyncIterator[Reading]:
-    """A world with its readers in a new database."""
-    async with open_world(directory, **rules) as world:
+async def open_reading(directory: Path, kind: str, limits: TreeLimits | None = None) -> AsyncIterator[Reading]:
+    """A world with its readers in a new database of a kind."""
+    async with open_world(directory, kind) as world:
         yield Reading(world, directory / "callboard.db", limits)
 
 

@@ -25,14 +25,15 @@ from tests.services.reading_world import (
     conversation,
     open_reading,
 )
+from tests.support.database import stored_bytes
 
 OTHER_USER = Caller(token_id="tok_other", kind="user")
 
 
 @pytest.fixture
-async def reading(tmp_path: Path) -> AsyncIterator[Reading]:
+async def reading(tmp_path: Path, kind: str) -> AsyncIterator[Reading]:
     """A world with its readers."""
-    async with open_reading(tmp_path, TreeLimits(children_per_session=2)) as opened:
+    async with open_reading(tmp_path, kind, TreeLimits(children_per_session=2)) as opened:
         yield opened
 
 
@@ -284,5 +285,5 @@ async def test_a_repeated_request_is_answered_alike_and_its_secret_is_stored_now
         await reading.external.create(USER, conversation(), None, msgspec.structs.replace(key, body_hash="other"))
     assert refused.value.code == "idempotency_mismatch"
     secrets = [made.session_token for made in (first, again) if made.session_token]
-    stored = b"".join(path.read_bytes() for path in reading.path.parent.glob("callboard.db*"))
+    stored = stored_bytes(reading)
     assert [secret for secret in secrets if secret.encode() in stored] == []

@@ -18,9 +18,9 @@ KEY = Idempotency(token_id="tok_1", key="k", body_hash="h")
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path, kind: str) -> AsyncIterator[World]:
     """A coordinator without HTTP."""
-    async with open_world(tmp_path) as opened:
+    async with open_world(tmp_path, kind) as opened:
         yield opened
 
 

@@ -163,13 +163,13 @@ async def test_waiting_for_a_run_returns_as_soon_as_it_ends(world: World) -> Non
     assert (await asyncio.wait_for(waiting, 5)).result_text == "now"
 
 
-async def test_the_queue_survives_a_restart_of_the_coordinator(tmp_path: Path) -> None:
+async def test_the_queue_survives_a_restart_of_the_coordinator(tmp_path: Path, kind: str) -> None:
     """A33."""
-    async with open_world(tmp_path) as before:
+    async with open_world(tmp_path, kind) as before:
         for prompt in ("one", "two", "three"):
             await before.start(prompt)
             before.clock.advance(1)
-    async with open_world(tmp_path) as after:
+    async with open_world(tmp_path, kind) as after:
         runner = await after.runner()
         await after.dispatch.load()
         assert [claim.prompt for claim in await runner.claim(slots=9)] == ["one", "two", "three"]

@@ -18,9 +18,9 @@ from tests.services.reading_world import (
 
 
 @pytest.fixture
-async def reading(tmp_path: Path) -> AsyncIterator[Reading]:
+async def reading(tmp_path: Path, kind: str) -> AsyncIterator[Reading]:
     """A world with its readers."""
-    async with open_reading(tmp_path) as opened:
+    async with open_reading(tmp_path, kind) as opened:
         yield opened
 
 
@@ -131,6 +131,7 @@ async def test_a_search_without_hits_ends_after_a_bounded_number_of_rows_and_say
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 async def test_a_page_of_a_hundred_thousand_sessions_takes_milliseconds(reading: Reading) -> None:
     """80: keyset pages, p99 ≤ 10 ms; the median is asked for here, since a busy machine keeps that."""
     fill(reading, 100_000)

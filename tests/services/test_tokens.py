@@ -14,14 +14,15 @@ from callboard.domain.errors import CallboardError, Forbidden, InvalidRequest, N
 from callboard.store.database import Database, T, Work
 from callboard.wire.requests import CreateToken
 from tests.services.reading_world import OWNER, READER, USER, Reading, agent_of, code_of, open_reading
+from tests.support.database import stored_bytes
 
 UNKNOWN_TOKEN = "tok_00000000000000000000000000"
 
 
 @pytest.fixture
-async def reading(tmp_path: Path) -> AsyncIterator[Reading]:
+async def reading(tmp_path: Path, kind: str) -> AsyncIterator[Reading]:
     """A world with its readers."""
-    async with open_reading(tmp_path) as opened:
+    async with open_reading(tmp_path, kind) as opened:
         yield opened
 
 
@@ -49,7 +50,7 @@ async def test_secrets_are_long_random_and_stored_as_hashes_only(reading: Readin
     made = [(await reading.tokens.create(OWNER, CreateToken(kind="user"))).token for _ in range(3)]
     assert {(len(secret), secret[:4]) for secret in made} == {(47, "cbt_")}
     assert len(set(made)) == 3
-    stored = b"".join(path.read_bytes() for path in reading.path.parent.glob("callboard.db*"))
+    stored = stored_bytes(reading)
     for secret in made:
         assert secret.encode() not in stored
         assert hashlib.sha256(secret.encode()).hexdigest().encode() in stored

@@ -23,9 +23,9 @@ DAY_MS = 86_400_000
 
 
 @pytest.fixture
-async def reading(tmp_path: Path) -> AsyncIterator[Reading]:
+async def reading(tmp_path: Path, kind: str) -> AsyncIterator[Reading]:
     """A world with its readers."""
-    async with open_reading(tmp_path) as opened:
+    async with open_reading(tmp_path, kind) as opened:
         yield opened
 
 

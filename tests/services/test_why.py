@@ -23,9 +23,9 @@ GPU = AdditionalDemands(tags=["gpu"])
 
 
 @pytest.fixture
-async def reading(tmp_path: Path) -> AsyncIterator[Reading]:
+async def reading(tmp_path: Path, kind: str) -> AsyncIterator[Reading]:
     """A world with its readers."""
-    async with open_reading(tmp_path) as opened:
+    async with open_reading(tmp_path, kind) as opened:
         yield opened
 
 

@@ -31,7 +31,6 @@ from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database
-from callboard.store.sqlite import open_sqlite
 from callboard.wire.requests import CreateRun
 from callboard.wire.responses import Event, Run, RunCreated
 from callboard.wire.runner import (
@@ -50,6 +49,7 @@ from callboard.wire.runner import (
     Started,
     StartedAnswer,
 )
+from tests.store.harness import make
 
 OWNER = Caller(token_id="tok_owner", kind="owner")
 START_MS = 1_790_000_000_000
@@ -255,10 +255,10 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(directory: Path, **rules: Any) -> AsyncIterator[World]:
-    """A world in a new database."""
+async def open_world(directory: Path, kind: str = "sqlite", **rules: Any) -> AsyncIterator[World]:
+    """A world in a new database of a kind."""
     clock = SetClock()
-    database = await open_sqlite(directory / "callboard.db", clock=clock)
+    database = await make(kind, directory).open(clock=clock)
     try:
         world = World(database, clock, LeaseRules(**rules))
         await world.settle()

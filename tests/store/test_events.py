@@ -224,6 +224,7 @@ async def test_a35_pages_join_without_gap_also_by_type(database: Database, limit
         assert found == [one for one in log if one.type in chosen]
 
 
+@pytest.mark.slow
 async def test_a35_ten_thousand_events_in_small_batches_page_without_a_gap(database: Database) -> None:
     """A35: a log of many rows, with a rare type far behind its beginning; an empty page says where to go on."""
     session_id = await database.write(new_session)
