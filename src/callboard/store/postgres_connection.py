@@ -44,12 +44,19 @@ _UNLESS_SAID: Final[dict[str, Any]] = {
 BEGIN_WRITE: Final = "BEGIN; SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
 BEGIN_READ: Final = BEGIN_WRITE.replace("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 1)
 """Opens a transaction and asks for the time in one journey."""
+OWN_ROW: Final = "insert_session"
+"""Nobody else sees the session before the commit: it needs no lock."""
 
 
 _TOO_SLOW: Final = (errors.QueryCanceled, errors.LockNotAvailable, errors.IdleInTransactionSessionTimeout)
 _LOST_RACE: Final = (errors.SerializationFailure, errors.DeadlockDetected)
 _PASSING: Final = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction)
 """What may end without a change of ours: the server's trouble or the network's, not a defect of a query."""
+
+
+def with_new_plans(begin: str) -> str:
+    """The opening of a transaction that also forgets the plans of the connection's statements."""
+    return begin.replace("; ", "; DISCARD PLANS; ", 1)
 
 
 class TryAgain(Exception):
@@ -161,6 +168,8 @@ class PostgresTransaction:
     def run(self, query: str, **parameters: Any) -> int:
         """The number of changed rows."""
         self._execute(query, parameters)
+        if query == OWN_ROW:
+            self._locked.add(parameters["session_id"])
         return self._cursor.rowcount
 
     def lock_session(self, *session_ids: str) -> None:

@@ -4,6 +4,7 @@ Knows no services and no event loop.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -28,9 +29,14 @@ from callboard.store.postgres_connection import (
     log_settled,
     may_try_again,
     translate,
+    with_new_plans,
 )
 from callboard.store.queries import Queries
 
+PLAN_SECONDS: Final = 10.0
+"""A connection makes its plans anew after this time, which costs milliseconds: one that was made when a table was empty
+reads a large one whole, and the server corrects it only when it first counts what is in the table.
+"""
 TRIES: Final = 4
 """The first, and three more after a lost race or a lost connection."""
 
@@ -61,6 +67,7 @@ class PostgresWorker:
         self._observe = observe
         self._lane = lane
         self._tell = tell
+        self._plan_again_at = 0.0
         self._connection: psycopg.Connection | None = None
         self._transaction: PostgresTransaction | None = None
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -118,13 +125,21 @@ class PostgresWorker:
         try:
             if isinstance(transaction, Snapshot):
                 transaction.settled = log_settled(connection) if reads_log else None
-            opened = connection.execute(BEGIN_READ if self._tell is None else BEGIN_WRITE)
-            opened.nextset()
+            opened = connection.execute(self._opening())
+            while opened.nextset():
+                continue
             row = opened.fetchone()
         except psycopg.Error as error:
             # Nothing was done yet; a connection that the server closed while it was idle is no reason to fail.
             raise TryAgain(translate(error)) from error
         transaction.begun(row[0] if row else 0)
+
+    def _opening(self) -> str:
+        begin = BEGIN_READ if self._tell is None else BEGIN_WRITE
+        if time.monotonic() < self._plan_again_at:
+            return begin
+        self._plan_again_at = time.monotonic() + PLAN_SECONDS
+        return with_new_plans(begin)
 
     def _work(self, connection: psycopg.Connection, transaction: PostgresTransaction, work: Work[Any]) -> Any:
         try:
