@@ -1,16 +1,25 @@
 """`doctor` finds what is wrong and changes nothing."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from callboard.cli.dispatch import run_command
 from callboard.coordinator.services.places import refusal_of
-from callboard.store import file_system
+from callboard.store import file_system, migrate
+from callboard.store.postgres import READERS, WRITERS
+from callboard.store.postgres_look import CONNECTIONS_EACH
+from tests.support import postgres
 from tests.support.command import CommandLine
 from tests.support.coordinator import Coordinator
+from tests.support.later_version import LaterVersion
+from tests.support.world import World
 
 
 def _findings(callboard: CommandLine, **variables: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -53,6 +62,83 @@ def test_it_says_that_agents_run_as_the_person(callboard: CommandLine) -> None:
     """Under one user id the separation is hygiene, not a boundary; doctor says so."""
     _, found = _findings(callboard)
     assert "as your user" in found["boundary"]["sentence"]
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    """A database with our schema."""
+    with postgres.database() as url:
+        yield url
+
+
+def test_a_postgresql_database_is_looked_at(callboard: CommandLine, tmp_path: Path, database: str) -> None:
+    """60: version, way, clock, schema, and for how many coordinators there is room."""
+    with World(tmp_path) as world:
+        world.coordinator(database=database)
+        code, found = _findings(callboard, CALLBOARD_DATABASE=database)
+    assert code == 0
+    names = ("database", "its clock", "schema", "connections")
+    assert {name: found[name]["verdict"] for name in names} == dict.fromkeys(names, "ok")
+    assert re.search(r": PostgreSQL \d+\S*, \d+\.\d ms away, on this machine$", found["database"]["sentence"])
+    assert re.match(r"[+-]\d{1,3} ms from this machine's", found["its clock"]["sentence"])
+    assert found["schema"]["sentence"].startswith(f"version {len(migrate.load())}, ")
+    used = re.search(
+        r"^(\d+) of (\d+) used, (\d+) by coordinators; room for (\d+) more", found["connections"]["sentence"]
+    )
+    assert used is not None
+    in_use, limit, ours, room = map(int, used.groups())
+    assert 0 < ours <= CONNECTIONS_EACH
+    assert room == (limit - in_use) // CONNECTIONS_EACH
+
+
+def test_a_coordinator_has_as_many_connections_as_doctor_counts() -> None:
+    assert CONNECTIONS_EACH == WRITERS + READERS + 2
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://me:hush@127.0.0.1:1/board", "cannot be reached"),
+        ("postgresql://me:hush%zz@127.0.0.1/board", "cannot be read"),
+    ],
+)
+def test_a_postgresql_that_cannot_be_used_is_wrong_and_no_secret_is_shown(
+    callboard: CommandLine, url: str, words: str
+) -> None:
+    """S13: what a start would say, before there is a start."""
+    code, found = _findings(callboard, CALLBOARD_DATABASE=url)
+    assert (code, found["database"]["verdict"]) == (1, "wrong")
+    assert words in found["database"]["sentence"]
+    assert found["database"]["next_step"]
+    assert "hush" not in str(found)
+
+
+def test_a_postgresql_without_room_for_another_coordinator_is_a_warning(callboard: CommandLine, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(f"ALTER DATABASE {conninfo_to_dict(database)['dbname']} CONNECTION LIMIT 1".encode())
+        code, found = _findings(callboard, CALLBOARD_DATABASE=database)
+    assert (code, found["connections"]["verdict"]) == (0, "warning")
+    assert "max_connections" in found["connections"]["next_step"]
+
+
+def test_an_older_schema_is_wrong_and_migrate_is_named(tmp_path: Path, database: str) -> None:
+    done = LaterVersion(tmp_path, {"CALLBOARD_DATABASE": database})("doctor", "--json")
+    found = {one["name"]: one for one in done.value["findings"]}
+    assert (done.code, found["schema"]["verdict"]) == (1, "wrong")
+    assert "callboard migrate" in found["schema"]["next_step"]
+
+
+def test_s2_a_settings_file_with_a_password_that_others_can_read_is_wrong(tmp_path: Path) -> None:
+    """S2: like a token file."""
+    settings = tmp_path / "callboard" / "config.toml"
+    settings.parent.mkdir()
+    settings.write_text('[coordinator]\ndatabase = "postgresql://me:hush@127.0.0.1:1/board"\n', encoding="utf-8")
+    callboard = CommandLine(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path)})
+    settings.chmod(0o644)
+    _, found = _findings(callboard)
+    assert found["password"]["next_step"] == f"chmod go= {settings}"
+    settings.chmod(0o600)
+    assert "password" not in _findings(callboard)[1]
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Literal
-
-import msgspec
+from typing import Final
 
 from callboard import __version__
 from callboard.cli.context import Context
+from callboard.cli.doctor_database import look_at_database
 from callboard.cli.exit_codes import FAILED
+from callboard.cli.findings import Finding, Verdict
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Style, span
 from callboard.client import calls
@@ -22,7 +22,6 @@ from callboard.client.retry import NO_RETRIES
 from callboard.domain.errors import CallboardError
 from callboard.wire.responses import Runner
 
-Verdict = Literal["ok", "warning", "wrong"]
 FREE_BYTES: Final = 1024**3
 SKEW_MS: Final = 5_000
 OLDEST_SQLITE: Final = (3, 51, 3)
@@ -32,15 +31,6 @@ _SIGNS: Final[dict[Verdict, tuple[str, Style]]] = {
     "warning": ("!", "yellow"),
     "wrong": ("✗", "red"),
 }
-
-
-class Finding(msgspec.Struct, kw_only=True):
-    """One thing that was looked at."""
-
-    name: str
-    verdict: Verdict
-    sentence: str
-    next_step: str = ""
 
 
 def doctor(*, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
@@ -174,6 +164,7 @@ _LOOKS: Final[tuple[Callable[[Context], Iterator[Finding]], ...]] = (
     _python,
     _sqlite,
     _data_directory,
+    look_at_database,
     _coordinator,
     _programs,
     _boundary,

@@ -143,10 +143,16 @@ def _open(conninfo: str, clock: PostgresClock) -> Place:
 @contextmanager
 def _looking(conninfo: str, name: str) -> Iterator[psycopg.Connection]:
     """A connection that is not counted among those of coordinators; errors as callers know them."""
+    with as_known(), connect(conninfo) as connection:
+        connection.execute("SELECT set_config('application_name', %s, false)", [name])
+        yield connection
+
+
+@contextmanager
+def as_known() -> Iterator[None]:
+    """Inside, the driver's errors become those that callers of a start know. StoreRefused, Unavailable."""
     try:
-        with connect(conninfo) as connection:
-            connection.execute("SELECT set_config('application_name', %s, false)", [name])
-            yield connection
+        yield
     except psycopg.errors.InsufficientPrivilege as error:
         raise not_allowed(first_line(error)) from error
     except psycopg.OperationalError as error:
