@@ -35,6 +35,7 @@ def _pytest(directory: Path, text: str, *arguments: str, **environment: str) -> 
     (directory / "test_inner.py").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:schemathesis", "-p", "no:cacheprovider", *arguments, "."]
     scrubbed = {name: value for name, value in os.environ.items() if not name.startswith(("CALLBOARD_", "PYTEST_"))}
+    scrubbed["PYTHONPATH"] = str(REPOSITORY)  # what conftest.py takes from the tests' own rooms
     done = subprocess.run(
         command, cwd=directory, env=scrubbed | environment, capture_output=True, text=True, timeout=50, check=False
     )
