@@ -3,19 +3,36 @@
 import asyncio
 import random
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from copy import copy
 from typing import Final
 
 from callboard.client import Client, Ready, RetryPolicy, StreamFilter
 from callboard.client.stream import follow
 from callboard.wire.responses import Event, RunCreated
 from tests.support.coordinator import Coordinator
+from tests.support.hand_runner import HandRunner
 from tests.support.stream import StreamReader
 from tests.support.world import World
 
 BOUND_SECONDS: Final = 60.0
 AGAIN_SECONDS: Final = 0.05
+
+
+def seeded(source: random.Random) -> random.Random:
+    """A source of its own for a part of a round, so that the others' draws do not depend on its pace."""
+    return random.Random(source.random())  # noqa: S311 - chooses moments and sizes, guards nothing
+
+
+@contextmanager
+def at(runner: HandRunner, coordinator: Coordinator) -> Iterator[HandRunner]:
+    """The runner as it speaks to this coordinator."""
+    with coordinator.with_token(runner.token) as http:
+        seen = copy(runner)
+        seen.http = http
+        yield seen
 
 
 class LastingReader(StreamReader):

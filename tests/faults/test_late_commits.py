@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
+import psycopg
 import pytest
 
 from callboard.store.cursor import parse_cursor
@@ -30,6 +32,11 @@ HOLD_SECONDS: Final = 2.0
 BOUND_SECONDS: Final = 20.0
 SESSIONS: Final = 6
 WRITES: Final = 30
+TRIES: Final = 12
+HIDDEN_SECONDS: Final = 0.1
+"""The case itself: both coordinators have looked in this time, and seen nothing."""
+SOON_SECONDS: Final = 0.3
+"""Who waits until each coordinator looks by itself, waits for half a second in the middle."""
 LOOK_SECONDS: Final = 0.2
 """How long one poll of somebody who polls with a cursor stays at most when there is nothing."""
 
@@ -122,6 +129,25 @@ def test_r8_whoever_has_read_past_nothing_gets_the_late_one_and_the_early_ones_i
         assert_one_order(readers, late)
         log = [event["cursor"] for event in readers[0].events]
         assert {parse_cursor(cursor) > parse_cursor(before) for cursor in log} == {True}
+
+
+def test_r8_what_an_older_work_hid_is_shown_soon_after_that_work_though_nobody_tells(tmp_path: Path) -> None:
+    """R8, R21: a heartbeat that is under way when an event is stored costs its readers no second."""
+    with two_coordinators(tmp_path, **LATE) as two, psycopg.connect(two.first.database) as other:
+        session_id = two.first.start_run("waits").session_id
+        readers = [one.stream(session_id=session_id) for one in two.both]
+        lags = []
+        for number in range(TRIES):
+            other.execute("SELECT pg_current_xact_id()")
+            answer = two.both[number % 2].http.patch(f"/sessions/{session_id}", json={"title": f"title {number}"})
+            assert answer.status_code == 200
+            threading.Event().wait(HIDDEN_SECONDS)
+            other.commit()
+            committed = time.monotonic()
+            for reader in readers:
+                reader.until_count(number + 1)
+                lags.append(time.monotonic() - committed)
+    assert median(lags) < SOON_SECONDS
 
 
 def end_of_log(two: Two, created: Sequence[RunCreated]) -> str:

@@ -1,7 +1,7 @@
 """What is decided about a token at one coordinator holds at the other; whose an attempt is, both say alike."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from copy import copy
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from callboard.wire.responses import RunCreated
+from tests.faults.going_on import at
 from tests.faults.times import LATE
 from tests.faults.two import Two, two_coordinators
 from tests.support.coordinator import Coordinator, until
@@ -92,15 +93,6 @@ def gauge(coordinator: Coordinator, name: str) -> float:
 def has_waiters(coordinator: Coordinator) -> bool:
     """Whether somebody has asked for a run's end and got no answer yet."""
     return gauge(coordinator, "callboard_requests_held") > 0
-
-
-@contextmanager
-def at(runner: HandRunner, coordinator: Coordinator) -> Iterator[HandRunner]:
-    """The runner as it speaks to this coordinator."""
-    with coordinator.with_token(runner.token) as http:
-        seen = copy(runner)
-        seen.http = http
-        yield seen
 
 
 def test_s6_a_runner_writes_only_to_attempts_that_it_leases_at_either_coordinator(two: Two) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import FaultRound
 from tests.faults.event_load import EventLoad
-from tests.faults.going_on import LastingReader, Person, events_until_the_end
+from tests.faults.going_on import LastingReader, Person, events_until_the_end, seeded
 from tests.faults.times import LATE
 from tests.faults.two import Two, two_coordinators
 from tests.support.balancer import Balancer, balancer, reached_at
@@ -24,7 +24,7 @@ KILLS: Final = 3
 LOADS: Final = 2
 PEOPLE: Final = 4
 READERS: Final = 3
-MORE_EVENTS: Final = 300
+MORE_EVENTS: Final = 200
 """At most so many are acknowledged between two of the things that happen."""
 
 
@@ -59,10 +59,6 @@ def test_one_of_two_coordinators_is_killed_under_load_and_clients_go_on_at_the_o
         assert_all_seen_once(two, readers, loads, people)
         assert all(reader.connections > 1 for reader in readers)
         assert_used_both(way)
-
-
-def seeded(source: random.Random) -> random.Random:
-    return random.Random(source.random())  # noqa: S311 - chooses moments and sizes, guards nothing
 
 
 def kill_one(two: Two, loads: list[EventLoad], people: list[Person], source: random.Random) -> None:
