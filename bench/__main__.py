@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
@@ -76,6 +77,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="tiny amounts; results are printed, not kept")
     parser.add_argument("--report", action="store_true", help="measure nothing, write docs/benchmarks.md again")
     asked = parser.parse_args()
+    # Whoever ends us ends the servers that we started, too.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     unknown = set(asked.names) - set(FULL)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
@@ -105,6 +108,7 @@ def _machine(made: Places) -> dict[str, Any]:
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
+        "load_average_before": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "sqlite": apsw.sqlite_lib_version(),
     } | {place.name: place.version() for place in made if place.version()}

@@ -18,7 +18,7 @@ _RATES: Final = (
 _BOUNDS: Final = (
     ("group commits alone, one event a row", "commits", 1),
     ("group commits alone, 100 events a row, as events", "commits_of_batches", 100),
-    ("one commit a row on 8 connections", "single_commits", 1),
+    ("a commit a row on 8 connections", "single_commits", 1),
 )
 
 Result = dict[str, Any]
@@ -27,9 +27,9 @@ Cell = Callable[[Result], str]
 
 def write(results: Path) -> None:
     """Writes the page from what results there are."""
-    parts = [_head(_result(results, "rates"))]
+    parts = [_head(results)]
     sections = {"rates": _rates, "claims": _claims, "large": _large, "streams": _streams, "polls": _polls}
-    parts += [render(found) for name, render in sections.items() if (found := _result(results, name))]
+    parts += [render(found) + _note(found) for name, render in sections.items() if (found := _result(results, name))]
     TARGET.write_text("\n".join(parts), encoding="utf-8")
 
 
@@ -39,8 +39,19 @@ def _result(results: Path, name: str) -> Result:
     return found
 
 
-def _head(rates: Result) -> str:
-    server = rates.get("machine", {}).get("postgresql", {}).get("server_version", "")
+def _note(result: Result) -> str:
+    """What somebody wrote into a result that is kept: how it came about."""
+    return f"\n{result['note']}\n" if "note" in result else ""
+
+
+def _head(results: Path) -> str:
+    machines = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))["machine"] for path in sorted(results.iterdir())
+    }
+    server = next((one["postgresql"]["server_version"] for one in machines.values() if "postgresql" in one), "")
+    loads = ", ".join(
+        f"{name} {one['load_average_before']:g}" for name, one in machines.items() if "load_average_before" in one
+    )
     return f"""<!-- Generated from bench/results by `make bench`; not by hand. -->
 # Benchmarks
 
@@ -50,6 +61,8 @@ is for a second of the coordinator's processor time, all its threads together; w
 besides is said apart. Everything is durable before its 2xx: SQLite with `synchronous=FULL`, PostgreSQL {server} with
 `fsync`, `full_page_writes` and `synchronous_commit` on, on the same disk. Coordinator, server and load share the cores
 of one machine. What is aimed at is aimed at on SQLite.
+
+Load average of the machine before each, which other work makes slower: {loads or "not noted"}.
 """
 
 
@@ -68,9 +81,11 @@ def _rates(result: Result) -> str:
             ("· of commits alone, per core of both", _ratio(f"{name}_of_commits")),
         ]
     lines += _table(databases, rows)
-    bounds = [(title, _rate(name, "per_core_second_of_both", units)) for title, name, units in _BOUNDS]
-    walls = [(f"{title}, of the clock", _rate(name, "per_second", units)) for title, name, units in _BOUNDS]
-    lines += ["", *_table(databases, [*bounds, *walls], "bound, in the same run, per second")]
+    bounds = [
+        (f"{title}, per core of both", _rate(name, "per_core_second_of_both", units)) for title, name, units in _BOUNDS
+    ]
+    walls = [(f"{title}, per second of the clock", _rate(name, "per_second", units)) for title, name, units in _BOUNDS]
+    lines += ["", *_table(databases, [*bounds, *walls], "bound, in the same run")]
     alone = ", ".join(f"{_number(http[name]['per_core_second'] * units)} {title}" for title, name, units, _ in _RATES)
     return (
         "\n".join(lines)
