@@ -39,7 +39,7 @@ def database() -> Iterator[str]:
         ("postgresql:///x?host=/run/postgresql", "postgresql:///x?host=/run/postgresql"),
         ("postgres://me:hush@a:1,[::1]:2/x?sslmode=require", "postgres://me:***@a:1,[::1]:2/x?sslmode=require"),
         ("postgresql://db/x?password=hush&sslmode=require", "postgresql://db/x?password=***&sslmode=require"),
-        ("postgresql://db/x?pass%77ord=hush", "postgresql://db/x?pass%77ord=***"),
+        ("postgresql://db/x?p%61ssword=hush", "postgresql://db/x?p%61ssword=***"),
         ("postgresql://db/x?sslpassword=hush&passfile=/f", "postgresql://db/x?sslpassword=***&passfile=/f"),
         ("postgresql://db/x?oauth_client_secret=hush", "postgresql://db/x?oauth_client_secret=***"),
         ("postgresql://db/x?hush", "postgresql://db/x?***"),
@@ -71,7 +71,7 @@ def secret_urls(database: str) -> dict[str, str]:
         "userinfo": locked_url(database),
         "userinfo, all encoded": plain.replace(LOCKED, f"{LOCKED}:{ENCODED}"),
         "query": f"{plain}&password={encoded}&sslpassword={encoded}",
-        "query, name encoded": f"{plain}&pass%77ord={encoded}",
+        "query, name encoded": f"{plain}&p%61ssword={encoded}",
     }
 
 
