@@ -30,12 +30,7 @@ class ClaudeWorld:
         self.repository = world.project
         self.git("init", "-q", "-b", "main")
         self.coordinator: Coordinator = world.coordinator(default_executor="claude-code", **settings)
-        self.runner: Runner = world.runner(self.coordinator, executors=["claude-code"], tables=self._table())
-
-    def _table(self) -> str:
-        variables = "\n".join(f"{name} = {json.dumps(value)}" for name, value in self.client.environment.items())
-        argv = json.dumps(self.client.settings["argv"])
-        return f"[executors.claude-code]\nargv = {argv}\n[executors.claude-code.env]\n{variables}\n"
+        self.runner: Runner = world.runner(self.coordinator, executors=["claude-code"], tables=table_of(self.client))
 
     def git(self, *words: str) -> str:
         """What git says in the repository."""
@@ -64,6 +59,13 @@ class ClaudeWorld:
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             return False
         return any(str(self.world.folder) in word for word in words)
+
+
+def table_of(client: ClaudeClient) -> str:
+    """The table of a runner's file that names the client."""
+    variables = "\n".join(f"{name} = {json.dumps(value)}" for name, value in client.environment.items())
+    argv = json.dumps(client.settings["argv"])
+    return f"[executors.claude-code]\nargv = {argv}\n[executors.claude-code.env]\n{variables}\n"
 
 
 @contextmanager

@@ -56,6 +56,16 @@ class What:
 
 @Parameter(name="*", group=WHAT)
 @dataclass(frozen=True, kw_only=True)
+class First(What):
+    """What a new session runs."""
+
+    portable: Annotated[
+        bool | None, Parameter(help="Keep the conversation with the coordinator too: another host may go on with it.")
+    ] = None
+
+
+@Parameter(name="*", group=WHAT)
+@dataclass(frozen=True, kw_only=True)
 class Next(What):
     """What runs next in a session."""
 
@@ -105,7 +115,7 @@ class Waiting:
     wait_timeout: Annotated[str | None, Parameter(help="Longest time to wait; the run goes on after it.")] = None
 
 
-_WHAT, _NEXT, _PLACE, _BOUNDS, _WAITING = What(), Next(), Place(), Bounds(), Waiting()
+_FIRST, _NEXT, _PLACE, _BOUNDS, _WAITING = First(), Next(), Place(), Bounds(), Waiting()
 Prompt = Annotated[str | None, Parameter(help="What the agent is asked; `-` reads it from stdin.")]
 SessionReference = Annotated[
     str, Parameter(help="Session: its id, the end of it, or an issue's number.", completer=candidates.sessions)
@@ -119,7 +129,7 @@ def run(
     prompt: Prompt = None,
     /,
     *,
-    what: What = _WHAT,
+    what: First = _FIRST,
     place: Place = _PLACE,
     bounds: Bounds = _BOUNDS,
     waiting: Waiting = _WAITING,
@@ -133,6 +143,7 @@ def run(
     body.executor_type = what.executor or context.settings["executor"]
     body.agent_name = what.agent or context.settings["agent"]
     body.context = what.context or context.settings["context"]
+    body.portable = what.portable
     return _create(context, body, waiting)
 
 

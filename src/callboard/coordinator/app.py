@@ -29,6 +29,7 @@ from callboard.coordinator.services.sessions import SessionService
 from callboard.coordinator.services.signals import Signals
 from callboard.coordinator.services.stops import StopService
 from callboard.coordinator.services.tokens import TokenService
+from callboard.coordinator.services.transcripts import TranscriptService
 from callboard.coordinator.services.usage import UsageService
 from callboard.coordinator.services.why import WhyService
 from callboard.coordinator.stream import Stream
@@ -64,7 +65,7 @@ class Coordinator:
         self.metrics = Metrics()
         shared = (database, self._fleet)
         self.services = Services(
-            runs=RunService(*shared, self._signals, ids, rules, limits, config.default_executor),
+            runs=RunService(*shared, self._signals, ids, rules, limits, *config.new_sessions()),
             stops=StopService(database),
             dispatch=Dispatch(*shared, self._signals, rules, ids),
             reports=ReportService(*shared, ids, rules),
@@ -77,6 +78,7 @@ class Coordinator:
             usage=UsageService(database),
             tokens=tokens,
             callbacks=CallbackService(database, ids, limits),
+            transcripts=TranscriptService(*shared, rules, config.transcript_bytes),
         )
         leases = LeaseService(database, rules)
         self._retention = retention = RetentionService(database, config.retention_ms)

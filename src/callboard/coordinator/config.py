@@ -14,6 +14,7 @@ from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.stream import StreamRules
 from callboard.domain.database_url import HIDDEN, is_postgres
 from callboard.domain.errors import InvalidRequest
+from callboard.domain.portability import MAX_TRANSCRIPT_BYTES
 from callboard.domain.runner import LeaseRules
 
 PREFIX: Final = "CALLBOARD_"
@@ -133,6 +134,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         300
     )
     external_lease_seconds: Annotated[Seconds, Meta(description="Lease of an external session.")] = 600
+    portable_sessions: Annotated[bool, Meta(description="New sessions are portable unless they say otherwise.")] = False
+    portable_grace_seconds: Annotated[
+        Seconds, Meta(description="A portable session's run waits this long for the host of its conversation.")
+    ] = 60
+    transcript_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=MAX_TRANSCRIPT_BYTES,
+            extra={"unit": "bytes"},
+            description="Largest transcript that is kept of a portable session.",
+        ),
+    ] = MAX_TRANSCRIPT_BYTES
 
     retention_days: Annotated[
         float,
@@ -211,6 +225,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             waiting_runs_per_session=self.waiting_runs_per_session,
         )
 
+    def new_sessions(self) -> tuple[str, bool]:
+        """Executor and portability of a session that names none."""
+        return self.default_executor, self.portable_sessions
+
     def lease_rules(self) -> LeaseRules:
         """The times of dispatch in milliseconds."""
         return LeaseRules(
@@ -224,6 +242,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             clock_jump_ms=_ms(self.clock_jump_seconds),
             no_match_ms=_ms(self.no_match_seconds),
             external_lease_ms=_ms(self.external_lease_seconds),
+            portable_grace_ms=_ms(self.portable_grace_seconds),
         )
 
 

@@ -16,6 +16,7 @@ REMEMBERED: Final = 4096
 
 ReasonCode = Literal[
     "hostname_differs",
+    "host_preferred",
     "executor_missing",
     "outside_roots",
     "tag_missing",
@@ -26,6 +27,7 @@ ReasonCode = Literal[
 ]
 REASON_CODES: Final[dict[str, str]] = {
     "hostname_differs": "The run must go to {wanted}; this runner is on {found}.",
+    "host_preferred": "The conversation is on {wanted}, which may take the run alone for {found} more.",
     "executor_missing": "The run needs the executor {wanted}; this runner offers {found}.",
     "outside_roots": "The directory {wanted} is outside this runner's roots ({found}).",
     "tag_missing": "The run demands the tag {wanted}; this runner has {found}.",

@@ -30,6 +30,7 @@ CODES: Final[dict[str, str]] = {
     "idempotency_mismatch": "The same Idempotency-Key came with another body.",
     "insecure_address": "The coordinator would be reachable from other machines without encryption.",
     "unknown_executor": "No executor of this name exists.",
+    "not_portable": "The session cannot be portable: no transcript is kept of what it runs.",
     # Unauthenticated
     "unauthenticated": "A valid bearer token is needed.",
     # Forbidden
@@ -65,6 +66,7 @@ CODES: Final[dict[str, str]] = {
     "runner_known": "This runner is known; use its own credential, or have a person remove it first.",
     "runner_busy": "The runner still has runs.",
     "idempotency_in_flight": "The first request with this Idempotency-Key is not answered yet.",
+    "transcript_changed": "The kept transcript is not, or not any more, what was asked for.",
     "tree_stopping": "The tree of this session is being stopped; it takes no new children.",
     "limit_reached": "A limit on the tree of sessions is reached.",
     "data_dir_in_use": "Another coordinator uses the data directory.",

@@ -25,6 +25,8 @@ class LeaseRules(msgspec.Struct, frozen=True, kw_only=True):
     clock_jump_ms: int = 5_000
     no_match_ms: int = 300_000
     external_lease_ms: int = 600_000
+    portable_grace_ms: int = 60_000
+    """How long a run of a portable session waits for the host of its conversation before others may take it."""
 
 
 def runner_state(draining: bool, last_heard_ms: int, now_ms: int, rules: LeaseRules) -> RunnerState:

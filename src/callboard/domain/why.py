@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from callboard.domain.demands import Demands, Offer, Reason, match
+from callboard.domain.portability import STAYS, Stays
 from callboard.domain.run import ENDED, REASON_SENTENCES
 from callboard.domain.runner import RunnerState
 
@@ -19,6 +20,7 @@ CODES: Final[dict[str, str]] = {
     "behind_external": "Another process leads the session's conversation now.",
     "no_runner": "No runner is registered.",
     "no_matching_runner": "No registered runner meets the demands.",
+    "waits_for_host": "The host of the conversation has time to take the run, before other hosts may.",
     "runner_lost": "The runners that fit are not heard of.",
     "runner_draining": "The runners that fit take no new runs.",
     "no_free_slot": "The runners that fit are full.",
@@ -46,6 +48,7 @@ _AFTER_END: Final = {
     "workspace_not_portable": "Bring the runner of the session's host back, then: " + _RETRY,
     "budget_exceeded": "Raise the budget, then: " + _RETRY,
 }
+_WAITS_FOR_HOST: Final = ("no_matching_runner", "runner_lost", "runner_draining", "no_free_slot", "in_queue")
 _LACKS: Final = {
     "hostname_differs": "is on the host {wanted}",
     "executor_missing": "offers the executor {wanted}",
@@ -108,6 +111,14 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     before: int = 0
     """How many runs with the same demands are before it in the queue."""
     runners: tuple[RunnerFacts, ...] = ()
+    preferred_host: str | None = None
+    """Of a portable session: where its conversation is, as long as only that host may take the run."""
+    moves_at_ms: int | None = None
+    """When other hosts may take it; None when they never may."""
+    stays: Stays | None = None
+    """Why they never may."""
+    moves_from: str | None = None
+    """Of a portable session: the host of its conversation, when any other may take the run."""
 
 
 class RunnerAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,14 +206,36 @@ def _interrupted(run: RunFacts) -> Answer:
 
 
 def _pending(run: RunFacts) -> Answer:
-    answers = [_ask(runner, run.demands) for runner in run.runners]
+    answers = [_ask(runner, run) for runner in run.runners]
     code, sentence, step = _behind(run.blocker) if run.blocker else _queued(run, answers)
+    if not run.blocker:
+        sentence += _portability(run)
+    if code in _WAITS_FOR_HOST and run.moves_at_ms is not None and _elsewhere(answers):
+        code = "waits_for_host"
     return Answer(code=code, sentence=sentence, next_step=step, runners=answers)
 
 
-def _ask(runner: RunnerFacts, demands: Demands) -> RunnerAnswer:
+def _elsewhere(answers: list[RunnerAnswer]) -> bool:
+    """Whether some other host's runner only waits for the host of the conversation."""
+    return any([reason.code for reason in answer.reasons] == ["host_preferred"] for answer in answers)
+
+
+def _portability(run: RunFacts) -> str:
+    """What a portable session's run may do besides waiting for the host of its conversation."""
+    if run.stays is not None:
+        return f" {STAYS[run.stays]}"
+    if run.preferred_host is not None and run.moves_at_ms is not None:
+        left = run.moves_at_ms - run.now_ms
+        when = f"In {duration(left)}" if left > 0 else "Now"
+        return f" {when} another host may restore the conversation of {run.preferred_host} and take the run."
+    if run.moves_from is not None:
+        return f" A runner of another host than {run.moves_from} restores the conversation first."
+    return ""
+
+
+def _ask(runner: RunnerFacts, run: RunFacts) -> RunnerAnswer:
     """What one runner says to the demands, and whether it could take a run now."""
-    mismatches = match(demands, runner.offer)
+    mismatches = [_softened(reason, run) for reason in match(run.demands, runner.offer)]
     reasons = list(mismatches)
     if runner.state == "lost":
         reasons.append(Reason(code="runner_lost", found=str(runner.quiet_ms // 1000)))
@@ -211,6 +244,14 @@ def _ask(runner: RunnerFacts, demands: Demands) -> RunnerAnswer:
     elif runner.live_runs >= runner.slots:
         reasons.append(Reason(code="no_free_slot", found=str(runner.slots)))
     return RunnerAnswer(runner=runner, fits=not mismatches, reasons=reasons)
+
+
+def _softened(reason: Reason, run: RunFacts) -> Reason:
+    """A host that is only preferred is said to be so."""
+    if reason.code != "hostname_differs" or run.preferred_host is None or run.moves_at_ms is None:
+        return reason
+    left = max(0, run.moves_at_ms - run.now_ms)
+    return Reason(code="host_preferred", wanted=run.preferred_host, found=duration(left))
 
 
 def _behind(blocker: Blocker) -> tuple[str, str, str | None]:

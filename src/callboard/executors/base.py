@@ -4,13 +4,17 @@ Pure: no process, file, HTTP, lease or run state. Reading a journal again gives 
 that a runner which was killed repeats nothing that has a key.
 """
 
+from pathlib import Path
 from typing import Any, Final, Literal, Protocol
+
+from msgspec import Struct
 
 from callboard.domain.invocation import Action, Decision, Invocation, Launch, Outcome, Relaunch
 from callboard.domain.run import EndReason
 from callboard.executors.journal import Record
 
 TAIL_CHARACTERS: Final = 8_000
+_NAME_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 NativeIds = Literal["chosen", "global", "host", "none"]
 UsageGrain = Literal["call", "turn", "run"]
@@ -48,6 +52,15 @@ class Conversation(Protocol):
         ...
 
 
+class TranscriptPlace(Struct, frozen=True, kw_only=True):
+    """The one file of a conversation. It may be put on another machine, in the same place."""
+
+    path: Path
+    """Where it belongs."""
+    among: Path | None = None
+    """A folder in whose folders the framework finds it as well, under the same name."""
+
+
 class Executor(Protocol):
     """An adapter for one agent framework."""
 
@@ -71,6 +84,23 @@ class Executor(Protocol):
     def conversation(self, invocation: Invocation) -> Conversation:
         """The reader of a launch made from this invocation."""
         ...
+
+    def transcript(self, invocation: Invocation) -> TranscriptPlace | None:
+        """Where the framework keeps the invocation's conversation on this machine; None when it keeps none."""
+        ...
+
+
+def native_id(invocation: Invocation) -> str:
+    """The id of the invocation's conversation, for executors that let us choose it."""
+    return invocation.executor_session_id or invocation.chosen_session_uuid
+
+
+def file_name(invocation: Invocation) -> str:
+    """The name of a file for the invocation's conversation. ValueError when its id could lead elsewhere."""
+    name = native_id(invocation)
+    if not name or not set(name) <= _NAME_CHARACTERS:
+        raise ValueError("the id of the conversation is no name of a file")
+    return f"{name}.jsonl"
 
 
 def launch(executor: Executor, invocation: Invocation) -> Launch:

@@ -4,10 +4,12 @@ The prompt goes to stdin, never into an argument; what could hold a secret goes 
 """
 
 import json
+import re
+from pathlib import Path
 from typing import Final
 
 from callboard.domain.invocation import LAUNCH_FILES, Invocation, Launch, PermissionMode
-from callboard.executors.base import NativeIds, UsageGrain
+from callboard.executors.base import NativeIds, TranscriptPlace, UsageGrain, file_name
 from callboard.executors.claude_conversation import ClaudeConversation
 
 _PERMISSIONS: Final[dict[PermissionMode, tuple[str, ...]]] = {
@@ -31,6 +33,10 @@ _STREAM: Final = (
     "--permission-prompt-tool=stdio",
 )
 _PROGRAM: Final = ("claude",)
+_NO_NAME: Final = re.compile(r"[^a-zA-Z0-9]")
+"""What the client replaces in a directory to make a folder's name of it."""
+LONGEST_FOLDER: Final = 200
+"""The client cuts a longer name in its own way; it finds a conversation in any folder."""
 
 
 class ClaudeCodeExecutor:
@@ -57,6 +63,14 @@ class ClaudeCodeExecutor:
         """The reader of its lines."""
         return ClaudeConversation(invocation, self.resume)
 
+    def transcript(self, invocation: Invocation) -> TranscriptPlace:
+        """In the client's own folder, below a name made of the working directory where the conversation began."""
+        environment = _environment(invocation)
+        home = environment.get("CLAUDE_CONFIG_DIR") or Path(environment.get("HOME") or "/", ".claude")
+        projects = Path(invocation.project_dir, home, "projects")
+        folder = _NO_NAME.sub("-", invocation.project_dir)[:LONGEST_FOLDER]
+        return TranscriptPlace(path=projects / folder / file_name(invocation), among=projects)
+
 
 def _launch(invocation: Invocation, session: list[str]) -> Launch:
     settings = invocation.settings
@@ -71,8 +85,11 @@ def _launch(invocation: Invocation, session: list[str]) -> Launch:
     if settings.get("strict_mcp", True):
         argv.append("--strict-mcp-config")
     argv += settings.get("args", ())
-    env = {"DISABLE_AUTOUPDATER": "1"} | invocation.environment | dict(settings.get("env", {}))
-    return Launch(argv=argv, env=env, cwd=invocation.project_dir, files=files)
+    return Launch(argv=argv, env=_environment(invocation), cwd=invocation.project_dir, files=files)
+
+
+def _environment(invocation: Invocation) -> dict[str, str]:
+    return {"DISABLE_AUTOUPDATER": "1"} | invocation.environment | dict(invocation.settings.get("env", {}))
 
 
 def _options(invocation: Invocation) -> list[str]:

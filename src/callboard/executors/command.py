@@ -48,6 +48,9 @@ class CommandExecutor:
         """The reader of its output."""
         return CommandConversation(invocation)
 
+    def transcript(self, invocation: Invocation) -> None:
+        """A command has no conversation."""
+
 
 class CommandConversation:
     """Plain lines become messages and, together, the result; lines of our language become what they say."""

@@ -23,7 +23,7 @@ from callboard.domain.invocation import (
     Withdraw,
 )
 from callboard.executors import scripted_agent
-from callboard.executors.base import LaunchFacts, NativeIds, UsageGrain
+from callboard.executors.base import LaunchFacts, NativeIds, TranscriptPlace, UsageGrain, file_name
 from callboard.executors.journal import Record
 from callboard.executors.lines import EventLines, Unreadable, read_line, said
 from callboard.executors.output import Output
@@ -44,8 +44,7 @@ class ScriptedExecutor:
 
     def start(self, invocation: Invocation) -> Launch:
         """The agent; which conversation it begins or continues is said on its stdin."""
-        conversations = Path(invocation.state_dir, "conversations")
-        argv = [sys.executable, "-I", "-S", str(_AGENT), str(conversations)]
+        argv = [sys.executable, "-I", "-S", str(_AGENT), str(_conversations(invocation))]
         return Launch(argv=argv, env=invocation.environment, cwd=invocation.project_dir)
 
     def resume(self, invocation: Invocation) -> Launch:
@@ -55,6 +54,14 @@ class ScriptedExecutor:
     def conversation(self, invocation: Invocation) -> "ScriptedConversation":
         """The reader of its lines."""
         return ScriptedConversation(self, invocation)
+
+    def transcript(self, invocation: Invocation) -> TranscriptPlace:
+        """The agent's memory."""
+        return TranscriptPlace(path=_conversations(invocation) / file_name(invocation))
+
+
+def _conversations(invocation: Invocation) -> Path:
+    return Path(invocation.state_dir, "conversations")
 
 
 class ScriptedConversation:

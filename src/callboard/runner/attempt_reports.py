@@ -10,6 +10,7 @@ from callboard.domain.usage import UsageRow
 from callboard.runner.contact import Contact
 from callboard.runner.registration import Membership
 from callboard.wire.runner import (
+    AnnounceTranscript,
     Bind,
     Claim,
     Ended,
@@ -18,8 +19,10 @@ from callboard.wire.runner import (
     PostDelta,
     PostedEvent,
     PostEvents,
+    PutTranscriptPart,
     Started,
     StartedAnswer,
+    TranscriptWanted,
     UsageReport,
 )
 
@@ -87,6 +90,26 @@ class AttemptReports:
     async def ended(self, kind: EndKind, end: Ended) -> EndedAnswer:
         """Report the end. Raises Conflict `events_missing` when events must be posted again first."""
         return await self._send(runner.ended(self._claim.run_id, kind, end))
+
+    async def announce_transcript(self, executor_session_id: str, **described: Any) -> TranscriptWanted:
+        """Say which transcript the conversation has now. `described`: size_bytes, sha256, parts."""
+        announced = AnnounceTranscript(
+            executor_session_id=executor_session_id, run_id=self._claim.run_id, **described, **self._sender()
+        )
+        call = runner.announce_transcript(self._claim.session_id, announced)
+        return await self._send(call, defects=DEFECTS_BEFORE_GIVING_UP)
+
+    async def put_transcript_part(self, sha256: str, data: bytes) -> None:
+        """Send a part of it."""
+        part = PutTranscriptPart(run_id=self._claim.run_id, sha256=sha256, data=data, **self._sender())
+        call = runner.put_transcript_part(self._claim.session_id, part)
+        await self._send(call, defects=DEFECTS_BEFORE_GIVING_UP)
+
+    async def transcript_part(self, sha256: str) -> bytes:
+        """Fetch a part of the transcript that is kept."""
+        claim = self._claim
+        call = runner.transcript_part(claim.session_id, claim.run_id, claim.attempt, sha256)
+        return (await self._send(call)).data
 
     def end(self, event_count: int, **details: Any) -> Ended:
         """The body of an end."""

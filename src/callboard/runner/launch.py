@@ -19,6 +19,7 @@ from callboard.runner.environment import agent_environment, agent_identity
 from callboard.runner.held import HeldAttempt
 from callboard.runner.identity import private_folder
 from callboard.runner.strays import end_earlier_attempts
+from callboard.runner.transcripts import TranscriptLost, restore_transcript
 from callboard.runner.unstarted import boot_id
 from callboard.wire.runner import Claim
 
@@ -78,6 +79,20 @@ def invocation_of(context: RunnerContext, held: HeldAttempt, offered: OfferedExe
         state_dir=str(state),
         environment=_environment(context, held, offered),
     )
+
+
+async def restore(context: RunnerContext, held: HeldAttempt, reports: AttemptReports, invocation: Invocation) -> None:
+    """Put the kept transcript of a portable session in its place before anything is asked. Raises NotLaunchable."""
+    if held.claim.transcript is None:
+        return
+    executor = context.executors[held.claim.executor_type].executor
+    try:
+        await restore_transcript(reports, executor, invocation, held.claim.transcript)
+    except TranscriptLost as lost:
+        sentence = f"{lost} It goes on in a new one: callboard resume {held.claim.session_id} PROMPT --from-log"
+        raise NotLaunchable("executor_session_missing", sentence, retry=False) from lost
+    except OSError as cause:
+        raise NotLaunchable("runner_state_unwritable", str(cause), retry=True) from cause
 
 
 async def ask_permission(reports: AttemptReports, held: HeldAttempt, project_dir: str) -> bool:

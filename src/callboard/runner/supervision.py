@@ -22,10 +22,11 @@ from callboard.runner.context import RunnerContext
 from callboard.runner.deltas import Deltas
 from callboard.runner.ending import end_processes, end_what_is_left
 from callboard.runner.held import HeldAttempt
-from callboard.runner.launch import NotLaunchable, ask_permission, end_strays_before, prepare, start
+from callboard.runner.launch import NotLaunchable, ask_permission, end_strays_before, prepare, restore, start
 from callboard.runner.launches import run_launches
 from callboard.runner.outbox import Outbox
 from callboard.runner.report import End, EventsMissing, failed, never_launched, report_end
+from callboard.runner.transcripts import send_transcript
 from callboard.runner.unstarted import forget_unstarted_launch
 from callboard.runner.waiting import alone, ended, undisturbed
 from callboard.wire.runner import PostedEvent
@@ -133,6 +134,7 @@ class Supervision:
         if not self._held.files.folder.exists():
             await self._make_folder()
         invocation, launch = await asyncio.to_thread(prepare, self._context, self._held)
+        await restore(self._context, self._held, self._reports, invocation)
         await asyncio.to_thread(self._held.files.note_asked)
         self._held.asked = True
         permitted = await ask_permission(self._reports, self._held, invocation.project_dir)
@@ -156,6 +158,7 @@ class Supervision:
     async def _follow_and_report(self, invocation: Invocation) -> None:
         for _ in range(MAX_REPORTS):
             end, event_count = await self._follow(invocation)
+            await self._send_transcript(invocation)
             try:
                 await self._report(end, event_count)
                 return
@@ -187,6 +190,12 @@ class Supervision:
         except BaseExceptionGroup as group_error:
             raise alone(group_error) from group_error
         return end
+
+    async def _send_transcript(self, invocation: Invocation) -> None:
+        """Before the end is reported: whoever goes on with the session then finds the conversation as it is."""
+        offered = self._context.executors.get(self._held.claim.executor_type)
+        if self._held.claim.portable and offered is not None:
+            await send_transcript(self._reports, offered.executor, invocation)
 
     async def _report(self, end: End, event_count: int) -> None:
         if end.left:

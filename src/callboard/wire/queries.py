@@ -55,6 +55,14 @@ class CallbacksQuery(PageQuery, kw_only=True):
     session_id: SessionId | None = None
 
 
+class TranscriptPartQuery(Query, kw_only=True):
+    """GET /sessions/{id}/transcript/parts."""
+
+    run_id: RunId
+    attempt: Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
 class SessionsQuery(PageQuery, kw_only=True):
     """GET /sessions."""
 

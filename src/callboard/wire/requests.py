@@ -60,6 +60,8 @@ class CreateRun(Request, kw_only=True):
     execution_mode: ExecutionMode = "sync"
     additional_demands: AdditionalDemands | None = None
     context: Context | None = None
+    portable: bool | None = None
+    """Only with start_session: the transcript is kept here too, so that another host may go on with it."""
     on_busy: OnBusy = "enqueue"
     on_lost: OnLost = "wait"
     from_log: bool = False

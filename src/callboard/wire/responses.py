@@ -118,6 +118,8 @@ class Session(Response, kw_only=True):
     depth: int
     created_by: str
     context: str
+    portable: bool
+    """Whether its transcript is kept here too, so that another host may go on with it."""
     labels: dict[str, str]
     handle: str | None
     issues: list[dict[str, Any]]
@@ -180,16 +182,6 @@ class Tree(Response, kw_only=True):
     nodes: list[TreeNode]
 
 
-class Affinity(Response, kw_only=True):
-    """Where a resume of the session must run; None means anywhere."""
-
-    session_id: str
-    hostname: str | None
-    project_dir: str | None
-    executor_type: str | None
-    executor_session_id: str | None
-
-
 class Result(Response, kw_only=True):
     """The result of a session's latest run."""
 
@@ -247,6 +239,8 @@ class Why(Response, kw_only=True):
     no_match_deadline_at: str | None
     queue_deadline_at: str | None
     lost_deadline_at: str | None
+    moves_at: str | None
+    """When runners of other hosts may take the run of a portable session."""
     runners: list[WhyRunner]
 
 

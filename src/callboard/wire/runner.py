@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from callboard.domain.event import MAX_BATCH, MAX_CLIENT_KEY
+from callboard.domain.portability import MAX_PARTS, PART_BYTES
 from callboard.domain.text import MAX_INTEGER
 from callboard.domain.usage import UsageRow
 
@@ -91,6 +92,18 @@ class HeartbeatAnswer(msgspec.Struct, kw_only=True):
     clock_skew_ms: int = 0
 
 
+class TranscriptCopy(msgspec.Struct, kw_only=True):
+    """A transcript that the coordinator keeps; its parts are fetched one by one, by their hashes, in this order."""
+
+    executor_session_id: str
+    size_bytes: int
+    sha256: str
+    """Of the whole."""
+    parts: list[str]
+    leads: bool = False
+    """Whether the conversation was last on another host, so that a transcript on this one is old."""
+
+
 class Claim(msgspec.Struct, kw_only=True):
     """A run that the runner now holds: all it needs to execute it."""
 
@@ -120,6 +133,10 @@ class Claim(msgspec.Struct, kw_only=True):
     earlier_attempts: list[int] = []
     """Attempts of this run on any host that came before, so that strays can be ended."""
     traceparent: str | None = None
+    portable: bool = False
+    """Whether the coordinator wants the transcript after the run."""
+    transcript: TranscriptCopy | None = None
+    """What is kept of the conversation, where this runner may need it."""
 
 
 class PollAnswer(msgspec.Struct, kw_only=True):
@@ -248,6 +265,52 @@ class Bind(Report, kw_only=True):
     attempt: Number | None = None
     runner_id: str | None = None
     epoch: Number | None = None
+
+
+class AnnounceTranscript(Report, kw_only=True):
+    """POST /sessions/{id}/transcript: the transcript after the run, by the attempt that owns the run.
+
+    Announced until nothing of it is missing; then it takes the place of the one before.
+    """
+
+    run_id: str
+    attempt: Number
+    runner_id: str
+    epoch: Number
+    executor_session_id: Annotated[str, Meta(min_length=1, max_length=500)]
+    size_bytes: Number
+    sha256: Hash
+    parts: Annotated[list[Hash], Meta(max_length=MAX_PARTS)]
+    """The hashes of its parts of 512 KiB, in order; empty when it is larger than a transcript may be."""
+
+
+class TranscriptWanted(msgspec.Struct, kw_only=True):
+    """What the coordinator does with an announced transcript."""
+
+    kept: bool
+    """False: nothing is to be sent, and nothing is kept."""
+    missing: list[str] = []
+    """The parts that are to be sent before it is announced again; none: it is stored."""
+
+
+class PutTranscriptPart(Report, kw_only=True):
+    """POST /sessions/{id}/transcript/parts: one part of what was announced."""
+
+    run_id: str
+    attempt: Number
+    runner_id: str
+    epoch: Number
+    sha256: Hash
+    """Of the part before it was compressed."""
+    data: Annotated[bytes, Meta(min_length=1, max_length=2 * PART_BYTES)]
+    """Compressed by zlib; in JSON as base64."""
+
+
+class TranscriptPart(msgspec.Struct, kw_only=True):
+    """GET /sessions/{id}/transcript/parts: one part, for the runner that claimed the session's run."""
+
+    sha256: str
+    data: bytes
 
 
 class Deregister(Report, kw_only=True):

@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 from callboard.client.call import Call, Nothing, path
 from callboard.wire.runner import (
+    AnnounceTranscript,
     Deregister,
     Ended,
     EndedAnswer,
@@ -13,10 +14,13 @@ from callboard.wire.runner import (
     HeartbeatAnswer,
     NotLaunched,
     PollAnswer,
+    PutTranscriptPart,
     Register,
     Registered,
     Started,
     StartedAnswer,
+    TranscriptPart,
+    TranscriptWanted,
     UsageReport,
 )
 
@@ -68,3 +72,23 @@ def usage(run_id: str, body: UsageReport | ExternalUsage) -> Call[EndedAnswer]:
 def ended(run_id: str, end: End, body: Ended | ExternalEnd) -> Call[EndedAnswer]:
     """Report the attempt's end; the first committed end stands."""
     return Call(method="POST", path=path("runner", "runs", run_id, end), body=body, response=EndedAnswer)
+
+
+def announce_transcript(session_id: str, body: AnnounceTranscript) -> Call[TranscriptWanted]:
+    """Say which parts a transcript has; with none missing it is stored."""
+    return Call(method="POST", path=path("sessions", session_id, "transcript"), body=body, response=TranscriptWanted)
+
+
+def put_transcript_part(session_id: str, body: PutTranscriptPart) -> Call[Nothing]:
+    """Send one part of it."""
+    return Call(method="POST", path=path("sessions", session_id, "transcript", "parts"), body=body, response=Nothing)
+
+
+def transcript_part(session_id: str, run_id: str, attempt: int, sha256: str) -> Call[TranscriptPart]:
+    """Fetch one part of what is kept."""
+    return Call(
+        method="GET",
+        path=path("sessions", session_id, "transcript", "parts"),
+        query={"run_id": run_id, "attempt": attempt, "sha256": sha256},
+        response=TranscriptPart,
+    )

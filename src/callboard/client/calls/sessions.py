@@ -2,9 +2,9 @@
 
 from callboard.client.call import Call, Nothing, PageOf, path, query
 from callboard.client.idempotency import new_key
+from callboard.wire.affinity import Affinity
 from callboard.wire.requests import CreateExternalSession, ImportLog, StopSession, UpdateSession
 from callboard.wire.responses import (
-    Affinity,
     Binding,
     ExternalSession,
     Result,

@@ -20,6 +20,7 @@ from callboard.coordinator.services.runs import RunService
 from callboard.coordinator.services.sessions import SessionService
 from callboard.coordinator.services.stops import StopService
 from callboard.coordinator.services.tokens import TokenService
+from callboard.coordinator.services.transcripts import TranscriptService
 from callboard.coordinator.services.usage import UsageService
 from callboard.coordinator.services.why import WhyService
 from callboard.coordinator.stream import Stream
@@ -47,6 +48,7 @@ class Services:
     usage: UsageService
     callbacks: CallbackService
     tokens: TokenService
+    transcripts: TranscriptService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,15 @@ from callboard.coordinator.http.call import Call
 from callboard.coordinator.http.held import is_closing
 from callboard.coordinator.http.route import Handler
 from callboard.wire.responses import Binding
-from callboard.wire.runner import EndedAnswer, EventsStored, HeartbeatAnswer, Registered, StartedAnswer
+from callboard.wire.runner import (
+    EndedAnswer,
+    EventsStored,
+    HeartbeatAnswer,
+    Registered,
+    StartedAnswer,
+    TranscriptPart,
+    TranscriptWanted,
+)
 
 EndKind = Literal["completed", "failed", "stopped"]
 KINDS: Final[tuple[EndKind, ...]] = get_args(EndKind)
@@ -85,3 +93,19 @@ async def post_delta(call: Call) -> None:
 async def bind(call: Call) -> Binding:
     """POST /sessions/{session_id}/bind."""
     return await call.services.bindings.bind(call.caller, call.id, call.body)
+
+
+async def announce_transcript(call: Call) -> TranscriptWanted:
+    """POST /sessions/{session_id}/transcript."""
+    return await call.services.transcripts.announce(call.caller, call.id, call.body)
+
+
+async def put_transcript_part(call: Call) -> None:
+    """POST /sessions/{session_id}/transcript/parts."""
+    await call.services.transcripts.put_part(call.caller, call.id, call.body)
+
+
+async def read_transcript_part(call: Call) -> TranscriptPart:
+    """GET /sessions/{session_id}/transcript/parts."""
+    asked, transcripts = call.query, call.services.transcripts
+    return await transcripts.part(call.caller, call.id, asked.run_id, asked.attempt, asked.sha256)

@@ -9,6 +9,7 @@ from callboard.coordinator.http import callbacks, fleet, pages, reports, runs, s
 from callboard.coordinator.http.route import Route
 from callboard.wire import queries, requests, responses
 from callboard.wire import runner as wire
+from callboard.wire.affinity import Affinity
 
 # A table reads better with one entry in two or three lines than with one field a line.
 # fmt: off
@@ -20,6 +21,14 @@ REPORTS: Final = (
           request=wire.PostDelta, report=True, status=204),
     Route("POST", "/sessions/{session_id}/bind", reports.bind, "runner", "Bind the session to a conversation.",
           request=wire.Bind, response=responses.Binding, report=True),
+    Route("POST", "/sessions/{session_id}/transcript", reports.announce_transcript, "runner",
+          "Announce the transcript of a portable session.",
+          request=wire.AnnounceTranscript, response=wire.TranscriptWanted, report=True),
+    Route("POST", "/sessions/{session_id}/transcript/parts", reports.put_transcript_part, "runner",
+          "Send a part of an announced transcript.", request=wire.PutTranscriptPart, report=True, status=204),
+    Route("GET", "/sessions/{session_id}/transcript/parts", reports.read_transcript_part, "runner",
+          "Fetch a part of the kept transcript, for a claimed run.",
+          query=queries.TranscriptPartQuery, response=wire.TranscriptPart),
     Route("GET", "/runner/runs", reports.poll, "runner", "Wait for runs, stops and commands; 204 when time is over.",
           query=queries.PollQuery, response=wire.PollAnswer, also=(204,), manner="held"),
     Route("POST", "/runner/heartbeat", reports.heartbeat, "runner", "Renew the leases of the listed attempts.",
@@ -85,7 +94,7 @@ SESSIONS: Final = (
     Route("GET", "/sessions/{session_id}/result", sessions.show_result, "read", "The result of its latest run.",
           response=responses.Result),
     Route("GET", "/sessions/{session_id}/affinity", sessions.show_affinity, "read", "Where a resume has to run.",
-          response=responses.Affinity),
+          response=Affinity),
     Route("POST", "/sessions/{session_id}/stop", sessions.stop_session, "write", "Stop its live and waiting runs.",
           request=requests.StopSession, response=responses.Stopped, optional_body=True),
     Route("POST", "/sessions/{session_id}/archive", sessions.archive_session, "person", "Put it away.",

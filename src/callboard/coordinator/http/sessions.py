@@ -5,7 +5,8 @@ import msgspec
 from callboard.coordinator.http.answer import Answer, render_json
 from callboard.coordinator.http.call import Call
 from callboard.coordinator.services.pages import read_mark
-from callboard.wire.responses import Affinity, EventPage, Page, Result, Session, SessionUsage, Stopped, Tree
+from callboard.wire.affinity import Affinity
+from callboard.wire.responses import EventPage, Page, Result, Session, SessionUsage, Stopped, Tree
 
 
 async def create_external(call: Call) -> Answer:

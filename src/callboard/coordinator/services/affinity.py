@@ -1,4 +1,4 @@
-"""Where a run of a session has to go: its open conversation, its workspace, its directory. Knows no queue."""
+"""Where a run of a session has to go, and where it had better go: its conversation, its workspace, its directory."""
 
 import json
 
@@ -7,6 +7,7 @@ import msgspec
 from callboard.coordinator.services.fleet import record_class
 from callboard.domain.demands import Demands, canonical
 from callboard.store.database import Row, Transaction
+from callboard.store.hints import Queued
 
 
 def affinity_of(session: Row | None, binding: Row | None, executor_type: str) -> Demands | None:
@@ -36,10 +37,35 @@ def direct(tx: Transaction, run: Row) -> str:
     place = affinity_of(session, None if handed_over else binding, run["executor_type"])
     if place is not None and place.executor_type == run["executor_type"]:
         directory = run["project_dir"] or place.project_dir or demands.project_dir
-        demands = msgspec.structs.replace(demands, hostname=place.hostname, project_dir=directory)
+        hostname = _preferred(tx, run, demands, place.hostname) if session and session["portable"] else place.hostname
+        demands = msgspec.structs.replace(demands, hostname=hostname, project_dir=directory)
     elif demands.project_dir is None and session is not None:
         demands = msgspec.structs.replace(demands, project_dir=session["project_dir"])
     text = canonical(demands)
     key = record_class(tx, demands, text)
     tx.run("direct_run", run_id=run["run_id"], demands=text, demand_class=key)
     return key
+
+
+def prefer(tx: Transaction, run_id: str, hostname: str) -> None:
+    """Other hosts may take the run of a portable session when the host of its conversation had its time."""
+    tx.run("prefer_host", run_id=run_id, hostname=hostname, now=tx.now_ms)
+
+
+def _preferred(tx: Transaction, run: Row, demands: Demands, hostname: str | None) -> str | None:
+    """The host that is demanded for now; None when the run has been let go from it, or its conversation has none."""
+    if hostname is None or (run["preferred_host"] == hostname and run["preferred_since"] is None):
+        return None
+    if demands.hostname is None or run["preferred_host"] is not None:  # else the request itself demands a host
+        prefer(tx, run["run_id"], hostname)
+    return hostname
+
+
+def release(tx: Transaction, run: Row) -> None:
+    """The run need not go to the host of its conversation any more; it keeps its place in the queue."""
+    demands = msgspec.json.decode(run["demands"], type=Demands)
+    text = canonical(msgspec.structs.replace(demands, hostname=None))
+    key = record_class(tx, msgspec.json.decode(text, type=Demands), text)
+    if tx.run("release_host", run_id=run["run_id"], demands=text, demand_class=key) and run["queue_key"] is not None:
+        place = {"run_id": run["run_id"], "session_id": run["session_id"], "demand_class": key}
+        tx.hint(Queued(**place, queue_key=run["queue_key"]))

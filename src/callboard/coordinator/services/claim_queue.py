@@ -19,7 +19,7 @@ class ClaimQueue:
 
     def __init__(self) -> None:
         self._heaps: dict[str, list[tuple[int, str]]] = {}
-        self._known: dict[str, int] = {}
+        self._known: dict[str, tuple[int, str]] = {}
         self._stale = 0
 
     def __len__(self) -> int:
@@ -30,10 +30,13 @@ class ClaimQueue:
         return list(self._heaps)
 
     def add(self, entry: Entry) -> None:
-        """Puts a run in its place; also one that was taken and not claimed."""
+        """Puts a run in its place; also one that was taken and not claimed, or whose demands are others now."""
         queue_key, run_id, demand_class = entry
+        known = self._known.get(run_id)
+        if known is not None and known[1] != demand_class:
+            self.discard(run_id)
         if run_id not in self._known:
-            self._known[run_id] = queue_key
+            self._known[run_id] = queue_key, demand_class
             heapq.heappush(self._heaps.setdefault(demand_class, []), (queue_key, run_id))
 
     def discard(self, run_id: str) -> None:
@@ -53,7 +56,7 @@ class ClaimQueue:
             _, demand_class = heapq.heappop(heads)
             heap = self._heaps[demand_class]
             queue_key, run_id = heapq.heappop(heap)
-            if self._known.get(run_id) == queue_key:
+            if self._known.get(run_id) == (queue_key, demand_class):
                 del self._known[run_id]
                 taken.append((queue_key, run_id, demand_class))
             else:
@@ -66,7 +69,7 @@ class ClaimQueue:
 
     def _clear_stale(self) -> None:
         for demand_class, heap in list(self._heaps.items()):
-            kept = [place for place in heap if self._known.get(place[1]) == place[0]]
+            kept = [place for place in heap if self._known.get(place[1]) == (place[0], demand_class)]
             heapq.heapify(kept)
             if kept:
                 self._heaps[demand_class] = kept

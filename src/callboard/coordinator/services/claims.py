@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from callboard.coordinator.services.fleet import FleetRunner
+from callboard.coordinator.services.portability import copy_for
 from callboard.domain import ids
 from callboard.domain.run import CONTINUATION_PROMPT
 from callboard.store.database import Row, Transaction
@@ -20,7 +21,9 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
         raise RuntimeError(f"session {session_id} of run {run['run_id']} is missing")
     binding = tx.one("open_binding", session_id=session_id)
     continues = run["context"] == "persistent" and _continues(binding, run)
-    cut_off = continues and was_cut_off(tx, run["run_id"], run["attempt"])
+    kept = copy_for(tx, session, binding, runner.hostname) if binding and continues else None
+    behind = kept is not None and kept.behind
+    cut_off = continues and not behind and was_cut_off(tx, run["run_id"], run["attempt"])
     return Claim(
         run_id=run["run_id"],
         session_id=session_id,
@@ -28,7 +31,7 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
         run_number=run["number"],
         type=run["type"],
         trigger=run["trigger"],
-        prompt=_prompt(tx, run, cut_off=cut_off),
+        prompt=_prompt(tx, run, cut_off=cut_off, told_until=kept.run_number if kept and behind else None),
         parameters=json.loads(run["parameters"]) if run["parameters"] else {},
         context=run["context"],
         executor_type=run["executor_type"],
@@ -44,6 +47,8 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
         tries=run["tries"],
         earlier_attempts=list(range(1, run["attempt"])),
         traceparent=run["traceparent"],
+        portable=bool(session["portable"]) and run["context"] == "persistent",
+        transcript=kept.copy if kept else None,
     )
 
 
@@ -68,10 +73,14 @@ def was_cut_off(tx: Transaction, run_id: str, before: int) -> bool:
     return tx.one("cut_off_attempt", run_id=run_id, before=before) is not None
 
 
-def _prompt(tx: Transaction, run: Row, *, cut_off: bool) -> str:
+def _prompt(tx: Transaction, run: Row, *, cut_off: bool, told_until: int | None) -> str:
+    """`told_until`: the conversation is restored as it was after that run, so what came after it is told in words."""
     if cut_off:
         return CONTINUATION_PROMPT
     prompt: str = run["prompt"] or ""
+    if told_until is not None:
+        turns = tx.all("earlier_turns", session_id=run["session_id"], number=run["number"])
+        return earlier_turns([turn for turn in turns if turn["number"] > told_until]) + prompt
     if (run["context"] == "fresh" or run["from_log"]) and run["number"] > 1:
         return earlier_turns(tx.all("earlier_turns", session_id=run["session_id"], number=run["number"])) + prompt
     return prompt

@@ -48,6 +48,7 @@ def insert_session(tx: Transaction, leading: Leading, session_id: str, parent: R
         external=1,
         project_id=_project(leading.caller, parent),
         labels="{}",
+        portable=0,
         status="pending",
         queued_runs=0,
         run_count=1,

@@ -110,6 +110,7 @@ def _insert_session(tx: Transaction, caller: Caller, session_id: str, run_id: st
         title=_title(events),
         labels="{}",
         project_dir=None,
+        portable=0,
         status="finished",
         queued_runs=0,
         run_count=1,

@@ -7,9 +7,12 @@ from typing import Final, Literal
 import msgspec
 
 from callboard.coordinator.services import run_changes
+from callboard.coordinator.services.affinity import release
 from callboard.coordinator.services.locking import locked_run
 from callboard.coordinator.services.lost_runs import Followed, follow, give_up, what_follows
+from callboard.coordinator.services.portability import preference_of
 from callboard.coordinator.services.run_changes import RunEnd
+from callboard.domain.portability import moves_at_ms
 from callboard.domain.runner import LeaseRules
 from callboard.store.clock import JumpDetector
 from callboard.store.database import Database, Row, Transaction
@@ -20,7 +23,7 @@ GRACE_KEY: Final = "leases_expire_from"
 """The row that all coordinators obey: no lease expires before this time."""
 
 
-Done = list[Literal["interrupted", "requeued", "failed", "stop_requested"]]
+Done = list[Literal["interrupted", "requeued", "failed", "stop_requested", "released"]]
 """What a sweep did to one run, by the names of Swept; empty when the run had moved on."""
 
 
@@ -31,6 +34,7 @@ class Swept(msgspec.Struct, kw_only=True):
     requeued: int = 0
     failed: int = 0
     stop_requested: int = 0
+    released: int = 0
     in_grace: bool = False
 
     def count(self, done: Done) -> None:
@@ -39,6 +43,7 @@ class Swept(msgspec.Struct, kw_only=True):
         self.requeued += done.count("requeued")
         self.failed += done.count("failed")
         self.stop_requested += done.count("stop_requested")
+        self.released += done.count("released")
 
 
 class LeaseService:
@@ -56,7 +61,7 @@ class LeaseService:
         self._renewal_refused = True
 
     async def sweep_once(self) -> Swept:
-        """Interrupts, requeues, fails and stops what is due; each run in a transaction of its own with a fresh look."""
+        """Interrupts, requeues, fails, stops or lets go what is due; each run by itself, with a fresh look."""
         swept = Swept()
         away, begun_at = self._was_away() or self._renewal_refused, self._database.clock.now_ms()
         self._renewal_refused = False
@@ -77,6 +82,8 @@ class LeaseService:
             await self._each(run_id, self._time_out, swept)
         for run_id, reason in due.waited_too_long:
             await self._each(run_id, partial(_fail, reason=reason), swept)
+        for run_id in due.released:
+            await self._each(run_id, self._release, swept)
         self._swept_at = begun_at
         return swept
 
@@ -121,6 +128,15 @@ class LeaseService:
             return []
         return [] if self._spares(tx) else _counted(give_up(tx, run))
 
+    def _release(self, tx: Transaction, run: Row) -> Done:
+        """Other hosts may take a run whose own had its time."""
+        preference = preference_of(tx, run)
+        moves_at = None if preference is None else moves_at_ms(preference, self._rules)
+        if moves_at is None or moves_at > tx.now_ms or self._spares(tx):
+            return []
+        release(tx, run)
+        return ["released"]
+
     def _spares(self, tx: Transaction) -> bool:
         """Whether nothing may expire: in the grace time, or when that is about to begin."""
         return self._renewal_refused or _in_grace(tx)
@@ -150,6 +166,7 @@ class _Due(msgspec.Struct):
     long_lost: list[str]
     past_deadline: list[str]
     waited_too_long: list[tuple[str, str]]
+    released: list[str]
     in_grace: bool
 
 
@@ -159,12 +176,15 @@ def _due(tx: Transaction, rules: LeaseRules) -> _Due:
     waited = [(row["run_id"], "queue_timeout") for row in tx.all("runs_past_queue_deadline", now=now)]
     waited += [(row["run_id"], "no_matching_runner") for row in tx.all("runs_without_runner", now=now)]
     lapsed = [] if in_grace else [*tx.all("unheard_claims", now=now), *tx.all("lapsed_leases", now=now)]
+    waits = {"before": now - rules.portable_grace_ms, "lost_before": now - rules.lost_run_ms}
+    released = [] if in_grace else tx.all("runs_preferring_a_host", **waits)
     lost = [] if in_grace else tx.all("long_lost_runs", before=now - rules.lost_run_ms)
     return _Due(
         lapsed=[row["run_id"] for row in lapsed],
         long_lost=[row["run_id"] for row in lost],
         past_deadline=[row["run_id"] for row in tx.all("runs_past_deadline", now=now)],
         waited_too_long=waited,
+        released=[row["run_id"] for row in released],
         in_grace=in_grace,
     )
 

@@ -119,6 +119,7 @@ def render_session(row: Columns, usage: UsageTotal) -> wire.Session:
         milestone_id=row["milestone_id"],
         created_by=row["created_by"],
         context=row["context"],
+        portable=bool(row["portable"]),
         labels=json.loads(row["labels"]),
         project_dir=row["project_dir"],
         hostname=row["attempt_hostname"] or row["binding_hostname"],

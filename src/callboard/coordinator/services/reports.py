@@ -32,6 +32,7 @@ from callboard.wire.runner import (
 
 _EVENT_OF = {"completed": "complete", "failed": "fail", "stopped": "report_stopped"}
 _NEVER_REPORTED = ("no_matching_runner", "queue_timeout", "max_attempts", "completed", "stopped")
+_NOT_THERE = ("project_dir_missing", "project_dir_outside_roots")
 KINDS = tuple(_EVENT_OF)
 MAX_SIGNAL_CHARACTERS = 20
 
@@ -182,7 +183,7 @@ class ReportService:
     def _failed_launch(self, tx: Transaction, run: Row, report: NotLaunched) -> EndedAnswer:
         """Nothing ran and nothing will: the run fails, or is stopped if that was asked for meanwhile."""
         given_up = report.retry and run["unlaunched"] >= MAX_UNLAUNCHED
-        reason = run["stop_reason"] or ("max_attempts" if given_up else "failed")
+        reason = run["stop_reason"] or ("max_attempts" if given_up else _reason_of_refusal(tx, run, report))
         event = "report_stopped" if run["stop_reason"] else "fail"
         how = RunEnd(
             reason=reason,
@@ -341,6 +342,18 @@ def _may_wait_again(tx: Transaction, run: Row) -> bool:
     held = tx.one("attempt_by_id", run_id=run["run_id"], attempt=run["attempt"])
     silent = not run["event_count"] and held is not None and held["bound_id"] is None
     return silent and run["stop_requested_at"] is None and run["unlaunched"] < MAX_UNLAUNCHED
+
+
+def _reason_of_refusal(tx: Transaction, run: Row, report: NotLaunched) -> str:
+    """Why a runner can never launch a run: the conversation is gone, or the session's place is not on that host."""
+    if report.code == "executor_session_missing":
+        return report.code
+    binding = tx.one("open_binding", session_id=run["session_id"]) or {}
+    held = tx.one("attempt_by_id", run_id=run["run_id"], attempt=run["attempt"]) or {}
+    moving = run["preferred_host"] is not None and binding.get("hostname") != held.get("hostname")
+    if moving and report.code in _NOT_THERE:
+        return "workspace_not_portable"
+    return "failed"
 
 
 def _reason(run: Row, report: Ended, kind: str) -> str:

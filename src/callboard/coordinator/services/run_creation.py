@@ -7,7 +7,7 @@ import msgspec
 
 from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.access import require_steering, visible_session
-from callboard.coordinator.services.affinity import affinity_of
+from callboard.coordinator.services.affinity import affinity_of, prefer
 from callboard.coordinator.services.fleet import record_class
 from callboard.coordinator.services.inheritance import narrowed
 from callboard.coordinator.services.limits import TreeLimits
@@ -18,6 +18,7 @@ from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands, canonical, demand_class, merge
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from callboard.domain.ids import Ids
+from callboard.domain.portability import PORTABLE_EXECUTORS
 from callboard.domain.run import queue_key
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
@@ -40,6 +41,8 @@ class NewRun(msgspec.Struct, kw_only=True):
     """What the request names, else the default; a later run takes its session's."""
     offered_executors: frozenset[str]
     no_match_ms: int
+    portable: bool = False
+    """Whether a session that says nothing of it is portable, where it can be."""
     traceparent: str | None = None
     retry_of: str | None = None
     trigger: str | None = None
@@ -109,6 +112,7 @@ def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limit
         "depth": parent["depth"] + 1 if parent else 0,
         "created_by": new.caller.token_id,
         "context": request.context or "persistent",
+        "portable": int(_portable(new)),
         "project_id": project_id,
         "agent_name": request.agent_name,
         "executor_type": new.executor_type,
@@ -160,7 +164,33 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     tx.run("resumed_session", session_id=session["session_id"], now=tx.now_ms)
     idle = live is None and session["queued_runs"] == 0
     _insert(tx, new, session, run_id, taken["run_count"], demands, idle=idle, before=[])
+    _prefer(tx, new, session, binding, run_id)
     return RunCreated(run_id=run_id, session_id=session["session_id"], status="pending")
+
+
+def _portable(new: NewRun) -> bool:
+    """Whether the session's transcript is kept; InvalidRequest when that was asked for and cannot be."""
+    able = new.executor_type in PORTABLE_EXECUTORS and new.request.context != "fresh"
+    if new.request.portable and not able:
+        kept = ", ".join(sorted(PORTABLE_EXECUTORS))
+        raise InvalidRequest(
+            "A fresh session has no conversation that another host could go on with."
+            if new.request.context == "fresh"
+            else f"No transcript is kept of {new.executor_type}.",
+            code="not_portable",
+            hint=f"Leave portable out, or use context persistent and one of: {kept}.",
+            errors=[{"pointer": "/portable", "message": "cannot be"}],
+        )
+    return able and (new.portable if new.request.portable is None else new.request.portable)
+
+
+def _prefer(tx: Transaction, new: NewRun, session: Row, binding: Row | None, run_id: str) -> None:
+    """Of a portable session the host of the conversation is a preference, unless the request names one."""
+    more = new.request.additional_demands
+    strict = not session["portable"] or (more is not None and more.hostname is not None)
+    place = None if strict else affinity_of(session, binding, new.executor_type)
+    if place is not None and place.hostname is not None:
+        prefer(tx, run_id, place.hostname)
 
 
 def _check_resumable(new: NewRun, session: Row, live: Row | None, limits: TreeLimits) -> None:

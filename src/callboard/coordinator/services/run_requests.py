@@ -51,11 +51,11 @@ def check_request(request: CreateRun) -> str:
 
 
 def _check_unchangeable(request: CreateRun) -> None:
-    for name in ("title", "labels", "project", "agent_name"):
+    for name in ("title", "labels", "project", "agent_name", "portable"):
         if getattr(request, name) is not None:
             raise InvalidRequest(
                 f"A resume does not change the {name} of its session.",
-                hint="PATCH /sessions/{id} changes title and labels; project and agent stay.",
+                hint="PATCH /sessions/{id} changes title and labels; the others stay.",
                 errors=[{"pointer": f"/{name}", "message": "not allowed with resume_session"}],
             )
 

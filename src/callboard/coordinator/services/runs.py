@@ -52,6 +52,7 @@ class RunService:
         rules: LeaseRules,
         limits: TreeLimits,
         default_executor_type: str,
+        portable: bool = False,
     ) -> None:
         self._database = database
         self._fleet = fleet
@@ -60,6 +61,7 @@ class RunService:
         self._rules = rules
         self._limits = limits
         self._default_executor_type = default_executor_type
+        self._portable = portable
 
     async def create(
         self,
@@ -86,6 +88,7 @@ class RunService:
             executor_type=named_executor(request) or self._default_executor_type,
             offered_executors=await self._offered(),
             no_match_ms=self._rules.no_match_ms,
+            portable=self._portable,
             traceparent=valid_traceparent(traceparent),
         )
         return await self._database.write(lambda tx: self._create(tx, new, idempotency))

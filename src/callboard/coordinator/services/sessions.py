@@ -10,6 +10,7 @@ from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.affinity import affinity_of
 from callboard.coordinator.services.import_log import LogLines, import_log
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
+from callboard.coordinator.services.portability import stays
 from callboard.coordinator.services.rendering import render_binding, render_run
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.coordinator.services.session_lists import SessionQuery, check_query, list_sessions, show_session
@@ -20,16 +21,29 @@ from callboard.domain.errors import Conflict, Forbidden, NotFound
 from callboard.domain.event import SESSION_UPDATED
 from callboard.domain.idempotency import Idempotency
 from callboard.domain.ids import Ids
+from callboard.domain.portability import STAYS
 from callboard.domain.run import ENDED
 from callboard.store.database import Database, Row, T, Transaction
 from callboard.store.events import NewEvent, append
 from callboard.store.hints import TokenRevoked
 from callboard.store.idempotency import remember, remembered
+from callboard.wire.affinity import Affinity, KeptTranscript
 from callboard.wire.requests import UpdateSession
-from callboard.wire.responses import Affinity, Page, Result, Session, Tree
-from callboard.wire.times import rfc3339_or_none
+from callboard.wire.responses import Page, Result, Session, Tree
+from callboard.wire.times import rfc3339, rfc3339_or_none
 
-_DELETES = ("usage", "attempts", "tokens", "events", "native_ids", "bindings", "callbacks", "runs")
+_DELETES = (
+    "usage",
+    "attempts",
+    "tokens",
+    "events",
+    "transcript_parts",
+    "transcripts",
+    "native_ids",
+    "bindings",
+    "callbacks",
+    "runs",
+)
 """What goes before the session itself, in the order that foreign keys want."""
 
 
@@ -165,7 +179,17 @@ def _affinity(tx: Transaction, session: Row) -> Affinity:
         project_dir=place.project_dir if place else None,
         executor_type=carried["executor_type"] if carried else None,
         executor_session_id=carried["executor_session_id"] if carried else None,
+        portable=bool(session["portable"]),
+        transcript=_transcript(tx, session),
+        stays=STAYS[why] if place and session["portable"] and (why := stays(tx, session)) else None,
     )
+
+
+def _transcript(tx: Transaction, session: Row) -> KeptTranscript | None:
+    kept = tx.one("transcript_of_session", session_id=session["session_id"])
+    if kept is None or kept["stored_at"] is None:
+        return None
+    return KeptTranscript(size_bytes=kept["size_bytes"], run_id=kept["run_id"], stored_at=rfc3339(kept["stored_at"]))
 
 
 def _result(tx: Transaction, session: Row) -> Result:

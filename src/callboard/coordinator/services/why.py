@@ -7,9 +7,11 @@ import msgspec
 
 from callboard.coordinator.services.access import visible_run
 from callboard.coordinator.services.fleet import offer_of
+from callboard.coordinator.services.portability import preference_of
 from callboard.coordinator.services.run_requests import check_run_id
 from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands
+from callboard.domain.portability import moves_at_ms
 from callboard.domain.run import after_lost
 from callboard.domain.runner import LeaseRules, runner_state
 from callboard.domain.why import Answer, Blocker, RunFacts, RunnerAnswer, RunnerFacts, explain
@@ -52,6 +54,7 @@ class WhyService:
             no_match_deadline_at=rfc3339_or_none(facts.no_match_deadline_ms),
             queue_deadline_at=rfc3339_or_none(run["queue_deadline_at"]),
             lost_deadline_at=rfc3339_or_none(facts.lost_deadline_ms),
+            moves_at=rfc3339_or_none(facts.moves_at_ms),
             runners=_runners(answer) if caller.is_person else [],
         )
 
@@ -59,6 +62,7 @@ class WhyService:
 def _facts(tx: Transaction, run: Row, rules: LeaseRules) -> RunFacts:
     runner = tx.one("runner_by_id", runner_id=run["runner_id"]) if run["runner_id"] else None
     pending, claimable = run["status"] == "pending", run["queue_key"] is not None
+    preference = preference_of(tx, run)
     return RunFacts(
         run_id=run["run_id"],
         session_id=run["session_id"],
@@ -77,6 +81,10 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules) -> RunFacts:
         blocker=_blocker(tx, run) if pending and not claimable else None,
         before=_before(tx, run) if claimable else 0,
         runners=_all_runners(tx, rules) if pending else (),
+        preferred_host=preference.hostname if preference else None,
+        moves_at_ms=moves_at_ms(preference, rules) if preference else None,
+        stays=preference.stays if preference else None,
+        moves_from=run["preferred_host"] if pending and preference is None else None,
     )
 
 

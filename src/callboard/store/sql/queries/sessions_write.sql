@@ -5,11 +5,11 @@ SELECT * FROM sessions WHERE session_id = :session_id;
 -- name: insert_session
 -- A new session, with its first run on the way.
 INSERT INTO sessions (session_id, parent_session_id, root_session_id, depth, created_by, context, external, project_id,
-    agent_name, executor_type, title, labels, project_dir, status, queued_runs, run_count, latest_run_id,
+    agent_name, executor_type, title, labels, project_dir, portable, status, queued_runs, run_count, latest_run_id,
     created_at, updated_at)
 VALUES (:session_id, :parent_session_id, :root_session_id, :depth, :created_by, :context, :external, :project_id,
-    :agent_name, :executor_type, :title, :labels, :project_dir, :status, :queued_runs, :run_count, :latest_run_id,
-    :now, :now);
+    :agent_name, :executor_type, :title, :labels, :project_dir, :portable, :status, :queued_runs, :run_count,
+    :latest_run_id, :now, :now);
 
 -- name: add_run_to_session
 -- Takes the next run number of a session; a person's later run reopens what was closed.
