@@ -308,3 +308,35 @@ async def test_with_the_session_goes_what_is_kept_of_it(keeping: Keeping) -> Non
     await keeping.sessions.delete(OWNER, claim.session_id)
     assert await keeping.parts(claim.session_id) == 0
     assert await keeping.world.count("transcript_of_session", session_id=claim.session_id) == 0
+
+
+async def test_a_named_host_stays_a_demand_when_the_claim_comes_back(keeping: Keeping) -> None:
+    """30 Merge; 10: claimed -> pending."""
+    runner, other = await keeping.world.runner(), await keeping.world.runner("two")
+    claim = await keeping.begin(runner)
+    await keeping.send(runner, claim, FIRST)
+    await runner.end(claim)
+    await keeping.world.resume(claim.session_id, additional_demands=AdditionalDemands(hostname="one"))
+    (given,) = await runner.claim()
+    await runner.give_back(given)
+    assert (await keeping.world.leases.sweep_once()).released == 0
+    assert await other.claim() == []
+    assert len(await runner.claim()) == 1
+
+
+async def test_r2_while_a_lost_agent_may_live_no_other_host_goes_on(world: World) -> None:
+    """R2, 10: another host only after lost_seconds, though the run failed at once and the grace is over."""
+    keeping = Keeping(world)
+    runner, other = await world.runner(), await world.runner("two")
+    claim = await keeping.begin(runner)
+    await keeping.send(runner, claim, FIRST)
+    await runner.end(claim)
+    await world.resume(claim.session_id, on_lost="fail")
+    lost = await keeping.go_on(runner)
+    await world.pass_time(world.rules.lease_ms / 1000 + 6, (other, []))
+    assert (await world.run(lost.run_id)).reason == "interrupted"
+    await world.resume(claim.session_id)
+    await world.pass_time(world.rules.lost_run_ms / 1000 - 60, (other, []))
+    assert await other.claim() == []
+    await world.pass_time(70, (other, []))
+    assert [moved.session_id for moved in await other.claim()] == [claim.session_id]
