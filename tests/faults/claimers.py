@@ -95,16 +95,22 @@ class Claimer:
         """Of what it holds, how often each run had been started before."""
         self._lives_for = source.randint(1, 8) if source.random() < DEATH_SHARE else None
         """So many claims; None: for ever."""
+        self.finished = False
+        """Set before it is cancelled: a cancellation that meets the end of a wait may be lost."""
         self._freed = asyncio.Event()
 
     async def work(self) -> None:
         """Claims and reports until cancelled; ends when it dies."""
         async with asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(self._beat_for_ever())
-            while not self.dead:
+            while not self._is_over:
                 for claim in await self._claimed():
                     tasks.create_task(self._lead(claim))
             beating.cancel()
+
+    @property
+    def _is_over(self) -> bool:
+        return self.dead or self.finished
 
     async def _claimed(self) -> list[dict[str, Any]]:
         """What one poll brings, as soon as there is room for it."""
@@ -154,7 +160,7 @@ class Claimer:
         return status == 200
 
     async def _beat_for_ever(self) -> None:
-        while not self.dead:
+        while not self._is_over:
             held = [{"run_id": run_id, "attempt": number} for run_id, number in self._tries]
             body = {"runner_id": self.runner_id, "epoch": self._epoch, "attempts": held}
             await self.way.surely("POST", "/runner/heartbeat", body)

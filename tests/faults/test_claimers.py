@@ -99,9 +99,12 @@ async def work_until_all_ended(claimers: Sequence[Claimer], reader: StreamReader
     )
     async with asyncio.TaskGroup() as tasks:
         working = [tasks.create_task(one.work()) for one in claimers]
-        await all_ended
-        for task in working:
-            task.cancel()
+        try:
+            await all_ended
+        finally:
+            for one, task in zip(claimers, working, strict=True):
+                one.finished = True
+                task.cancel()
 
 
 def ended_count(reader: StreamReader) -> int:
