@@ -315,9 +315,10 @@ async def test_s13_no_secret_stands_in_an_argument(claude: ClaudeClient, claude_
         "system_prompt": "You are canary-prompt.",
         "model": "claude-canary",
         "tools": ["Read", "mcp__mini__echo"],
-        "mcp_servers": {"mini": {"command": "python3", "args": [str(server)], "env": {"SECRET": "canary-secret"}}},
     }
-    attempt = claude_stage.attempt('[[tool mcp__mini__echo {"text": "hi"}]] [[hold look]]', agent=agent).begin()
+    servers = {"mini": {"command": "python3", "args": [str(server)], "env": {"SECRET": "canary-secret"}}}
+    script = '[[tool mcp__mini__echo {"text": "hi"}]] [[hold look]]'
+    attempt = claude_stage.attempt(script, agent=agent, mcp_servers=servers).begin()
     result = await attempt.until_event(POST_TOOL)
     assert result["tool_output"] == "echo: hi"
     assert await wait_for_hold(claude, "look")

@@ -22,8 +22,8 @@ def _message(message: dict[str, Any]) -> Message:
     text = prompt_text(content)
     if role == "system" and directives(text):  # how Claude Code passes on what is said to it during a turn
         role = "user"
-    results = isinstance(content, list) and any(block.get("type") == "tool_result" for block in content)
-    return Message(role, text, results)
+    results = [block for block in content if block.get("type") == "tool_result"] if isinstance(content, list) else []
+    return Message(role, text, bool(results), "\n".join(prompt_text(block.get("content")) for block in results))
 
 
 def usage(turn: Turn) -> dict[str, Any]:

@@ -6,7 +6,8 @@ Each `[[...]]` of the prompt is one turn of the model; inside it, actions are se
     bash COMMAND        a call of the client's shell tool, whatever its name
     write PATH TEXT     a call of its file-writing tool (absolute PATH)
     read PATH           a call of its file-reading tool
-    tool NAME JSON      a call of any tool: of an MCP server, a sub-agent, ...
+    tool NAME JSON      a call of any tool: of an MCP server, a sub-agent, ...; <<KEY>> in it stands for the last
+                        value of that key among the results of tools
     json JSON           a call of its structured-output tool; without one, the JSON as text
     hold NAME           answer only when the test releases NAME
     pause SECONDS       wait before the answer      drip SECONDS    the text word by word over this time
@@ -46,6 +47,8 @@ class Message:
     role: str
     text: str = ""
     tool_result: bool = False
+    results: str = ""
+    """What tools answered, where the format has it in messages."""
 
 
 @dataclass
@@ -179,8 +182,18 @@ def call_for(request: Request, verb: str, rest: str) -> Call | None:
             name = _pick(request.tools, STRUCTURED)
             return Call(name, json.loads(rest)) if name else None
         case "tool":
-            return _named_call(request, head, json.loads(tail or "{}"))
+            return _named_call(request, head, json.loads(_with_results(request, tail) or "{}"))
     return None
+
+
+def _with_results(request: Request, text: str) -> str:
+    told = "\n".join(message.results for message in request.messages)
+
+    def value(found: re.Match[str]) -> str:
+        values = re.findall(rf'"{found[1]}":\s*"([^"]*)"', told)
+        return str(values[-1]) if values else found[0]
+
+    return re.sub(r"<<(\w+)>>", value, text)
 
 
 def _pick(tools: dict[str, Tool], names: Sequence[str]) -> str | None:

@@ -190,6 +190,12 @@ COMMANDS: Final = (
         LOOK_AFTER,
         ("callboard backup ~/callboard.db", "callboard backup --check ~/callboard.db"),
     ),
+    Command(
+        "mcp",
+        "callboard.cli.mcp:mcp",
+        START,
+        ("callboard mcp", "callboard mcp --token-file ~/.config/callboard/token"),
+    ),
     Command("doctor", "callboard.cli.doctor:doctor", LOOK_AFTER, ("callboard doctor", "callboard doctor --json")),
     Command(
         "config show",

@@ -32,7 +32,9 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     project_dir: str
     """The working directory of the agent."""
     agent: dict[str, Any] | None = None
-    """The agent snapshot: system_prompt, model, permission_mode, tools, mcp_servers, output_schema."""
+    """The agent snapshot: system_prompt, model, permission_mode, tools, output_schema."""
+    mcp_servers: dict[str, dict[str, Any]] = {}
+    """MCP servers by name, in the form of `mcpServers`, with nothing left to resolve: ours, and those of the agent."""
     model: str | None = None
     permission_mode: PermissionMode | None = None
     limits: dict[str, Any] = {}
@@ -56,6 +58,10 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
 
 LAUNCH_FILES: Final = "${LAUNCH_FILES}"
 """Stands in an argument of a launch for the directory of its files."""
+
+
+OWN_SERVER: Final = "callboard"
+"""The name under which an agent finds our own MCP server; no agent's template can take it."""
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,10 +5,11 @@ The prompt goes to stdin, never into an argument; what could hold a secret goes 
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from callboard.domain.invocation import LAUNCH_FILES, Invocation, Launch, PermissionMode
+from callboard.domain.invocation import LAUNCH_FILES, OWN_SERVER, Invocation, Launch, PermissionMode
 from callboard.executors.base import NativeIds, TranscriptPlace, UsageGrain, file_name
 from callboard.executors.claude_conversation import ClaudeConversation
 
@@ -79,8 +80,8 @@ def _launch(invocation: Invocation, session: list[str]) -> Launch:
     if prompt := invocation.of_agent("system_prompt"):
         files["system-prompt.md"] = str(prompt)
         argv.append(f"--append-system-prompt-file={LAUNCH_FILES}/system-prompt.md")
-    if servers := invocation.of_agent("mcp_servers"):
-        files["mcp.json"] = json.dumps({"mcpServers": servers})
+    if invocation.mcp_servers:
+        files["mcp.json"] = json.dumps({"mcpServers": invocation.mcp_servers})
         argv.append(f"--mcp-config={LAUNCH_FILES}/mcp.json")
     if settings.get("strict_mcp", True):
         argv.append("--strict-mcp-config")
@@ -96,7 +97,7 @@ def _options(invocation: Invocation) -> list[str]:
     """What the agent, the run and its limits say, as flags of the form `--flag=value`."""
     limits, schema = invocation.limits, invocation.of_agent("output_schema")
     mode = invocation.permission_mode or invocation.of_agent("permission_mode") or "ask"
-    options = [*_PERMISSIONS[mode], *_tools(invocation.of_agent("tools"))]
+    options = [*_PERMISSIONS[mode], *_tools(invocation.of_agent("tools"), invocation.mcp_servers)]
     if model := invocation.model or invocation.of_agent("model"):
         options.append(f"--model={model}")
     if limits.get("max_turns") is not None:
@@ -108,11 +109,14 @@ def _options(invocation: Invocation) -> list[str]:
     return options
 
 
-def _tools(tools: list[str] | None) -> list[str]:
-    """Built-in tools are made available by name; patterns and tools of MCP servers are allowed beforehand."""
-    if tools is None:
-        return []
-    builtin = [name.partition("(")[0] for name in tools if not name.startswith("mcp__")]
-    allowed = [name for name in tools if name.startswith("mcp__") or "(" in name]
-    flags = [f"--tools={','.join(dict.fromkeys(builtin))}"]
+def _tools(tools: list[str] | None, servers: Collection[str]) -> list[str]:
+    """Built-in tools are made available by name; patterns and tools of MCP servers are allowed beforehand.
+
+    So are all of our own server: what they may do is decided by the coordinator.
+    """
+    builtin = [name.partition("(")[0] for name in tools or () if not name.startswith("mcp__")]
+    allowed = [name for name in tools or () if name.startswith("mcp__") or "(" in name]
+    if OWN_SERVER in servers:
+        allowed.append(f"mcp__{OWN_SERVER}")
+    flags = [] if tools is None else [f"--tools={','.join(dict.fromkeys(builtin))}"]
     return [*flags, f"--allowedTools={','.join(allowed)}"] if allowed else flags

@@ -8,6 +8,8 @@ from typing import Final
 
 TOKEN_VARIABLE: Final = "CALLBOARD_TOKEN"
 TOKEN_FILE_VARIABLE: Final = "CALLBOARD_TOKEN_FILE"
+IDENTITY: Final = ("AGENT_SESSION_ID", "AGENT_RUN_ID", "CALLBOARD_URL", TOKEN_VARIABLE, "TRACEPARENT")
+"""The names by which an agent, and whatever it starts, is known to the coordinator."""
 ALLOWED: Final = frozenset({"PATH", "HOME", "LANG", "LANGUAGE", "TERM", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL"})
 ALLOWED_PREFIX: Final = "LC_"
 _PR_SET_DUMPABLE: Final = 4

@@ -18,6 +18,7 @@ from callboard.runner.directories import DirectoryRefused, working_directory
 from callboard.runner.environment import agent_environment, agent_identity
 from callboard.runner.held import HeldAttempt
 from callboard.runner.identity import private_folder
+from callboard.runner.mcp_servers import mcp_servers
 from callboard.runner.strays import end_earlier_attempts
 from callboard.runner.transcripts import TranscriptLost, restore_transcript
 from callboard.runner.unstarted import boot_id
@@ -58,6 +59,7 @@ def invocation_of(context: RunnerContext, held: HeldAttempt, offered: OfferedExe
     claim, settings = held.claim, context.settings
     directory = working_directory(claim.project_dir, settings.project_dir, settings.roots)
     state = private_folder(private_folder(settings.state_dir / "executors") / claim.executor_type)
+    environment = _environment(context, held, offered)
     return Invocation(
         run_id=claim.run_id,
         session_id=claim.session_id,
@@ -72,12 +74,13 @@ def invocation_of(context: RunnerContext, held: HeldAttempt, offered: OfferedExe
         parameters=claim.parameters,
         project_dir=str(directory),
         agent=claim.agent,
+        mcp_servers=mcp_servers((claim.agent or {}).get("mcp_servers"), environment, str(directory)),
         model=claim.model,
         permission_mode=_permission_mode(claim),
         limits=claim.limits,
         settings=dict(offered.table),
         state_dir=str(state),
-        environment=_environment(context, held, offered),
+        environment=environment,
     )
 
 

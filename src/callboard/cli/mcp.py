@@ -1,0 +1,28 @@
+"""`callboard mcp`: the MCP server on stdin and stdout, for agents. What its tools do is not known here."""
+
+import asyncio
+import os
+import sys
+
+from callboard.cli.context import Context
+from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
+from callboard.cli.run import PARENT_VARIABLE
+from callboard.domain.errors import Unauthenticated
+
+
+def mcp(*, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
+    """Serve the MCP tools on stdin and stdout, for an agent's configuration.
+
+    The token and the coordinator are found as by every command; the parent of what is started is AGENT_SESSION_ID.
+    """
+    # Imported here because it brings the SDK.
+    from callboard.mcp_server.stdio import serve  # noqa: PLC0415
+
+    context = Context(show, where)
+    access = context.access
+    if access.token is None:
+        raise Unauthenticated("No token was found.", hint="Set CALLBOARD_TOKEN or CALLBOARD_TOKEN_FILE.")
+    if sys.stdin.isatty():
+        context.output.note("An MCP server speaks JSON on stdin and stdout: name this command in an agent's settings.")
+    asyncio.run(serve(access.url, access.token, os.environ.get(PARENT_VARIABLE) or None))
+    return 0

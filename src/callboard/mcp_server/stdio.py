@@ -1,0 +1,24 @@
+"""The MCP server of one process: it speaks on stdin and stdout, and asks a coordinator over HTTP with one token."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from mcp.server.stdio import stdio_server
+
+from callboard.client.transport import AsyncClient
+from callboard.mcp_server.server import Context, server_of
+from callboard.mcp_server.tools import Tools
+
+
+async def serve(url: str, token: str, parent_session_id: str | None) -> None:
+    """Serves until stdin ends."""
+    async with AsyncClient(url, token) as client:
+        tools = Tools(client, parent_session_id)
+
+        @asynccontextmanager
+        async def caller_of(_: Context) -> AsyncIterator[Tools]:
+            yield tools
+
+        server = server_of(caller_of)
+        async with stdio_server() as (reading, writing):
+            await server.run(reading, writing, server.create_initialization_options())

@@ -1,0 +1,45 @@
+"""The MCP servers that an agent is started with: Callboard's own, and the templates of its blueprint, resolved.
+
+Only four names can be resolved, all of them the agent's own; no environment is looked into.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from callboard.domain.invocation import OWN_SERVER
+from callboard.runner.environment import IDENTITY
+
+PLACEHOLDERS: Final = ("AGENT_SESSION_ID", "CALLBOARD_TOKEN", "CALLBOARD_URL", "PROJECT_DIR")
+_PLACEHOLDER: Final = re.compile(r"\$\{(" + "|".join(PLACEHOLDERS) + r")\}")
+
+
+def mcp_servers(
+    templates: Mapping[str, Any] | None, environment: Mapping[str, str], project_dir: str
+) -> dict[str, dict[str, Any]]:
+    """Servers by name. `environment` is the agent's, from which its identity is taken and nothing else."""
+    values = {name: environment.get(name, "") for name in PLACEHOLDERS} | {"PROJECT_DIR": project_dir}
+    resolved = {name: _resolve(template, values) for name, template in (templates or {}).items()}
+    return resolved | {OWN_SERVER: own_server(environment)}
+
+
+def own_server(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Callboard's server for this agent: a process of ours with the agent's token, whatever is on its PATH.
+
+    `-P`: the agent's directory, which may hold anything, is no place to import from.
+    """
+    identity = {name: environment[name] for name in IDENTITY if name in environment}
+    argv = ["-P", "-m", "callboard", "mcp"]
+    return {"type": "stdio", "command": sys.executable, "args": argv, "env": identity}
+
+
+def _resolve(template: Any, values: Mapping[str, str]) -> Any:
+    """Every text in it with its placeholders replaced, in one pass: what a value holds is not looked at again."""
+    if isinstance(template, str):
+        return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
+    if isinstance(template, dict):
+        return {key: _resolve(value, values) for key, value in template.items()}
+    if isinstance(template, list):
+        return [_resolve(value, values) for value in template]
+    return template
