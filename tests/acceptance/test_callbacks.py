@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from callboard.client.calls import callbacks
-from callboard.wire.responses import Callback, RunCreated
+from callboard.wire.responses import RunCreated
+from callboard.wire.steering import Callback
 from tests.acceptance.conftest import Stage
 from tests.support.coordinator import QUICK, Coordinator, until
 from tests.support.world import World, hold

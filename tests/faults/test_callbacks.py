@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from callboard.client.calls import callbacks
-from callboard.wire.responses import Callback
+from callboard.wire.steering import Callback
 from tests.conftest import FaultRound
 from tests.faults.times import LATE
 from tests.support.coordinator import Coordinator, payload_of, text_of, until

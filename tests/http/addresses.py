@@ -8,6 +8,7 @@ from callboard.domain import ids
 SAMPLE_IDS = {
     "session_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.SESSION),
     "run_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.RUN),
+    "approval_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.APPROVAL),
     "callback_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.CALLBACK),
     "token_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.TOKEN),
     "runner_id": "rnr_" + "0" * 20,

@@ -7,6 +7,7 @@ import pytest
 
 from callboard.domain.errors import InvalidRequest
 from callboard.domain.event import MAX_BATCH
+from callboard.domain.invocation import Approve
 from callboard.domain.usage import UsageRow
 from callboard.runner.outbox import MAX_WAITING, Outbox, posted_event
 from callboard.runner.waiting import ended
@@ -38,6 +39,12 @@ class Desk:
     async def usage(self, rows: list[UsageRow], *, incomplete: bool) -> None:
         self.taken.append(f"usage {len(rows)} {incomplete}")
         raise InvalidRequest("no such thing")
+
+    async def ask(self, asked: Approve) -> None:
+        self.taken.append(f"ask {asked.request_id}")
+
+    async def settled(self, request_id: str) -> None:
+        self.taken.append(f"settled {request_id}")
 
 
 def _event(key: str, text: str = "x") -> PostedEvent:

@@ -8,8 +8,9 @@ from callboard.coordinator.services.dispatch import Dispatch
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, InvalidRequest
 from callboard.wire.requests import AdditionalDemands, Limits
-from callboard.wire.responses import Callback, RunCreated
+from callboard.wire.responses import RunCreated
 from callboard.wire.runner import Claim
+from callboard.wire.steering import Callback
 from tests.services.world import OWNER, PlayedRunner, World
 
 

@@ -9,7 +9,7 @@ from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Part, span
 from callboard.client import calls
 from callboard.domain.callback import CallbackStatus
-from callboard.wire.responses import Callback
+from callboard.wire.steering import Callback
 
 _COLUMNS: Final = ("CALLBACK", "STATUS", "CHILD", "PARENT", "TRIES", "WHY")
 

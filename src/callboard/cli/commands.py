@@ -25,6 +25,7 @@ class Noun(NamedTuple):
 
 NOUNS: Final = (
     Noun("session", "Look at sessions, and put them away."),
+    Noun("approvals", "What agents ask permission for."),
     Noun("callbacks", "What parents are still to be told of their children."),
     Noun("token", "Make, list and revoke tokens."),
     Noun("config", "Settings, and where each comes from."),
@@ -147,6 +148,24 @@ COMMANDS: Final = (
         "callboard.cli.runner:remove",
         "",
         ("callboard runner remove build-1", "callboard runner remove build-1 --yes"),
+    ),
+    Command(
+        "approve",
+        "callboard.cli.approvals:approve",
+        DAILY,
+        ("callboard approve 7f3kx9", 'callboard approve 7f3kx9 --reason "only this once"'),
+    ),
+    Command(
+        "deny",
+        "callboard.cli.approvals:deny",
+        DAILY,
+        ("callboard deny 7f3kx9", 'callboard deny 7f3kx9 --reason "use the test database"'),
+    ),
+    Command(
+        "approvals list",
+        "callboard.cli.approvals:list_approvals",
+        "",
+        ("callboard approvals list", "callboard approvals list --all --json"),
     ),
     Command(
         "callbacks list",

@@ -13,6 +13,7 @@ from callboard.coordinator.http.openapi import describe_as_json
 from callboard.coordinator.http.routes import ROUTES
 from callboard.coordinator.loops import Loop, Loops
 from callboard.coordinator.metrics import Metrics
+from callboard.coordinator.services.approvals import ApprovalService
 from callboard.coordinator.services.bindings import BindingService
 from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
@@ -79,6 +80,7 @@ class Coordinator:
             tokens=tokens,
             callbacks=CallbackService(database, ids, limits),
             transcripts=TranscriptService(*shared, rules, config.transcript_bytes),
+            approvals=ApprovalService(*shared, ids, rules),
         )
         leases = LeaseService(database, rules)
         self._retention = retention = RetentionService(database, config.retention_ms)

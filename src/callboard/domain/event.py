@@ -22,6 +22,9 @@ RUN_RECONNECTED: Final = "run_reconnected"
 STOP_REQUESTED: Final = "stop_requested"
 USAGE: Final = "usage"
 NOTE: Final = "note"
+APPROVAL_REQUESTED: Final = "approval_requested"
+APPROVAL_DECIDED: Final = "approval_decided"
+APPROVAL_EXPIRED: Final = "approval_expired"
 CALLBACK_WAITING: Final = "callback_waiting"
 CALLBACK_ASSIGNED: Final = "callback_assigned"
 CALLBACK_ACCEPTED: Final = "callback_accepted"
@@ -48,9 +51,9 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     CALLBACK_ACCEPTED: "callback_id, child_session_id, child_run_id, run_id whose agent took it",
     CALLBACK_HELD: "callback_id, child_session_id, child_run_id, why",
     CALLBACK_UNDELIVERABLE: "callback_id, child_session_id, child_run_id, why",
-    "approval_requested": "approval_id, tool, input, risk",
-    "approval_decided": "approval_id, decision, by",
-    "approval_expired": "approval_id",
+    APPROVAL_REQUESTED: "approval_id, tool_name, tool_input, description, project_dir, risk, content_hash",
+    APPROVAL_DECIDED: "approval_id, decision, by, reason",
+    APPROVAL_EXPIRED: "approval_id",
     "lifecycle_changed": "from, to, reason",
     "guidance": "text",
     "check_completed": "name, exit_code, tail",

@@ -6,11 +6,14 @@ from typing import Any, Final, Literal, TypeVar
 from callboard.client import Call
 from callboard.client.calls import events, runner, sessions
 from callboard.domain.errors import CallboardError, Conflict, NotFound
+from callboard.domain.invocation import Approve
 from callboard.domain.usage import UsageRow
 from callboard.runner.contact import Contact
 from callboard.runner.registration import Membership
 from callboard.wire.runner import (
     AnnounceTranscript,
+    ApprovalRequest,
+    ApprovalSettled,
     Bind,
     Claim,
     Ended,
@@ -75,6 +78,24 @@ class AttemptReports:
         """Book usage; a stale attempt's is booked as well."""
         report = UsageReport(rows=rows, incomplete=incomplete, **self._sender())
         await self._send(runner.usage(self._claim.run_id, report), defects=DEFECTS_BEFORE_GIVING_UP)
+
+    async def ask(self, asked: Approve, project_dir: str) -> None:
+        """Ask for permission; the decision comes with a poll or a heartbeat."""
+        request = ApprovalRequest(
+            request_id=asked.request_id,
+            tool_name=asked.tool_name,
+            tool_input=asked.tool_input,
+            description=asked.description[:4000],
+            tool_use_id=asked.tool_use_id,
+            project_dir=project_dir,
+            **self._sender(),
+        )
+        await self._send(runner.ask(self._claim.run_id, request), defects=DEFECTS_BEFORE_GIVING_UP)
+
+    async def settled(self, request_id: str) -> None:
+        """Say that the agent has the decision, or waits for none any more."""
+        report = ApprovalSettled(request_id=request_id, **self._sender())
+        await self._send(runner.settled(self._claim.run_id, report), defects=DEFECTS_BEFORE_GIVING_UP)
 
     async def delta(self, message_key: str, offset: int, text: str) -> None:
         """Pass on a piece of a message, once; raises whatever the coordinator or the network says."""

@@ -66,6 +66,7 @@ def take(context: RunnerContext, answer: PollAnswer, supervise: Callable[[HeldAt
     """Act on an answer; False when there was nothing new in it."""
     news = [context.holdings.want_stop(order) for order in answer.stops]
     news += [context.holdings.disown(ref) for ref in answer.stale]
+    news += [context.holdings.decide(order) for order in answer.decisions]
     for claim in answer.runs:
         if (claim.run_id, claim.attempt) not in context.holdings:
             held = hold(context, claim)
@@ -83,4 +84,4 @@ def hold(context: RunnerContext, claim: Claim) -> HeldAttempt:
 
 
 def _says_anything(answer: PollAnswer) -> bool:
-    return bool(answer.runs or answer.stops or answer.stale or answer.draining)
+    return bool(answer.runs or answer.stops or answer.stale or answer.decisions or answer.draining)

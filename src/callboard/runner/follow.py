@@ -5,9 +5,9 @@ Reads from the beginning each time; what was done in an earlier reading has keys
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -16,7 +16,6 @@ from callboard.domain.invocation import (
     Approve,
     Bind,
     CloseInput,
-    Decision,
     Delta,
     Emit,
     Finish,
@@ -43,7 +42,6 @@ SAVE_SECONDS: Final = 1.0
 SHARE_BYTES: Final = 256 * 1024
 COST_OF_A_RECORD: Final = 4096
 """Reading a record costs as much as so many bytes of it."""
-NOBODY_TO_ASK: Final = "Nobody can be asked for permission on this runner, so it is denied."
 _LOG = structlog.get_logger(__name__)
 
 
@@ -78,7 +76,7 @@ class Following:
         try:
             await self._attach()
             async with asyncio.TaskGroup() as group:
-                others = [group.create_task(one) for one in (self._stop_when_wanted(clock), self._acknowledge(clock))]
+                others = [group.create_task(one) for one in self._others(clock)]
                 async for record in self._link.records():
                     await self._take(record)
                     await self._let_others_run(record, clock)
@@ -87,6 +85,9 @@ class Following:
         finally:
             await self._link.close()
         return self._conversation.outcome()
+
+    def _others(self, clock: Clock) -> list[Coroutine[Any, Any, None]]:
+        return [self._stop_when_wanted(clock), self._acknowledge(clock), self._pass_decisions_on()]
 
     async def _attach(self) -> None:
         await asyncio.to_thread(self._link.directory.mkdir, mode=0o700, exist_ok=True)
@@ -143,11 +144,8 @@ class Following:
                 case Delta():
                     if self._caught_up.is_set():
                         self._deltas.add(action)
-                case Approve():
-                    denied = Decision(allow=False, reason=NOBODY_TO_ASK)
-                    await self._do(self._conversation.decide(action.request_id, denied), record)
-                case Withdraw():
-                    pass
+                case Approve() | Withdraw():
+                    self._ask(action, record)
                 case _:
                     await self._order(action)
 
@@ -170,6 +168,21 @@ class Following:
             self._outbox.add_binding(action.executor_session_id)
         else:
             self._outbox.add_usage(action.rows, incomplete=action.incomplete)
+
+    def _ask(self, about: Approve | Withdraw, record: Record | None) -> None:
+        """A request that an earlier process has passed on is not passed on again; its decision comes all the same."""
+        if record is None or record.end > self._known_until:
+            self._outbox.add_approval(about)
+        self._held.decided.set()
+
+    async def _pass_decisions_on(self) -> None:
+        """Give the agent each decision as it comes; the keeper writes the same one once."""
+        while True:
+            await self._held.decided.wait()
+            self._held.decided.clear()
+            await self._caught_up.wait()
+            for request_id, decision in list(self._held.decisions.items()):
+                await self._do(self._conversation.decide(request_id, decision), None)
 
     async def _order(self, action: Input | CloseInput | Finish | Signal) -> None:
         """Give the keeper an order; one that has nobody to obey it is void, the journal tells the rest."""

@@ -44,6 +44,8 @@ async def beat_once(context: RunnerContext) -> HeartbeatAnswer:
         context.holdings.want_stop(order)
     for ref in answer.stale:
         context.holdings.disown(ref)
+    for decision in answer.decisions:
+        context.holdings.decide(decision)
     if answer.clock_skew_ms:
         _LOG.warning("clock_differs", milliseconds=answer.clock_skew_ms)
     return answer

@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
+from callboard.domain.invocation import Decision
 from callboard.runner.attempt_files import Accepted, Attempt, AttemptFiles, CutShort, Progress
-from callboard.wire.runner import AttemptRef, StopOrder
+from callboard.wire.runner import AttemptRef, DecisionOrder, StopOrder
 
 Key = tuple[str, int]
 FIRST_REST_SECONDS: Final = 0.5
@@ -42,6 +43,10 @@ class HeldAttempt:
         """Whether an earlier process of this runner held it, and it was found on the disk."""
         self.reporting = False
         """Whether the agent has ended and only the reports of it are left."""
+        self.decisions: dict[str, Decision] = {}
+        """Decisions for the agent by the name of its request; the same one may come again and again."""
+        self.decided = asyncio.Event()
+        """Set when a decision came; cleared by whoever passes it on."""
         self._saving = asyncio.Lock()
         if self.stopping:
             self.stop_wanted.set()
@@ -79,6 +84,14 @@ class HeldAttempt:
             return False
         self.progress.stop = order
         self.stop_wanted.set()
+        return True
+
+    def note_decision(self, request_id: str, decision: Decision) -> bool:
+        """A decision for the agent; false when it was known."""
+        if request_id in self.decisions:
+            return False
+        self.decisions[request_id] = decision
+        self.decided.set()
         return True
 
     def cut_short(self, why: CutShort) -> bool:
@@ -149,6 +162,12 @@ class Holdings:
         """Pass a stop on; false when nothing new came of it."""
         held = self._held.get((order.run_id, order.attempt))
         return held is not None and held.want_stop(order)
+
+    def decide(self, order: DecisionOrder) -> bool:
+        """Pass a decision on; false when nothing new came of it."""
+        held = self._held.get((order.run_id, order.attempt))
+        decision = Decision(allow=order.allow, reason=order.reason, updated_input=order.updated_input)
+        return held is not None and held.note_decision(order.request_id, decision)
 
     def disown(self, ref: AttemptRef) -> bool:
         """Pass on that an attempt is stale; false when nothing new came of it."""

@@ -13,6 +13,7 @@ import structlog
 
 from callboard.domain.errors import CallboardError
 from callboard.domain.event import MAX_BATCH, NOTE, may_report
+from callboard.domain.invocation import Approve, Withdraw
 from callboard.domain.usage import UsageRow
 from callboard.wire.runner import PostedEvent
 
@@ -29,6 +30,8 @@ class Poster(Protocol):
     async def events(self, batch: list[PostedEvent], *, patient: bool = False) -> None: ...
     async def bind(self, executor_session_id: str) -> None: ...
     async def usage(self, rows: list[UsageRow], *, incomplete: bool) -> None: ...
+    async def ask(self, asked: Approve) -> None: ...
+    async def settled(self, request_id: str) -> None: ...
 
 
 class BoundId(msgspec.Struct, frozen=True):
@@ -44,12 +47,15 @@ class Booking(msgspec.Struct, frozen=True):
     incomplete: bool
 
 
+_Item = PostedEvent | BoundId | Booking | Approve | Withdraw
+
+
 class _Waiting:
     """An item, its size in bytes, and the journal position that is safe once it is accepted."""
 
     __slots__ = ("item", "mark", "size")
 
-    def __init__(self, item: PostedEvent | BoundId | Booking, size: int) -> None:
+    def __init__(self, item: _Item, size: int) -> None:
         self.item = item
         self.size = size
         self.mark: tuple[int, int] | None = None
@@ -96,6 +102,10 @@ class Outbox:
         if incomplete and not rows:
             self._add(Booking([], incomplete), 0)
 
+    def add_approval(self, about: Approve | Withdraw) -> None:
+        """Queue a request for permission, or that the agent does not wait for its decision any more."""
+        self._add(about, 0 if isinstance(about, Withdraw) else len(_encoded(about.tool_input)))
+
     def mark(self, launch: int, offset: int) -> None:
         """Everything of this launch before this offset is in the box."""
         if self._waiting:
@@ -120,7 +130,7 @@ class Outbox:
                 await self._post(done)
                 self._remove(done)
 
-    def _add(self, item: PostedEvent | BoundId | Booking, size: int) -> None:
+    def _add(self, item: _Item, size: int) -> None:
         self._waiting.append(_Waiting(item, size))
         self._bytes += size
         self._filled.set()
@@ -150,6 +160,10 @@ class Outbox:
                 await self._poster.bind(bound.executor_session_id)
             case Booking() as booking:
                 await self._book(booking)
+            case Approve() as asked:
+                await self._poster.ask(asked)
+            case Withdraw() as withdrawn:
+                await self._poster.settled(withdrawn.request_id)
             case _:
                 await self._post_events([one.item for one in head if isinstance(one.item, PostedEvent)])
 

@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 import structlog
 
-from callboard.domain.errors import CallboardError, Conflict
-from callboard.domain.invocation import Invocation, Launch
+from callboard.domain.errors import CallboardError, Conflict, NotFound
+from callboard.domain.invocation import Approve, Decision, Invocation, Launch
 from callboard.domain.usage import UsageRow
 from callboard.executors.journal import JournalBroken
 from callboard.executors.process import KeeperTaken
@@ -250,6 +250,18 @@ class _Speaker:
     async def usage(self, rows: list[UsageRow], *, incomplete: bool) -> None:
         await self._reports.usage(rows, incomplete=incomplete)
 
+    async def ask(self, asked: Approve) -> None:
+        try:
+            await self._reports.ask(asked, self._project_dir)
+        except CallboardError as error:
+            _LOG.error("approval_refused", run_id=self._held.claim.run_id, code=error.code, detail=error.detail)
+            denied = Decision(allow=False, reason=f"Nobody could be asked: {error.detail}")
+            self._held.note_decision(asked.request_id, denied)
+
+    async def settled(self, request_id: str) -> None:
+        with suppress(NotFound):
+            await self._reports.settled(request_id)
+
 
 class _Treasurer:
     """Posts nothing but usage, of an attempt that is stale: the money is spent."""
@@ -261,6 +273,12 @@ class _Treasurer:
         pass
 
     async def bind(self, executor_session_id: str) -> None:
+        pass
+
+    async def ask(self, asked: Approve) -> None:
+        pass
+
+    async def settled(self, request_id: str) -> None:
         pass
 
     async def usage(self, rows: list[UsageRow], *, incomplete: bool) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from callboard.domain.approval import ApprovalStatus
 from callboard.domain.callback import CallbackStatus
 from callboard.domain.run import RunStatus
 from callboard.domain.session import SessionStatus
@@ -15,6 +16,7 @@ _ID_END = "_[0-7][0-9a-hjkmnp-tv-z]{25}$"
 
 SessionId = Annotated[str, Meta(pattern="^ses" + _ID_END)]
 RunId = Annotated[str, Meta(pattern="^run" + _ID_END)]
+ApprovalId = Annotated[str, Meta(pattern="^apr" + _ID_END)]
 CallbackId = Annotated[str, Meta(pattern="^cbk" + _ID_END)]
 TokenId = Annotated[str, Meta(pattern="^tok" + _ID_END)]
 RunnerId = Annotated[str, Meta(pattern="^rnr_[0-9a-f]{20}$")]
@@ -61,6 +63,13 @@ class TranscriptPartQuery(Query, kw_only=True):
     run_id: RunId
     attempt: Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class ApprovalsQuery(PageQuery, kw_only=True):
+    """GET /approvals."""
+
+    status: ApprovalStatus | None = None
+    session_id: SessionId | None = None
 
 
 class SessionsQuery(PageQuery, kw_only=True):

@@ -35,6 +35,18 @@ class Limits(Request, kw_only=True):
     budget_tokens: Count | None = None
 
 
+class Decide(Request, kw_only=True):
+    """POST /approvals/{id}/decide."""
+
+    decision: Literal["allow", "deny"]
+    content_hash: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    """That of the request which was looked at; another one is refused."""
+    reason: Annotated[str, Meta(max_length=4000)] | None = None
+    """Told to the agent."""
+    updated_input: dict[str, Any] | None = None
+    """The tool input that is allowed in place of the one asked for."""
+
+
 class AdditionalDemands(Request, kw_only=True):
     """What the run demands of a runner besides what follows from its session and agent."""
 

@@ -314,25 +314,6 @@ class TokenCreated(Response, kw_only=True):
     kind: str
 
 
-class Callback(Response, kw_only=True):
-    """The end of a child's run on its way to the session that waits for it."""
-
-    callback_id: str
-    status: str
-    """waiting, assigned, accepted, held or undeliverable."""
-    child_session_id: str
-    child_run_id: str
-    receiver_session_id: str
-    run_id: str | None
-    """The receiver's run that is to carry it, or carried it."""
-    tries: int
-    why: str | None
-    """Why it is held or undeliverable: a sentence."""
-    created_at: str
-    updated_at: str
-    accepted_at: str | None
-
-
 class Page(Response, kw_only=True):
     """A page of a list; `next_page` is opaque and null on the last."""
 

@@ -82,11 +82,24 @@ class StopOrder(msgspec.Struct, kw_only=True):
     reason: str
 
 
+class DecisionOrder(msgspec.Struct, kw_only=True):
+    """The decision on a request for permission; said again until the runner reports it settled."""
+
+    run_id: str
+    attempt: int
+    request_id: str
+    allow: bool
+    reason: str = ""
+    updated_input: dict[str, Any] | None = None
+    """The tool input to use in place of the one that was asked for."""
+
+
 class HeartbeatAnswer(msgspec.Struct, kw_only=True):
     """`stops` must be stopped and reported; `stale` are not this runner's any more and must be ended unreported."""
 
     stops: list[StopOrder] = []
     stale: list[AttemptRef] = []
+    decisions: list[DecisionOrder] = []
     draining: bool = False
     server_time: str = ""
     clock_skew_ms: int = 0
@@ -145,6 +158,7 @@ class PollAnswer(msgspec.Struct, kw_only=True):
     runs: list[Claim] = []
     stops: list[StopOrder] = []
     stale: list[AttemptRef] = []
+    decisions: list[DecisionOrder] = []
     draining: bool = False
 
 
@@ -187,6 +201,31 @@ class UsageReport(Report, kw_only=True):
     attempt: Number
     rows: Annotated[list[UsageRow], Meta(max_length=500)] = []
     incomplete: bool = False
+
+
+class ApprovalRequest(Report, kw_only=True):
+    """POST /runner/runs/{id}/approvals: the agent of an attempt asks for permission and waits."""
+
+    runner_id: str
+    epoch: Number
+    attempt: Number
+    request_id: Annotated[str, Meta(min_length=1, max_length=200)]
+    """The executor's own name for it; the same one, reported again, is the same approval."""
+    tool_name: Annotated[str, Meta(min_length=1, max_length=200)]
+    tool_input: dict[str, Any] = {}
+    description: Annotated[str, Meta(max_length=4000)] = ""
+    tool_use_id: Annotated[str, Meta(max_length=200)] | None = None
+    project_dir: Annotated[str, Meta(max_length=4096)] | None = None
+    """The directory that the agent works in."""
+
+
+class ApprovalSettled(Report, kw_only=True):
+    """POST /runner/runs/{id}/approvals/settled: the agent has the decision, or does not wait for one any more."""
+
+    runner_id: str
+    epoch: Number
+    attempt: Number
+    request_id: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class Ended(Report, kw_only=True):

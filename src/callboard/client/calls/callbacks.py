@@ -2,7 +2,7 @@
 
 from callboard.client.call import Call, PageOf, path, query
 from callboard.wire.requests import Nothing
-from callboard.wire.responses import Callback
+from callboard.wire.steering import Callback
 
 
 def list_(

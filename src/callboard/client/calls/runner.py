@@ -5,6 +5,8 @@ from typing import Final, Literal
 from callboard.client.call import Call, Nothing, path
 from callboard.wire.runner import (
     AnnounceTranscript,
+    ApprovalRequest,
+    ApprovalSettled,
     Deregister,
     Ended,
     EndedAnswer,
@@ -23,6 +25,7 @@ from callboard.wire.runner import (
     TranscriptWanted,
     UsageReport,
 )
+from callboard.wire.steering import Approval
 
 POLL_MARGIN_SECONDS: Final = 10.0
 End = Literal["completed", "failed", "stopped"]
@@ -91,4 +94,16 @@ def transcript_part(session_id: str, run_id: str, attempt: int, sha256: str) -> 
         path=path("sessions", session_id, "transcript", "parts"),
         query={"run_id": run_id, "attempt": attempt, "sha256": sha256},
         response=TranscriptPart,
+    )
+
+
+def ask(run_id: str, body: ApprovalRequest) -> Call[Approval]:
+    """Ask for permission; the decision comes with a poll or a heartbeat."""
+    return Call(method="POST", path=path("runner", "runs", run_id, "approvals"), body=body, response=Approval)
+
+
+def settled(run_id: str, body: ApprovalSettled) -> Call[Approval]:
+    """Say that the agent has a decision, or waits for none any more."""
+    return Call(
+        method="POST", path=path("runner", "runs", run_id, "approvals", "settled"), body=body, response=Approval
     )

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from callboard.coordinator.http.guard import bearer
 from callboard.coordinator.http.held import HeldRequests
 from callboard.coordinator.metrics import Metrics
+from callboard.coordinator.services.approvals import ApprovalService
 from callboard.coordinator.services.bindings import BindingService
 from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
@@ -47,6 +48,7 @@ class Services:
     why: WhyService
     usage: UsageService
     callbacks: CallbackService
+    approvals: ApprovalService
     tokens: TokenService
     transcripts: TranscriptService
 

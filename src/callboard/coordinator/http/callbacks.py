@@ -3,7 +3,8 @@
 import msgspec
 
 from callboard.coordinator.http.call import Call
-from callboard.wire.responses import Callback, Page
+from callboard.wire.responses import Page
+from callboard.wire.steering import Callback
 
 
 async def list_callbacks(call: Call) -> Page:

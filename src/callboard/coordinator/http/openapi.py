@@ -23,6 +23,7 @@ _ID_TYPES: Final[dict[str, Any]] = {
     "session_id": queries.SessionId,
     "run_id": queries.RunId,
     "runner_id": queries.RunnerId,
+    "approval_id": queries.ApprovalId,
     "callback_id": queries.CallbackId,
     "token_id": queries.TokenId,
 }

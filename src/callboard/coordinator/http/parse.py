@@ -24,6 +24,7 @@ PATH_IDS: Final[dict[str, tuple[str, str]]] = {
     "session_id": (ids.SESSION, "session_not_found"),
     "run_id": (ids.RUN, "run_not_found"),
     "runner_id": (ids.RUNNER, "runner_not_found"),
+    "approval_id": (ids.APPROVAL, "approval_not_found"),
     "callback_id": (ids.CALLBACK, "callback_not_found"),
     "token_id": (ids.TOKEN, "token_not_found"),
 }

@@ -5,9 +5,9 @@ Within one first segment the first pattern that fits is taken; what is asked mos
 
 from typing import Final
 
-from callboard.coordinator.http import callbacks, fleet, pages, reports, runs, sessions, sse
+from callboard.coordinator.http import approvals, callbacks, fleet, pages, reports, runs, sessions, sse
 from callboard.coordinator.http.route import Route
-from callboard.wire import queries, requests, responses
+from callboard.wire import queries, requests, responses, steering
 from callboard.wire import runner as wire
 from callboard.wire.affinity import Affinity
 
@@ -43,6 +43,11 @@ REPORTS: Final = (
           request=wire.NotLaunched, response=wire.EndedAnswer, report=True),
     Route("POST", "/runner/runs/{run_id}/usage", reports.report_usage, "report", "Book usage of an attempt.",
           request=wire.UsageReport, external_request=wire.ExternalUsage, response=wire.EndedAnswer, report=True),
+    Route("POST", "/runner/runs/{run_id}/approvals", approvals.report_approval, "runner", "Ask for permission.",
+          request=wire.ApprovalRequest, response=steering.Approval, report=True),
+    Route("POST", "/runner/runs/{run_id}/approvals/settled", approvals.report_settled, "runner",
+          "Say that the agent has a decision, or waits for none any more.",
+          request=wire.ApprovalSettled, response=steering.Approval, report=True),
     *(
         Route("POST", f"/runner/runs/{{run_id}}/{kind}", reports.report_end(kind), "report", f"Report the end: {kind}.",
               request=wire.Ended, external_request=wire.ExternalEnd, response=wire.EndedAnswer, report=True)
@@ -103,12 +108,19 @@ SESSIONS: Final = (
           request=requests.Nothing, response=responses.Session, optional_body=True),
 )
 
+APPROVALS: Final = (
+    Route("GET", "/approvals", approvals.list_approvals, "overview", "What agents ask permission for.",
+          query=queries.ApprovalsQuery, response=responses.Page, items=steering.Approval),
+    Route("POST", "/approvals/{approval_id}/decide", approvals.decide_approval, "person",
+          "Allow or deny it; one decision stands.", request=requests.Decide, response=steering.Approval),
+)
+
 CALLBACKS: Final = (
     Route("GET", "/callbacks", callbacks.list_callbacks, "overview", "Ends of children on their way to a parent.",
-          query=queries.CallbacksQuery, response=responses.Page, items=responses.Callback),
+          query=queries.CallbacksQuery, response=responses.Page, items=steering.Callback),
     Route("POST", "/callbacks/{callback_id}/deliver", callbacks.deliver_callback, "person",
           "Let a held or undeliverable one go out again.",
-          request=requests.Nothing, response=responses.Callback, optional_body=True),
+          request=requests.Nothing, response=steering.Callback, optional_body=True),
 )
 
 FLEET: Final = (
@@ -145,4 +157,4 @@ STATE: Final = (
 
 # fmt: on
 
-ROUTES: Final[tuple[Route, ...]] = (*REPORTS, *RUNS, *SESSIONS, *CALLBACKS, *FLEET, *STATE)
+ROUTES: Final[tuple[Route, ...]] = (*REPORTS, *RUNS, *SESSIONS, *APPROVALS, *CALLBACKS, *FLEET, *STATE)

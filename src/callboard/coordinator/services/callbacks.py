@@ -25,7 +25,8 @@ from callboard.domain.run import ENDED
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.hints import CallbackDue, Hint, LookAgain, RunChanged
 from callboard.wire.requests import AdditionalDemands, CreateRun, Limits
-from callboard.wire.responses import Callback, Page
+from callboard.wire.responses import Page
+from callboard.wire.steering import Callback
 
 GONE_SENTENCE: Final = "The session that was to be told does not exist any more."
 ARCHIVED_SENTENCE: Final = "The session that was to be told is archived."

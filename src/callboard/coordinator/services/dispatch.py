@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import structlog
 
+from callboard.coordinator.services.approval_changes import decisions_for, expire_all
 from callboard.coordinator.services.callback_changes import assign
 from callboard.coordinator.services.claim_queue import ClaimQueue, Entry
 from callboard.coordinator.services.claims import build_claim
@@ -30,7 +31,7 @@ from callboard.domain.ids import Ids
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Transaction
 from callboard.store.hints import Hint, LookAgain, Queued, RunChanged, RunnersChanged, RunnerTold
-from callboard.wire.runner import Claim, PollAnswer, StopOrder
+from callboard.wire.runner import Claim, DecisionOrder, PollAnswer, StopOrder
 
 MAX_CLAIMS = 16
 """Runs in one answer: enough to fill a runner in a few polls, few enough to lose little with an answer."""
@@ -45,6 +46,9 @@ class _Giving(NamedTuple):
 
     rules: LeaseRules
     ids: Ids
+
+
+_OrderKey = tuple[str, int, str]
 
 
 class Poller:
@@ -69,7 +73,7 @@ class Dispatch:
         self._queue = ClaimQueue()
         self._pollers: dict[int, Poller] = {}
         self._in_doubt = False
-        self._told: dict[str, set[tuple[str, int]]] = {}
+        self._told: dict[str, set[_OrderKey]] = {}
         self._learning: set[asyncio.Task[None]] = set()
 
     @property
@@ -163,23 +167,31 @@ class Dispatch:
         return None
 
     async def _answer_now(self, runner: FleetRunner, slots: int, told: bool) -> PollAnswer | None:
-        stops = await self._stops(runner) if told else []
+        stops, decisions = await self._news(runner) if told else ([], [])
         runs = await self._claim(runner, slots) if slots > 0 and not runner.draining else []
-        if not stops and not runs:
+        if not stops and not decisions and not runs:
             return None
-        return PollAnswer(runs=runs, stops=stops, draining=runner.draining)
+        return PollAnswer(runs=runs, stops=stops, decisions=decisions, draining=runner.draining)
 
-    async def _stops(self, runner: FleetRunner) -> list[StopOrder]:
-        """Stops that no poll has carried yet; heartbeats repeat all of them."""
-        rows = await self._database.read(lambda tx: tx.all("runs_of_runner_to_stop", runner_id=runner.runner_id))
-        told = self._told.setdefault(runner.runner_id, set())
-        told &= {(row["run_id"], row["attempt"]) for row in rows}
-        news = [row for row in rows if (row["run_id"], row["attempt"]) not in told]
-        told |= {(row["run_id"], row["attempt"]) for row in news}
-        return [
+    async def _news(self, runner: FleetRunner) -> tuple[list[StopOrder], list[DecisionOrder]]:
+        """Stops and decisions that no poll has carried yet; heartbeats repeat all of them."""
+        runner_id = runner.runner_id
+        stops, decisions = await self._database.read(
+            lambda tx: (tx.all("runs_of_runner_to_stop", runner_id=runner_id), decisions_for(tx, runner_id))
+        )
+        orders: list[StopOrder | DecisionOrder] = [
             StopOrder(run_id=row["run_id"], attempt=row["attempt"], reason=row["stop_reason"] or "stopped")
-            for row in news
+            for row in stops
         ]
+        orders += decisions
+        told = self._told.setdefault(runner_id, set())
+        told &= {_key_of(order) for order in orders}
+        news = [order for order in orders if _key_of(order) not in told]
+        told |= {_key_of(order) for order in news}
+        return (
+            [order for order in news if isinstance(order, StopOrder)],
+            [order for order in news if isinstance(order, DecisionOrder)],
+        )
 
     async def _claim(self, runner: FleetRunner, slots: int) -> list[Claim]:
         """Takes what fits from the queue and claims it; goes on while all that it took had moved on meanwhile."""
@@ -211,7 +223,7 @@ class Dispatch:
     async def undelivered(self, answer: PollAnswer, runner_id: str) -> None:
         """An answer that could not be written: its claims go back to the queue and its stops are told again."""
         told = self._told.get(runner_id, set())
-        told -= {(stop.run_id, stop.attempt) for stop in answer.stops}
+        told -= {*map(_key_of, answer.stops), *map(_key_of, answer.decisions)}
 
         def give_back(tx: Transaction) -> None:
             tx.lock_session(*(claim.session_id for claim in answer.runs))
@@ -221,6 +233,10 @@ class Dispatch:
                     unclaim(tx, run, "unheard")
 
         await self._database.write(give_back)
+
+
+def _key_of(order: StopOrder | DecisionOrder) -> _OrderKey:
+    return order.run_id, order.attempt, order.request_id if isinstance(order, DecisionOrder) else ""
 
 
 def _claimable_after(last: Entry) -> Callable[[Transaction], list[Entry]]:
@@ -286,11 +302,12 @@ def _claim_one(tx: Transaction, entry: Entry, runner: FleetRunner, giving: _Givi
         hostname=runner.hostname,
         now=tx.now_ms,
     )
-    if claimed["attempt"] > 1:
-        revoke_session_tokens(tx, run_id)
     run = tx.one("run_for_report", run_id=run_id)
     if run is None:
         raise RuntimeError(f"run {run_id} vanished inside its own claim")
+    if claimed["attempt"] > 1:
+        revoke_session_tokens(tx, run_id)
+        expire_all(tx, run)
     note_event(
         tx,
         run,

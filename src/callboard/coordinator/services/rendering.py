@@ -13,6 +13,7 @@ from callboard.domain.session import group_of
 from callboard.domain.usage import UsageTotal
 from callboard.store.events import StoredEvent
 from callboard.wire import responses as wire
+from callboard.wire import steering
 from callboard.wire.times import rfc3339, rfc3339_or_none
 
 Columns = Mapping[str, Any]
@@ -224,9 +225,22 @@ def render_runner(row: Columns, *, live_runs: int, now_ms: int, rules: runners.L
     )
 
 
-def render_callback(row: Columns) -> wire.Callback:
+def render_approval(row: Columns) -> steering.Approval:
+    """An approval; the row holds every column of `approvals`."""
+    same = ("approval_id", "status", "session_id", "run_id", "attempt", "tool_name", "tool_use_id", "description")
+    more = ("project_dir", "risk", "content_hash", "decided_by", "reason")
+    return steering.Approval(
+        **{name: row[name] for name in (*same, *more)},
+        tool_input=json.loads(row["tool_input"]),
+        updated_input=_json(row["updated_input"]),
+        requested_at=rfc3339(row["requested_at"]),
+        decided_at=rfc3339_or_none(row["decided_at"]),
+    )
+
+
+def render_callback(row: Columns) -> steering.Callback:
     """A callback; the row holds every column of `callbacks`."""
-    return wire.Callback(
+    return steering.Callback(
         callback_id=row["callback_id"],
         status=row["status"],
         child_session_id=row["child_session_id"],

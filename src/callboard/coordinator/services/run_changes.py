@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from callboard.coordinator.services.affinity import direct
+from callboard.coordinator.services.approval_changes import deadline_of, expire_all
 from callboard.coordinator.services.callback_changes import give_back, note_child_end
 from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain import event as event_types
@@ -174,14 +175,12 @@ def reconnect(tx: Transaction, run: Row, lease_ms: int) -> bool:
     """The lost attempt speaks again; false when it is not lost, or cannot take its run back."""
     if not may_return(tx, run):
         return False
-    timeout = json.loads(run["limits"]).get("timeout_seconds")
-    deadline = None if timeout is None or run["stop_requested_at"] else run["started_at"] + int(timeout * 1000)
     if not tx.run(
         "reconnect_run",
         run_id=run["run_id"],
         attempt=run["attempt"],
         lease_expires_at=tx.now_ms + lease_ms,
-        deadline_at=deadline,
+        deadline_at=deadline_of(run),
     ):
         return False
     note_event(tx, run, event_types.RUN_RECONNECTED, {"run_id": run["run_id"], "attempt": run["attempt"]})
@@ -233,6 +232,7 @@ def end(tx: Transaction, run: Row, how: RunEnd) -> bool:
     revoke_session_tokens(tx, run["run_id"])
     note_child_end(tx, run)
     give_back(tx, run, how.stopped_by)
+    expire_all(tx, run)
     if run["status"] in LIVE and run["runner_id"]:
         tx.hint(RunnerTold(runner_id=run["runner_id"]))
     refresh_session(tx, run["session_id"])

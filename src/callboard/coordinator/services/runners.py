@@ -5,6 +5,7 @@ import json
 from typing import Final
 
 from callboard.coordinator.services import run_changes
+from callboard.coordinator.services.approval_changes import decisions_for
 from callboard.coordinator.services.fleet import Fleet, reconsider_classes
 from callboard.coordinator.services.locking import lock_runs
 from callboard.coordinator.services.lost_runs import forget_unlisted
@@ -137,7 +138,13 @@ class RunnerService:
             for row in tx.all("runs_of_runner_to_stop", runner_id=beat.runner_id)
         ]
         tx.run("heard_runner", runner_id=beat.runner_id, now=tx.now_ms, clock_skew_ms=skew)
-        return HeartbeatAnswer(stops=stops, stale=stale, server_time=rfc3339(tx.now_ms), clock_skew_ms=skew)
+        return HeartbeatAnswer(
+            stops=stops,
+            stale=stale,
+            decisions=decisions_for(tx, beat.runner_id),
+            server_time=rfc3339(tx.now_ms),
+            clock_skew_ms=skew,
+        )
 
     def _renew(self, tx: Transaction, caller: Caller, held: AttemptRef) -> bool:
         """Whether the attempt is still the runner's; a lost one that nobody claimed since is connected again."""

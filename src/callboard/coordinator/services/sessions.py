@@ -42,6 +42,7 @@ _DELETES = (
     "native_ids",
     "bindings",
     "callbacks",
+    "approvals",
     "runs",
 )
 """What goes before the session itself, in the order that foreign keys want."""

@@ -61,7 +61,8 @@ LIMIT 1;
 
 -- name: start_run
 -- The permission to launch.
-UPDATE runs SET status = 'running', tries = tries + 1, started_at = :now, unheard_at = NULL,
+UPDATE runs SET status = 'running', tries = tries + 1, started_at = :now, unheard_at = NULL, paused_at = NULL,
+    paused_ms = 0,
     queue_deadline_at = NULL, deadline_at = :deadline_at, lease_expires_at = :lease_expires_at
 WHERE run_id = :run_id AND attempt = :attempt AND status = 'claimed';
 

@@ -1,0 +1,101 @@
+"""Approvals on the command line: what agents ask permission for, and a person's decision."""
+
+import json
+from typing import Annotated, Final, Literal
+
+from cyclopts import Parameter
+
+from callboard.cli.context import Context
+from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
+from callboard.cli.output import Part, span
+from callboard.cli.references import session_id_of
+from callboard.client import calls
+from callboard.client.transport import Client
+from callboard.domain.approval import ApprovalStatus
+from callboard.domain.errors import Conflict, NotFound
+from callboard.domain.ids import APPROVAL, is_id
+from callboard.wire.requests import Decide
+from callboard.wire.steering import Approval
+
+_COLUMNS: Final = ("APPROVAL", "STATUS", "SESSION", "RISK", "TOOL", "INPUT")
+_SHOWN: Final = 300
+Reference = Annotated[str, Parameter(help="The approval's id, apr_…, or its session.")]
+Reason = Annotated[str | None, Parameter(help="Told to the agent.")]
+
+
+def list_approvals(
+    *,
+    status: Annotated[ApprovalStatus | None, Parameter(help="Only these; default: those that wait.")] = "pending",
+    everything: Annotated[bool, Parameter(name="--all", help="Also what was decided or has expired.")] = False,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """What agents ask permission for."""
+    context = Context(show, where)
+    page = context.client.send(calls.approvals.list_(status=None if everything else status, limit=200))
+    output = context.output
+    if output.json_wanted:
+        output.value(page)
+    elif output.quiet:
+        for one in page.items:
+            output.line(one.approval_id)
+    else:
+        output.table(_COLUMNS, [_row(one) for one in page.items], flexible=5)
+    return 0
+
+
+def approve(reference: Reference, /, *, reason: Reason = None, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
+    """Allow what an agent asks permission for."""
+    return _decide(reference, "allow", reason, Context(show, where))
+
+
+def deny(reference: Reference, /, *, reason: Reason = None, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
+    """Deny what an agent asks permission for; it goes on without."""
+    return _decide(reference, "deny", reason, Context(show, where))
+
+
+def _decide(reference: str, decision: Literal["allow", "deny"], reason: str | None, context: Context) -> int:
+    waiting = _waiting(context.client, reference, context.settings["project"])
+    body = Decide(decision=decision, content_hash=waiting.content_hash, reason=reason)
+    decided = context.client.send(calls.approvals.decide(waiting.approval_id, body))
+    if context.output.json_wanted:
+        context.output.value(decided)
+    elif context.output.quiet:
+        context.output.line(decided.approval_id)
+    else:
+        context.output.line(f"{decided.approval_id}  {decided.status}  {_asked(decided)}")
+    return 0
+
+
+def _waiting(client: Client, reference: str, project: str | None) -> Approval:
+    """The approval that is meant. NotFound; Conflict when a session has several."""
+    if is_id(APPROVAL, reference):
+        page = client.send(calls.approvals.list_(limit=200))
+        found = [one for one in page.items if one.approval_id == reference]
+    else:
+        session_id = session_id_of(client, reference, project)
+        found = client.send(calls.approvals.list_(status="pending", session_id=session_id, limit=200)).items
+    if not found:
+        raise NotFound(
+            f"Nothing waits for a decision under {reference!r}.",
+            code="approval_not_found",
+            hint="callboard approvals list",
+        )
+    if len(found) > 1:
+        raise Conflict(
+            f"{reference} waits for {len(found)} decisions.",
+            code="ambiguous_reference",
+            hint="Name one: " + ", ".join(f"{one.approval_id} ({_asked(one)[:60]})" for one in found[:5]),
+        )
+    return found[0]
+
+
+def _asked(approval: Approval) -> str:
+    text = f"{approval.tool_name} {json.dumps(approval.tool_input, ensure_ascii=False)}"
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _row(approval: Approval) -> list[Part]:
+    status = span(approval.status, "yellow") if approval.status == "pending" else approval.status
+    given = json.dumps(approval.tool_input, ensure_ascii=False)[:_SHOWN]
+    return [approval.approval_id, status, approval.session_id, approval.risk, approval.tool_name, given]

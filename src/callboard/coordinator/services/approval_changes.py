@@ -1,0 +1,141 @@
+"""Every change of an approval as work inside a transaction: row, event, what the session waits for, the run's timeout.
+
+The session is locked by the caller. Knows no callers: who may decide is decided before.
+"""
+
+import json
+from typing import Any, Final
+
+import msgspec
+
+from callboard.domain import event as event_types
+from callboard.domain.approval import APPROVAL, content_hash, risk_of
+from callboard.store.database import Row, Transaction
+from callboard.store.events import NewEvent, append
+from callboard.store.hints import RunnerTold
+from callboard.wire.runner import ApprovalRequest, DecisionOrder
+
+WAITING_FOR: Final = "approval"
+
+
+def request(tx: Transaction, run: Row, approval_id: str, asked: ApprovalRequest) -> Row:
+    """The approval that an attempt asks for; asked again, the one that is there."""
+    new = tx.run(
+        "insert_approval",
+        approval_id=approval_id,
+        session_id=run["session_id"],
+        run_id=run["run_id"],
+        attempt=run["attempt"],
+        runner_id=run["runner_id"],
+        request_id=asked.request_id,
+        tool_name=asked.tool_name,
+        tool_input=json.dumps(asked.tool_input),
+        tool_use_id=asked.tool_use_id,
+        description=asked.description,
+        project_dir=asked.project_dir,
+        risk=risk_of(asked.tool_name, asked.tool_input, asked.project_dir),
+        content_hash=content_hash(asked.tool_name, asked.tool_input, asked.project_dir),
+        now=tx.now_ms,
+    )
+    names = {"run_id": run["run_id"], "attempt": run["attempt"], "request_id": asked.request_id}
+    row = tx.one("approval_of_attempt", **names)
+    if row is None:
+        raise RuntimeError(f"the approval {asked.request_id} of {run['run_id']} vanished inside its transaction")
+    if new:
+        tx.run("wait_for", session_id=run["session_id"], waiting_for=WAITING_FOR)
+        tx.run("pause_timeout", run_id=run["run_id"], now=tx.now_ms)
+        shown = ("tool_name", "tool_use_id", "description", "project_dir", "risk", "content_hash")
+        more = {name: row[name] for name in shown} | {"tool_input": asked.tool_input}
+        _tell(tx, run, event_types.APPROVAL_REQUESTED, row, **more)
+    return row
+
+
+def decide(tx: Transaction, run: Row, row: Row, verdict: str, **decision: Any) -> bool:
+    """Writes the one decision and tells the runner; false when another one stands."""
+    status = APPROVAL.next_state("pending", verdict)
+    if not tx.run("decide_approval", approval_id=row["approval_id"], status=status, now=tx.now_ms, **decision):
+        return False
+    _tell(
+        tx,
+        run,
+        event_types.APPROVAL_DECIDED,
+        row,
+        decision=verdict,
+        by=decision["decided_by"],
+        reason=decision["reason"],
+    )
+    _go_on(tx, run)
+    tx.hint(RunnerTold(runner_id=row["runner_id"]))
+    return True
+
+
+def settle(tx: Transaction, run: Row, row: Row) -> None:
+    """The agent does not wait for it any more: it has the decision, or has withdrawn its request."""
+    if row["status"] == "pending":
+        _expire(tx, run, row)
+        _go_on(tx, run)
+    else:
+        tx.run("settle_approval", approval_id=row["approval_id"], now=tx.now_ms)
+
+
+def expire_all(tx: Transaction, run: Row) -> None:
+    """The attempt has ended, or another one begins: what it asked for concerns nobody any more."""
+    pending = tx.all("pending_approvals_of_run", run_id=run["run_id"])
+    for row in pending:
+        _expire(tx, run, row)
+    if pending:
+        _go_on(tx, run)
+    tx.run("settle_approvals_of_run", run_id=run["run_id"], now=tx.now_ms)
+
+
+def decisions_for(tx: Transaction, runner_id: str) -> list[DecisionOrder]:
+    """What agents of a runner wait for; said again until they have it."""
+    return [
+        DecisionOrder(
+            run_id=row["run_id"],
+            attempt=row["attempt"],
+            request_id=row["request_id"],
+            allow=row["status"] == "allowed",
+            reason=row["reason"] or "",
+            updated_input=json.loads(row["updated_input"]) if row["updated_input"] else None,
+        )
+        for row in tx.all("decisions_for_runner", runner_id=runner_id)
+    ]
+
+
+def deadline_of(run: Row) -> int | None:
+    """When the run's timeout is over, as far as it has run; None without one, and while it stands still."""
+    timeout = json.loads(run["limits"]).get("timeout_seconds")
+    if timeout is None or run["stop_requested_at"] or run["paused_at"] is not None:
+        return None
+    return int(run["started_at"] + timeout * 1000 + run["paused_ms"])
+
+
+def _expire(tx: Transaction, run: Row, row: Row) -> None:
+    if tx.run("expire_approval", approval_id=row["approval_id"], now=tx.now_ms):
+        _tell(tx, run, event_types.APPROVAL_EXPIRED, row)
+
+
+def _go_on(tx: Transaction, run: Row) -> None:
+    """After the last open request the session waits for nobody, and the timeout goes on."""
+    if tx.all("pending_approvals_of_run", run_id=run["run_id"]):
+        return
+    tx.run("wait_for", session_id=run["session_id"], waiting_for=None)
+    now = tx.one("run_by_id", run_id=run["run_id"])
+    if now is not None and now["paused_at"] is not None:
+        going = now | {"paused_at": None, "paused_ms": now["paused_ms"] + tx.now_ms - now["paused_at"]}
+        live = now["status"] == "running"
+        deadline = deadline_of(going) if live else None
+        tx.run("resume_timeout", run_id=run["run_id"], now=tx.now_ms, deadline_at=deadline)
+
+
+def _tell(tx: Transaction, run: Row, event_type: str, row: Row, **more: Any) -> None:
+    payload = {"approval_id": row["approval_id"]} | {name: value for name, value in more.items() if value is not None}
+    append(
+        tx,
+        run["session_id"],
+        run["root_session_id"],
+        [NewEvent(type=event_type, payload=msgspec.json.encode(payload))],
+        run_id=run["run_id"],
+        attempt=row["attempt"],
+    )

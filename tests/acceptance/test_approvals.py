@@ -1,0 +1,189 @@
+"""Approvals: an agent asks for permission, a person decides once, and the agent gets that decision, whatever dies."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from callboard.client.calls import approvals
+from callboard.wire.responses import RunCreated
+from callboard.wire.steering import Approval
+from tests.acceptance.conftest import Stage
+from tests.support.claude import ClaudeWorld, served_model
+from tests.support.coordinator import QUICK, Coordinator, payload_of, until
+from tests.support.world import World, hold
+
+ASKS = 'ask Bash {"command": "make deploy"}\nsay after'
+
+
+def pending(coordinator: Coordinator, run: RunCreated) -> Approval:
+    """What the run's agent waits for."""
+    coordinator.until_event(run, "approval_requested")
+    (found,) = coordinator.client.send(approvals.list_(status="pending", session_id=run.session_id)).items
+    return found
+
+
+def decide(coordinator: Coordinator, approval: Approval, decision: str, **more: object) -> tuple[int, str]:
+    """Status and code of the answer to a decision."""
+    body = {"decision": decision, "content_hash": approval.content_hash} | more
+    answer = coordinator.http.post(f"/approvals/{approval.approval_id}/decide", json=body)
+    return answer.status_code, answer.json().get("code", answer.json().get("status"))
+
+
+def test_an_agent_waits_for_a_person_who_allows_it(stage: Stage) -> None:
+    coordinator = stage.coordinator
+    run = coordinator.start_run(ASKS)
+    asked = pending(coordinator, run)
+    assert (asked.tool_name, asked.tool_input, asked.risk) == ("Bash", {"command": "make deploy"}, "executes")
+    assert asked.project_dir == str(stage.world.project)
+    session = coordinator.session(run.session_id)
+    assert (session.waiting_for, session.group) == ("approval", "needs_you")
+    listed = stage.callboard("approvals", "list", "--json").value["items"]
+    assert asked.approval_id in [one["approval_id"] for one in listed]
+    stage.callboard("approve", run.session_id)
+    coordinator.ended(run.run_id)
+    assert coordinator.said(run.session_id)[-2:] == ["allowed Bash", "after"]
+    assert coordinator.session(run.session_id).waiting_for is None
+    kinds = [event.type for event in coordinator.events(run.session_id) if event.type.startswith("approval_")]
+    assert kinds == ["approval_requested", "approval_decided"]
+
+
+def test_a_denial_reaches_the_agent_with_its_reason(stage: Stage) -> None:
+    coordinator = stage.coordinator
+    run = coordinator.start_run(ASKS)
+    stage.callboard("deny", pending(coordinator, run).approval_id, "--reason", "not on a Friday")
+    coordinator.ended(run.run_id)
+    assert coordinator.said(run.session_id)[-2:] == ["denied Bash: not on a Friday", "after"]
+
+
+def test_another_input_may_be_allowed(stage: Stage) -> None:
+    coordinator = stage.coordinator
+    run = coordinator.start_run(ASKS)
+    assert decide(coordinator, pending(coordinator, run), "allow", updated_input={"command": "make test"})[0] == 200
+    coordinator.ended(run.run_id)
+    assert coordinator.said(run.session_id)[-2] == 'allowed Bash with {"command": "make test"}'
+
+
+def test_r20_of_two_who_decide_at_once_one_decision_stands(stage: Stage) -> None:
+    coordinator = stage.coordinator
+    run = coordinator.start_run(ASKS)
+    asked = pending(coordinator, run)
+    barrier, answers = threading.Barrier(6), list[tuple[int, str]]()
+
+    def one(decision: str) -> None:
+        barrier.wait(10)
+        answers.append(decide(coordinator, asked, decision))
+
+    threads = [threading.Thread(target=one, args=(decision,)) for decision in ("allow", "deny") * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    stands = [code for status, code in answers if status == 200]
+    assert len(stands) == 1
+    assert sorted(code for status, code in answers if status != 200) == ["approval_decided"] * 5
+    coordinator.ended(run.run_id)
+    told = "allowed Bash" if stands == ["allowed"] else "denied Bash: "
+    assert coordinator.said(run.session_id)[-2] == told
+    late = coordinator.http.post(
+        f"/approvals/{asked.approval_id}/decide", json={"decision": "allow", "content_hash": asked.content_hash}
+    ).json()
+    assert late["errors"][0]["decided_by"].startswith("tok_")
+    assert late["errors"][0]["decided_at"]
+
+
+def test_r20_a_decision_about_another_request_is_refused(stage: Stage) -> None:
+    coordinator = stage.coordinator
+    run = coordinator.start_run(f'ask Bash {{"command": "one"}}\n{ASKS}')
+    first = pending(coordinator, run)
+    assert decide(coordinator, first, "allow")[0] == 200
+    until(lambda: pending(coordinator, run).approval_id != first.approval_id, 20, "the second request")
+    second = pending(coordinator, run)
+    body = {"decision": "allow", "content_hash": first.content_hash}
+    answer = coordinator.http.post(f"/approvals/{second.approval_id}/decide", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "approval_changed")
+    assert decide(coordinator, second, "deny")[0] == 200
+
+
+def test_s7_an_agent_decides_on_nothing(stage: Stage) -> None:
+    coordinator, project = stage.coordinator, stage.world.project
+    run = coordinator.start_run(f'run printf %s "$CALLBOARD_TOKEN" > asker\n{ASKS}')
+    asked = pending(coordinator, run)
+    with coordinator.with_token((project / "asker").read_text(encoding="ascii")) as its:
+        body = {"decision": "allow", "content_hash": asked.content_hash}
+        assert its.post(f"/approvals/{asked.approval_id}/decide", json=body).status_code == 403
+        assert its.get("/approvals").status_code == 403
+    assert pending(coordinator, run).status == "pending"
+    assert decide(coordinator, asked, "deny")[0] == 200
+
+
+@pytest.mark.parametrize("killed", ["coordinator", "runner", "both"])
+def test_r20_a_decision_survives_kills_between_the_click_and_the_agent(world: World, killed: str) -> None:
+    """R20: asked before the kill, decided with nobody there to pass it on, given to the agent once."""
+    coordinator = world.coordinator(**QUICK | {"lease_seconds": 30, "lost_runner_seconds": 30})
+    runner = world.runner(coordinator)
+    run = coordinator.start_run(ASKS)
+    asked = pending(coordinator, run)
+    if killed != "coordinator":
+        runner.kill()
+    if killed != "runner":
+        coordinator.kill()
+        coordinator.restart()
+    assert decide(coordinator, asked, "allow")[0] == 200
+    if killed == "both":
+        coordinator.kill()
+        coordinator.restart()
+    if killed != "coordinator":
+        runner.restart()
+    coordinator.ended(run.run_id, 60)
+    assert coordinator.said(run.session_id) == ["allowed Bash", "after"]
+    decided = coordinator.events(run.session_id, "approval_decided")
+    assert [payload_of(one)["decision"] for one in decided] == ["allow"]
+
+
+def test_an_approval_of_an_agent_that_is_dead_has_expired(stage: Stage) -> None:
+    coordinator = stage.coordinator
+    run = coordinator.start_run(ASKS)
+    asked = pending(coordinator, run)
+    coordinator.http.post(f"/runs/{run.run_id}/stop").raise_for_status()
+    coordinator.ended(run.run_id)
+    assert decide(coordinator, asked, "allow") == (409, "approval_expired")
+    assert coordinator.session(run.session_id).waiting_for is None
+    again = coordinator.resume(run.session_id, ASKS)
+    anew = pending(coordinator, again)
+    assert anew.approval_id != asked.approval_id
+    assert decide(coordinator, anew, "allow")[0] == 200
+
+
+def test_the_timeout_of_a_run_stands_still_while_its_agent_waits_for_a_person(stage: Stage) -> None:
+    coordinator, world = stage.coordinator, stage.world
+    run = coordinator.start_run(f"{ASKS}\n{hold('allowed-late')}", limits={"timeout_seconds": 3})
+    asked = pending(coordinator, run)
+    other = coordinator.start_run("hang", limits={"timeout_seconds": 4})
+    assert coordinator.ended(other.run_id).reason == "timeout", "more time has passed than the first run has"
+    assert coordinator.run(run.run_id).status == "running"
+    assert decide(coordinator, asked, "allow")[0] == 200
+    world.let_go("allowed-late")
+    assert coordinator.ended(run.run_id).status == "completed"
+
+
+@pytest.mark.clients
+@pytest.mark.timeout(120)
+def test_the_real_claude_code_waits_for_a_persons_decision(world: World, claude_code: Path) -> None:
+    """A tool that is not allowed by itself: allowed once, denied once, through the client's control channel."""
+    with served_model() as model:
+        claude = ClaudeWorld(world, claude_code, model, QUICK | {"lease_seconds": 30, "lost_runner_seconds": 30})
+        coordinator = claude.coordinator
+        for decision, made in (("allow", True), ("deny", False)):
+            target = world.project / f"by-{decision}"
+            command = f"touch {target}"
+            run = coordinator.start_run(
+                f"[[bash {command}]] [[say over]]",
+                permission_mode="ask",
+            )
+            asked = pending(coordinator, run)
+            assert (asked.tool_name, asked.tool_input["command"], asked.risk) == ("Bash", command, "executes")
+            assert not target.exists()
+            assert decide(coordinator, asked, decision, reason="as I say")[0] == 200
+            assert coordinator.ended(run.run_id, 60).status == "completed"
+            assert target.exists() is made
