@@ -171,6 +171,7 @@ def new_session(tx: Transaction) -> str:
         created_by="a test",
         context="persistent",
         external=0,
+        portable=0,
         labels="{}",
         status="pending",
         queued_runs=0,
