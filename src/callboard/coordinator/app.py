@@ -56,7 +56,7 @@ class Coordinator:
     """Everything of one process behind its HTTP server."""
 
     def __init__(self, config: Config, database: Database, ids: Ids) -> None:
-        rules, limits = config.lease_rules(), config.tree_limits()
+        rules = config.lease_rules()
         self._database = database
         self._signals = Signals()
         self._fleet = Fleet(database, rules)
@@ -64,24 +64,7 @@ class Coordinator:
         self.stream = Stream(EventFeed(database), tokens.authenticate, config.stream_rules())
         self.held = HeldRequests(config.token_recheck_seconds)
         self.metrics = Metrics()
-        shared = (database, self._fleet)
-        self.services = Services(
-            runs=RunService(*shared, self._signals, ids, rules, limits, *config.new_sessions()),
-            stops=StopService(database),
-            dispatch=Dispatch(*shared, self._signals, rules, ids),
-            reports=ReportService(*shared, ids, rules),
-            events=EventService(*shared, rules, self.stream.delta),
-            bindings=BindingService(*shared, rules),
-            runners=RunnerService(*shared, self._signals, ids, rules),
-            sessions=SessionService(database, ids),
-            external=ExternalService(database, ids, rules, limits),
-            why=WhyService(database, rules),
-            usage=UsageService(database),
-            tokens=tokens,
-            callbacks=CallbackService(database, ids, limits),
-            transcripts=TranscriptService(*shared, rules, config.transcript_bytes),
-            approvals=ApprovalService(*shared, ids, rules),
-        )
+        self.services = self._all_services(config, ids, tokens)
         leases = LeaseService(database, rules)
         self._retention = retention = RetentionService(database, config.retention_ms)
         self._callbacks = Loop("callbacks", self.services.callbacks.sweep_once, config.sweep_seconds)
@@ -106,6 +89,27 @@ class Coordinator:
         self._measure()
         for listener in (self._signals.on_hints, self._fleet.on_hints, self.services.dispatch.on_hints, self._on_hints):
             database.subscribe(listener)
+
+    def _all_services(self, config: Config, ids: Ids, tokens: TokenService) -> Services:
+        database, shared = self._database, (self._database, self._fleet)
+        rules, limits = config.lease_rules(), config.tree_limits()
+        return Services(
+            runs=RunService(*shared, self._signals, ids, rules, limits, *config.new_sessions()),
+            stops=StopService(database),
+            dispatch=Dispatch(*shared, self._signals, rules, ids),
+            reports=ReportService(*shared, ids, rules),
+            events=EventService(*shared, rules, self.stream.delta),
+            bindings=BindingService(*shared, rules),
+            runners=RunnerService(*shared, self._signals, ids, rules),
+            sessions=SessionService(database, ids),
+            external=ExternalService(database, ids, rules, limits),
+            why=WhyService(database, rules),
+            usage=UsageService(database),
+            tokens=tokens,
+            callbacks=CallbackService(database, ids, limits),
+            transcripts=TranscriptService(*shared, rules, config.transcript_bytes),
+            approvals=ApprovalService(*shared, ids, rules),
+        )
 
     def _measure(self) -> None:
         dispatch = self.services.dispatch
