@@ -9,6 +9,7 @@ import pytest
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.run_creation import NewRun, create
 from callboard.domain.caller import Caller
+from callboard.domain.errors import Conflict
 from callboard.domain.ids import IdSource
 from callboard.store import postgres, postgres_worker
 from callboard.store.database import Transaction
@@ -59,5 +60,30 @@ async def test_a_plan_made_for_an_empty_table_does_not_stay(monkeypatch: pytest.
             for _ in range(RUNS // RUNS_A_WORK):
                 await opened.write(lambda tx: [create(tx, _new_run(), ids, TreeLimits()) for _ in range(RUNS_A_WORK)])
             assert await opened.read(_look) < RUNS
+        finally:
+            await opened.close()
+
+
+async def test_a_refused_work_leaves_what_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A work that is refused costs its connection nothing: the next one finds its statements prepared."""
+    monkeypatch.setattr(postgres, "WRITERS", 1)
+
+    def prepared(tx: Transaction) -> int:
+        tx.one("run_by_id", run_id="run_none")
+        connection = cast("PostgresTransaction", tx)._cursor.connection
+        row = connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+        return int(row[0]) if row else 0
+
+    def refused(tx: Transaction) -> None:
+        tx.one("run_by_id", run_id="run_none")
+        raise Conflict("no")
+
+    with database() as url:
+        opened = await postgres.open_postgres(url)
+        try:
+            before = [await opened.write(prepared) for _ in range(10)][-1]
+            with pytest.raises(Conflict):
+                await opened.write(refused)
+            assert await opened.write(prepared) == before > 0
         finally:
             await opened.close()

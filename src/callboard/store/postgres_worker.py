@@ -168,10 +168,15 @@ class PostgresWorker:
             ) from error
 
     def _undo(self, connection: psycopg.Connection) -> None:
+        """Past psycopg's own rollback, which forgets what is prepared: no work of ours creates what a plan may miss."""
         try:
-            connection.execute("ROLLBACK")
+            ended = connection.pgconn.exec_(b"ROLLBACK").status
         except psycopg.Error as error:
             log.warning("a lost transaction could not be ended", error=first_line(error))
+            self._forget()
+            return
+        if ended != psycopg.pq.ExecStatus.COMMAND_OK:
+            log.warning("a lost transaction could not be ended", status=ended)
             self._forget()
 
     def _ready(self) -> tuple[psycopg.Connection, PostgresTransaction]:
