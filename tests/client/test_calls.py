@@ -15,6 +15,7 @@ from callboard.coordinator.http.route import Route
 from callboard.coordinator.http.routes import ROUTES
 from callboard.wire import requests
 from callboard.wire import runner as wire
+from callboard.wire.messages import SendMessage
 
 SESSION, RUN, RUNNER = "ses_01h2xcejqtf2nbrexx3vqjhp41", "run_01h2xcejqtf2nbrexx3vqjhp41", "rnr_0123456789abcdef0123"
 BODIES: dict[str, Any] = {
@@ -23,6 +24,7 @@ BODIES: dict[str, Any] = {
         executor_type="codex", executor_session_id="native", hostname="here", project_dir="/tmp"
     ),
     "sessions.update": requests.UpdateSession(title="new"),
+    "sessions.send_message": SendMessage(text="go on"),
     "sessions.import_log": requests.ImportLog(lines=[{"event_type": "session_start"}]),
     "sessions.bind": wire.Bind(executor_session_id="native", executor_type="codex", hostname="here"),
     "events.post": wire.PostEvents(events=[wire.PostedEvent(client_key="1.000.00", type="note")]),

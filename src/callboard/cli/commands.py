@@ -67,6 +67,12 @@ COMMANDS: Final = (
         DAILY,
         ('callboard resume 7f3kx9 "now add a test"', "callboard resume 7f3kx9 - --wait --json"),
     ),
+    Command(
+        "send",
+        "callboard.cli.send:send",
+        DAILY,
+        ('callboard send 7f3kx9 "use the staging database"', "callboard send 7f3kx9 - --delivery live --json"),
+    ),
     Command("retry", "callboard.cli.run:retry", DAILY, ("callboard retry 7f3kx9", "callboard retry 7f3kx9 --wait")),
     Command("ps", "callboard.cli.session:ps", DAILY, ("callboard ps", "callboard ps --status failed --json")),
     Command(

@@ -22,6 +22,7 @@ from callboard.coordinator.services.feed import EventFeed
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.journal import EventService
 from callboard.coordinator.services.leases import LeaseService
+from callboard.coordinator.services.messages import MessageService
 from callboard.coordinator.services.reports import ReportService
 from callboard.coordinator.services.retention import RetentionService
 from callboard.coordinator.services.runners import RunnerService
@@ -109,6 +110,7 @@ class Coordinator:
             callbacks=CallbackService(database, ids, limits),
             transcripts=TranscriptService(*shared, rules, config.transcript_bytes),
             approvals=ApprovalService(*shared, ids, rules),
+            messages=MessageService(database, ids, limits),
         )
 
     def _measure(self) -> None:

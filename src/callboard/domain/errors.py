@@ -52,6 +52,7 @@ CODES: Final[dict[str, str]] = {
     # Conflict
     "ambiguous_reference": "Several sessions fit the reference; `errors` lists the candidates.",
     "session_archived": "The session is archived; unarchive it first.",
+    "no_live_run": "The session has no live run whose agent takes messages.",
     "session_busy": "The session has a live or waiting run.",
     "session_has_children": "The session has children; delete them first.",
     "approval_decided": "Another decision stands; `errors` says whose and since when.",

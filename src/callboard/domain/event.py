@@ -41,7 +41,7 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     SESSION_CREATED: "the session as it was created",
     SESSION_BOUND: "generation, executor_type, executor_session_id, hostname, project_dir, reason",
     SESSION_UPDATED: "the fields that changed",
-    RUN_QUEUED: "run_id, number, type, trigger",
+    RUN_QUEUED: "run_id, number, type, trigger, message_id of the message that it carries",
     RUN_CLAIMED: "run_id, attempt, runner_id",
     RUN_INTERRUPTED: "why contact was lost, and what follows",
     RUN_RECONNECTED: "attempt",

@@ -3,6 +3,7 @@
 from callboard.client.call import Call, Nothing, PageOf, path, query
 from callboard.client.idempotency import new_key
 from callboard.wire.affinity import Affinity
+from callboard.wire.messages import MessageSent, SendMessage
 from callboard.wire.requests import CreateExternalSession, ImportLog, StopSession, UpdateSession
 from callboard.wire.responses import (
     Binding,
@@ -96,6 +97,12 @@ def affinity(session_id: str) -> Call[Affinity]:
 def bind(session_id: str, body: Bind) -> Call[Binding]:
     """Tell which conversation carries the session; for the attempt that owns the run."""
     return Call(method="POST", path=path("sessions", session_id, "bind"), body=body, response=Binding)
+
+
+def send_message(session_id: str, body: SendMessage, *, idempotency_key: str | None = None) -> Call[MessageSent]:
+    """Say something to its agent; sent again with the same key, it is said once."""
+    where, key = path("sessions", session_id, "messages"), idempotency_key or new_key()
+    return Call(method="POST", path=where, body=body, response=MessageSent, idempotency_key=key)
 
 
 def stop(session_id: str, *, subtree: bool = False) -> Call[Stopped]:

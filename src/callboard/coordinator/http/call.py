@@ -15,6 +15,7 @@ from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
 from callboard.coordinator.services.external import ExternalService
 from callboard.coordinator.services.journal import EventService
+from callboard.coordinator.services.messages import MessageService
 from callboard.coordinator.services.reports import ReportService
 from callboard.coordinator.services.runners import RunnerService
 from callboard.coordinator.services.runs import RunService
@@ -49,6 +50,7 @@ class Services:
     usage: UsageService
     callbacks: CallbackService
     approvals: ApprovalService
+    messages: MessageService
     tokens: TokenService
     transcripts: TranscriptService
 

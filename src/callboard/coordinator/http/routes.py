@@ -7,7 +7,7 @@ from typing import Final
 
 from callboard.coordinator.http import approvals, callbacks, fleet, pages, reports, runs, sessions, sse
 from callboard.coordinator.http.route import Route
-from callboard.wire import queries, requests, responses, steering
+from callboard.wire import messages, queries, requests, responses, steering
 from callboard.wire import runner as wire
 from callboard.wire.affinity import Affinity
 
@@ -100,6 +100,8 @@ SESSIONS: Final = (
           response=responses.Result),
     Route("GET", "/sessions/{session_id}/affinity", sessions.show_affinity, "read", "Where a resume has to run.",
           response=Affinity),
+    Route("POST", "/sessions/{session_id}/messages", sessions.send_message, "write", "Say something to its agent.",
+          request=messages.SendMessage, response=messages.MessageSent, status=201, creates=True),
     Route("POST", "/sessions/{session_id}/stop", sessions.stop_session, "write", "Stop its live and waiting runs.",
           request=requests.StopSession, response=responses.Stopped, optional_body=True),
     Route("POST", "/sessions/{session_id}/archive", sessions.archive_session, "person", "Put it away.",

@@ -6,6 +6,7 @@ from callboard.coordinator.http.answer import Answer, render_json
 from callboard.coordinator.http.call import Call
 from callboard.coordinator.services.pages import read_mark
 from callboard.wire.affinity import Affinity
+from callboard.wire.messages import MessageSent
 from callboard.wire.responses import EventPage, Page, Result, Session, SessionUsage, Stopped, Tree
 
 
@@ -67,6 +68,11 @@ async def list_events(call: Call) -> EventPage:
     after = int(read_mark("events", asked.page, str(asked.after)))
     types = asked.types.split(",") if asked.types else None
     return await call.services.events.list(call.caller, call.id, after, types, asked.limit)
+
+
+async def send_message(call: Call) -> MessageSent:
+    """POST /sessions/{session_id}/messages."""
+    return await call.services.messages.send(call.caller, call.id, call.body, call.idempotency)
 
 
 async def stop_session(call: Call) -> Stopped:

@@ -4,15 +4,13 @@ Keeps nothing in memory: what is to be done is read from the rows, so a coordina
 followed by any other, and two that do the same step do it once.
 """
 
-import json
 from functools import partial
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from callboard.coordinator.services import callback_changes
 from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.callback_changes import STOPPED_SENTENCE
+from callboard.coordinator.services.following_run import request_like
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_callback
@@ -24,7 +22,6 @@ from callboard.domain.errors import Conflict, InvalidRequest, NotFound
 from callboard.domain.run import ENDED
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.hints import CallbackDue, Hint, LookAgain, RunChanged
-from callboard.wire.requests import AdditionalDemands, CreateRun, Limits
 from callboard.wire.responses import Page
 from callboard.wire.steering import Callback
 
@@ -74,7 +71,7 @@ class CallbackService:
         if before is None:
             _end_all(tx, session, rows, "give_up", NO_RUN_SENTENCE)
             return
-        made = create(tx, _resume_after(before, session["session_id"]), self._ids, self._limits)
+        made = create(tx, _resume_after(before), self._ids, self._limits)
         for row in rows:
             tx.run("carry_callback", callback_id=row["callback_id"], run_id=made.run_id)
 
@@ -152,27 +149,10 @@ def _is_busy(tx: Transaction, session: Row) -> bool:
     return bool(session["queued_runs"]) or tx.one("live_run_of_session", session_id=session["session_id"]) is not None
 
 
-def _resume_after(run: Row, session_id: str) -> NewRun:
+def _resume_after(run: Row) -> NewRun:
     """A run like the session's latest one, without a deadline for its wait in the queue."""
-    limits: dict[str, Any] = json.loads(run["limits"])
-    limits.pop("queue_timeout_seconds", None)
-    request = CreateRun(
-        type="resume_session",
-        session_id=session_id,
-        prompt=PLACEHOLDER_PROMPT,
-        executor_type=run["executor_type"],
-        project_dir=run["project_dir"],
-        additional_demands=AdditionalDemands(tags=json.loads(run["demands"]).get("tags", [])),
-        execution_mode=run["execution_mode"] if run["caller_session_id"] else "sync",
-        on_lost=run["on_lost"],
-        repeatable=bool(run["repeatable"]),
-        priority=run["priority"],
-        model=run["model"],
-        permission_mode=run["permission_mode"],
-        limits=msgspec.convert(limits, Limits) if limits else None,
-    )
     return NewRun(
-        request=request,
+        request=request_like(run, PLACEHOLDER_PROMPT),
         prompt=PLACEHOLDER_PROMPT,
         caller=SYSTEM,
         trigger="callback",

@@ -47,6 +47,8 @@ class NewRun(msgspec.Struct, kw_only=True):
     retry_of: str | None = None
     trigger: str | None = None
     """What starts the run, where it is neither a person nor an agent."""
+    message_id: str | None = None
+    """The message that the run carries."""
 
 
 def proven_parent(caller: Caller, named: str | None, header: str | None) -> str | None:
@@ -325,6 +327,8 @@ def _insert(
         created_at=tx.now_ms,
     )
     queued = {"run_id": run_id, "number": number, "type": new.request.type, "trigger": trigger}
+    if new.message_id is not None:
+        queued["message_id"] = new.message_id
     append(
         tx,
         session["session_id"],
