@@ -12,6 +12,7 @@ SAMPLE_IDS = {
     "callback_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.CALLBACK),
     "token_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.TOKEN),
     "runner_id": "rnr_" + "0" * 20,
+    "name": "nobody",
     "rest:path": "sessions",
 }
 

@@ -102,7 +102,15 @@ def test_what_may_be_sent_again_says_so() -> None:
         for method, each in methods.items()
         if any(parameter["name"] == "Idempotency-Key" for parameter in each["parameters"])
     }
-    creating = ("/runs", "/runs/{run_id}/retry", "/sessions", "/sessions/import", "/tokens")
+    creating = (
+        "/agents",
+        "/runs",
+        "/runs/{run_id}/retry",
+        "/sessions",
+        "/sessions/import",
+        "/sessions/{session_id}/messages",
+        "/tokens",
+    )
     assert taking == {("POST", path) for path in creating}
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from callboard.coordinator.services.agent_files import AgentFileService
+from callboard.coordinator.services.agents import AgentService
 from callboard.coordinator.services.bindings import BindingService
 from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
@@ -184,6 +186,8 @@ class World:
         self.bindings = BindingService(database, self.fleet, rules)
         self.runners = RunnerService(database, self.fleet, self.signals, self.ids, rules)
         self.leases = LeaseService(database, rules)
+        self.agents = AgentService(database)
+        self.agent_files = AgentFileService(database)
         self.callbacks = CallbackService(database, self.ids, limits or TreeLimits())
         for listener in (self.fleet.on_hints, self.signals.on_hints, self.dispatch.on_hints):
             database.subscribe(listener)

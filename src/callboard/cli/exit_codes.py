@@ -37,6 +37,8 @@ _OF_ERROR: Final[tuple[tuple[type[errors.CallboardError], int], ...]] = (
     (errors.RateLimited, NOT_ALLOWED),
     (errors.Unavailable, UNREACHABLE),
     (errors.Conflict, CONFLICT),
+    (errors.PreconditionFailed, CONFLICT),
+    (errors.PreconditionRequired, USAGE),
     (errors.InvalidRequest, USAGE),
     (errors.TooLarge, USAGE),
 )

@@ -13,6 +13,8 @@ from callboard.coordinator.http.openapi import describe_as_json
 from callboard.coordinator.http.routes import ROUTES
 from callboard.coordinator.loops import Loop, Loops
 from callboard.coordinator.metrics import Metrics
+from callboard.coordinator.services.agent_files import AgentFileService
+from callboard.coordinator.services.agents import AgentService
 from callboard.coordinator.services.approvals import ApprovalService
 from callboard.coordinator.services.bindings import BindingService
 from callboard.coordinator.services.callbacks import CallbackService
@@ -88,8 +90,11 @@ class Coordinator:
         )
         self.asgi = Application(ROUTES, self.services, process, config)
         self._measure()
+        self._subscribe()
+
+    def _subscribe(self) -> None:
         for listener in (self._signals.on_hints, self._fleet.on_hints, self.services.dispatch.on_hints, self._on_hints):
-            database.subscribe(listener)
+            self._database.subscribe(listener)
 
     def _all_services(self, config: Config, ids: Ids, tokens: TokenService) -> Services:
         database, shared = self._database, (self._database, self._fleet)
@@ -111,6 +116,8 @@ class Coordinator:
             transcripts=TranscriptService(*shared, rules, config.transcript_bytes),
             approvals=ApprovalService(*shared, ids, rules),
             messages=MessageService(database, ids, limits),
+            agents=AgentService(database),
+            agent_files=AgentFileService(database),
         )
 
     def _measure(self) -> None:

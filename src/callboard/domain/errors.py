@@ -6,6 +6,8 @@ CallboardError
 ├── Forbidden             the token may not do this
 ├── NotFound              no such thing, or none that the token may see
 ├── Conflict              the thing is in a state that does not allow it
+├── PreconditionFailed    the thing is not any more what the caller has read
+├── PreconditionRequired  the caller must say what it has read
 ├── TooLarge              over a documented size
 ├── UnsupportedMedia      the body is no JSON
 ├── Misdirected           the Host or the Origin is not ours
@@ -23,6 +25,8 @@ CODES: Final[dict[str, str]] = {
     "invalid_id": "An id does not have the form of its kind.",
     "invalid_text": "A text holds NUL, a lone surrogate, or is not allowed to be empty.",
     "invalid_parameters": "The parameters do not fit the schema; `errors` has a JSON pointer and a message for each.",
+    "invalid_agent": "The agent, or its file, says what cannot be; `errors` names each place that is known.",
+    "invalid_schema": "The schema is no valid JSON Schema, refers to itself or elsewhere, or is too large.",
     "invalid_page": "The page mark was not made by this list.",
     "invalid_cursor": "The cursor was not made by this stream.",
     "contradicting_demands": "Two demands on one property exclude each other, so that no runner could ever fit.",
@@ -50,6 +54,10 @@ CODES: Final[dict[str, str]] = {
     "binding_not_found": "The session has no binding yet.",
     "result_not_found": "The run ended without a result.",
     # Conflict
+    "ambiguous_agent": "Several projects have an agent of this name; `errors` lists them.",
+    "agent_exists": "There is an agent of this name already.",
+    "agent_inactive": "The agent is not active.",
+    "agent_read_only": "The agent comes from a file, and is changed there.",
     "ambiguous_reference": "Several sessions fit the reference; `errors` lists the candidates.",
     "session_archived": "The session is archived; unarchive it first.",
     "no_live_run": "The session has no live run whose agent takes messages.",
@@ -78,6 +86,9 @@ CODES: Final[dict[str, str]] = {
     "database_in_use": "Coordinators use the database; stop them before its schema is changed.",
     "address_in_use": "Another program listens at the address.",
     "secret_shown_once": "The token of this repeated request exists; its secret was shown once and is kept nowhere.",
+    # PreconditionFailed, PreconditionRequired
+    "precondition_failed": "The thing has changed since it was read; read it again.",
+    "precondition_required": "Say with If-Match which state of the thing is meant; its ETag is that.",
     # others
     "payload_too_large": "The body, or a text in it, is over its limit.",
     "unsupported_media_type": "The body must be application/json.",
@@ -141,6 +152,18 @@ class Conflict(CallboardError):
     """The thing is in a state that does not allow it."""
 
     default_code = "session_busy"
+
+
+class PreconditionFailed(CallboardError):
+    """The thing has changed since the caller read it."""
+
+    default_code = "precondition_failed"
+
+
+class PreconditionRequired(CallboardError):
+    """A change that must name the state which it changes does not."""
+
+    default_code = "precondition_required"
 
 
 class TooLarge(CallboardError):

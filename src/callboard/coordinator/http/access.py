@@ -5,7 +5,9 @@ from typing import Final, Literal, get_args
 from callboard.domain.caller import Caller, TokenKind
 from callboard.domain.errors import Forbidden
 
-Access = Literal["open", "any", "read", "overview", "write", "person", "owner", "register", "runner", "report"]
+Access = Literal[
+    "open", "any", "read", "overview", "write", "person", "owner", "register", "runner", "report", "upload"
+]
 
 _PEOPLE: Final[tuple[TokenKind, ...]] = ("owner", "user", "browser")
 
@@ -20,6 +22,7 @@ KINDS: Final[dict[Access, frozenset[TokenKind]]] = {
     "register": frozenset({"runner_join", "runner"}),
     "runner": frozenset({"runner"}),
     "report": frozenset({"runner", "session"}),
+    "upload": frozenset({*_PEOPLE, "runner"}),
 }
 """The token kinds of each class of route; `open` alone needs no token."""
 
@@ -33,6 +36,7 @@ MEANING: Final[dict[Access, str]] = {
     "owner": "the owner",
     "register": "a token for joining, or the runner's own",
     "runner": "the runner itself",
+    "upload": "people who may write and, for its own machine, a runner",
     "report": "the runner that holds the attempt, or the token of an external session",
 }
 """Each class in words, for the documentation."""

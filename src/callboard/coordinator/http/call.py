@@ -9,6 +9,8 @@ from starlette.types import Receive, Scope, Send
 from callboard.coordinator.http.guard import bearer
 from callboard.coordinator.http.held import HeldRequests
 from callboard.coordinator.metrics import Metrics
+from callboard.coordinator.services.agent_files import AgentFileService
+from callboard.coordinator.services.agents import AgentService
 from callboard.coordinator.services.approvals import ApprovalService
 from callboard.coordinator.services.bindings import BindingService
 from callboard.coordinator.services.callbacks import CallbackService
@@ -49,6 +51,8 @@ class Services:
     why: WhyService
     usage: UsageService
     callbacks: CallbackService
+    agents: AgentService
+    agent_files: AgentFileService
     approvals: ApprovalService
     messages: MessageService
     tokens: TokenService
@@ -82,7 +86,7 @@ class Call:
     send: Send
     request_id: str
     id: str = ""
-    """The id in the path, well formed; empty where the path has none."""
+    """The id or name in the path, well formed; empty where the path has none."""
     query: Any = None
     """The route's query struct."""
     body: Any = None

@@ -9,9 +9,9 @@ import msgspec
 
 from callboard import __version__
 from callboard.coordinator.http.access import MEANING
-from callboard.coordinator.http.parse import PATH_IDS
 from callboard.coordinator.http.route import Route
 from callboard.coordinator.http.routes import ROUTES
+from callboard.domain.agent import AgentName
 from callboard.domain.errors import CODES
 from callboard.domain.idempotency import MAX_KEY
 from callboard.wire import queries
@@ -26,6 +26,7 @@ _ID_TYPES: Final[dict[str, Any]] = {
     "approval_id": queries.ApprovalId,
     "callback_id": queries.CallbackId,
     "token_id": queries.TokenId,
+    "name": AgentName,
 }
 _MEDIA: Final = {"openapi": "application/json", "metrics": "text/plain", "stream": "text/event-stream"}
 
@@ -104,7 +105,7 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "schema": msgspec.json.schema(_ID_TYPES[name])}
         for name in _PARAMETER.findall(route.path)
-        if name in PATH_IDS
+        if name in _ID_TYPES
     ]
 
 
@@ -130,6 +131,9 @@ def _without_null(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.conditional:
+        about = {"type": "string", "pattern": '^(\\*|"[^"]*")$', "maxLength": 200}
+        return [{"name": "If-Match", "in": "header", "required": True, "schema": about}]
     if not route.creates:
         return []
     schema = {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]+$"}

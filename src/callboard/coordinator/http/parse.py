@@ -10,6 +10,7 @@ from starlette.types import Receive
 
 from callboard.coordinator.http import text
 from callboard.domain import ids
+from callboard.domain.agent import is_name
 from callboard.domain.errors import InvalidRequest, NotFound, TooLarge, UnsupportedMedia
 from callboard.domain.idempotency import MAX_KEY
 from callboard.domain.text import check_text
@@ -174,6 +175,13 @@ def parse_id(name: str, value: str) -> str:
     prefix, code = PATH_IDS[name]
     if not ids.is_id(prefix, value):
         raise NotFound(f"{value[:80]!r} is no {name}: those begin with {prefix}_ and are given in full.", code=code)
+    return value
+
+
+def parse_name(value: str) -> str:
+    """The name of an agent in a path; NotFound when it cannot be one."""
+    if not is_name(value):
+        raise NotFound(f"{value[:80]!r} is no name of an agent: those are plain words.", code="agent_not_found")
     return value
 
 

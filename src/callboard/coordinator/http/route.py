@@ -25,7 +25,7 @@ class Handler(Protocol):
 class Route:
     """One method at one path. Which tokens it takes (`access`) has no default: no route is open by omission."""
 
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     """With parameters in Starlette's form: `{session_id}`, `{rest:path}`."""
     handler: Handler
@@ -50,6 +50,8 @@ class Route:
     """Takes an Idempotency-Key."""
     repeated: str = ""
     """What a repeat with the same key gets, where that is a 409 instead of the same answer."""
+    conditional: bool = False
+    """Changes what the caller has read: takes If-Match, and wants it."""
     manner: Manner = "answer"
 
     @property

@@ -5,8 +5,9 @@ Within one first segment the first pattern that fits is taken; what is asked mos
 
 from typing import Final
 
-from callboard.coordinator.http import approvals, callbacks, fleet, pages, reports, runs, sessions, sse
+from callboard.coordinator.http import agents, approvals, callbacks, fleet, pages, reports, runs, sessions, sse
 from callboard.coordinator.http.route import Route
+from callboard.wire import agents as agent_wire
 from callboard.wire import messages, queries, requests, responses, steering
 from callboard.wire import runner as wire
 from callboard.wire.affinity import Affinity
@@ -125,6 +126,21 @@ CALLBACKS: Final = (
           request=requests.Nothing, response=steering.Callback, optional_body=True),
 )
 
+AGENTS: Final = (
+    Route("GET", "/agents", agents.list_agents, "read", "Agents, by name.",
+          query=agent_wire.AgentsQuery, response=responses.Page, items=agent_wire.AgentListed),
+    Route("POST", "/agents", agents.create_agent, "person", "Make an agent.",
+          request=agent_wire.CreateAgent, response=agent_wire.Agent, status=201, creates=True),
+    Route("PUT", "/agents", agents.put_agent_files, "upload", "Upload the agent files of a directory.",
+          request=agent_wire.PutAgentFiles, response=agent_wire.AgentFilesTaken),
+    Route("GET", "/agents/{name}", agents.show_agent, "read", "An agent.",
+          query=agent_wire.AgentQuery, response=agent_wire.Agent),
+    Route("PUT", "/agents/{name}", agents.change_agent, "person", "Change an agent that no file has.",
+          request=agent_wire.ChangeAgent, response=agent_wire.Agent, conditional=True),
+    Route("DELETE", "/agents/{name}", agents.delete_agent, "person", "Remove an agent that no file has.",
+          status=204, conditional=True),
+)
+
 FLEET: Final = (
     Route("GET", "/runners", fleet.list_runners, "overview", "The registered runners.",
           query=queries.PageQuery, response=responses.Page, items=responses.Runner),
@@ -159,4 +175,4 @@ STATE: Final = (
 
 # fmt: on
 
-ROUTES: Final[tuple[Route, ...]] = (*REPORTS, *RUNS, *SESSIONS, *APPROVALS, *CALLBACKS, *FLEET, *STATE)
+ROUTES: Final[tuple[Route, ...]] = (*REPORTS, *RUNS, *SESSIONS, *APPROVALS, *CALLBACKS, *AGENTS, *FLEET, *STATE)

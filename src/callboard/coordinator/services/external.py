@@ -14,8 +14,9 @@ from callboard.coordinator.services.external_runs import Leading
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.locking import lock_family, locked_run
 from callboard.coordinator.services.run_changes import is_external, reconnect, revoke_session_tokens
-from callboard.coordinator.services.run_creation import check_tree, proven_parent
+from callboard.coordinator.services.run_creation import proven_parent
 from callboard.coordinator.services.run_requests import BUILT_IN_EXECUTORS, check_session_id
+from callboard.coordinator.services.tree_limits import check_tree
 from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound

@@ -8,10 +8,12 @@ from typing import Final
 
 import msgspec
 
+from callboard.coordinator.services.run_agents import Snapshot, is_demanding, limits_of
+from callboard.domain.agent import AgentLimits
 from callboard.domain.caller import Caller
 from callboard.domain.demands import inside
 from callboard.domain.errors import Forbidden
-from callboard.domain.permission import is_wider
+from callboard.domain.permission import effective_mode, is_wider
 from callboard.store.database import Row, Transaction
 from callboard.wire.requests import CreateRun, Limits
 
@@ -19,23 +21,37 @@ INHERITED_LIMITS: Final = ("timeout_seconds", "max_turns", "budget_microdollars"
 """Limits on what a run does; those on how long it waits for a runner are its own."""
 
 
-def narrowed(tx: Transaction, caller: Caller, request: CreateRun, executor_type: str, *, retry: bool) -> CreateRun:
-    """The request with what is absent taken from the run whose session token asks; Forbidden when it asks for more.
+def narrowed(
+    tx: Transaction, caller: Caller, request: CreateRun, executor_type: str, agent: Snapshot | None, *, retry: bool
+) -> CreateRun:
+    """The request with what is absent taken from the agent and from the run whose session token asks.
 
-    A retry asks for nothing itself, so its limits are cut to what the caller has.
+    Forbidden when the request asks for more than that run has. What the agent only says by default is cut to it, and
+    so are the limits of a retry, which asks for nothing itself.
     """
     calling = tx.one("run_by_id", run_id=caller.run_id) if caller.kind == "session" else None
+    defaults = limits_of(agent)
     if calling is None:
-        return request
+        return msgspec.structs.replace(
+            request,
+            permission_mode=request.permission_mode or (agent or {}).get("permission_mode"),
+            limits=_with_defaults(request.limits, defaults),
+        )
     return msgspec.structs.replace(
         request,
-        permission_mode=_permission(request, executor_type, calling),
-        limits=_limits(request.limits, calling, cut=retry),
-        project_dir=_directory(tx, request, calling),
+        permission_mode=_permission(request, executor_type, agent, calling),
+        limits=_with_defaults(_limits(request.limits, defaults, calling, cut=retry), defaults),
+        project_dir=_directory(tx, request, agent, calling),
     )
 
 
-def _permission(request: CreateRun, executor_type: str, calling: Row) -> str | None:
+def _with_defaults(asked: Limits | None, defaults: AgentLimits) -> Limits | None:
+    given = {name: value for name, value in msgspec.structs.asdict(defaults).items() if value is not None}
+    missing = {name: value for name, value in given.items() if asked is None or getattr(asked, name) is None}
+    return msgspec.structs.replace(asked or Limits(), **missing) if missing else asked
+
+
+def _permission(request: CreateRun, executor_type: str, agent: Snapshot | None, calling: Row) -> str | None:
     asked = request.permission_mode
     if is_wider(asked, executor_type, calling["permission_mode"], calling["executor_type"]):
         raise Forbidden(
@@ -43,10 +59,14 @@ def _permission(request: CreateRun, executor_type: str, calling: Row) -> str | N
             f"({calling['permission_mode'] or 'its default'}).",
             hint="Leave permission_mode out: a child has what its parent has.",
         )
+    usual = (agent or {}).get("permission_mode")
+    if asked is None and usual is not None:
+        parents = (calling["permission_mode"], calling["executor_type"])
+        return effective_mode(*parents) if is_wider(usual, executor_type, *parents) else str(usual)
     return asked or calling["permission_mode"]
 
 
-def _limits(asked: Limits | None, calling: Row, *, cut: bool) -> Limits | None:
+def _limits(asked: Limits | None, defaults: AgentLimits, calling: Row, *, cut: bool) -> Limits | None:
     callers = json.loads(calling["limits"])
     most = {name: callers[name] for name in INHERITED_LIMITS if callers.get(name) is not None}
     own = {name: getattr(asked, name) for name in most if asked is not None and getattr(asked, name) is not None}
@@ -61,12 +81,13 @@ def _limits(asked: Limits | None, calling: Row, *, cut: bool) -> Limits | None:
         )
     if not most:
         return asked
+    usual = {name: value for name in most if (value := getattr(defaults, name)) is not None}
     return msgspec.structs.replace(
-        asked or Limits(), **{name: min(own.get(name, most[name]), most[name]) for name in most}
+        asked or Limits(), **{name: min((usual | own).get(name, most[name]), most[name]) for name in most}
     )
 
 
-def _directory(tx: Transaction, request: CreateRun, calling: Row) -> str | None:
+def _directory(tx: Transaction, request: CreateRun, agent: Snapshot | None, calling: Row) -> str | None:
     """Inside the directory that the caller works in. A first run that names none, and no other machine, works there."""
     session = tx.one("session_by_id", session_id=calling["session_id"])
     own = calling["project_dir"] or (session["project_dir"] if session else None)
@@ -79,6 +100,7 @@ def _directory(tx: Transaction, request: CreateRun, calling: Row) -> str | None:
                 errors=[{"pointer": f"{place}/project_dir", "message": f"outside {own}"}],
             )
     elsewhere = more is not None and (more.hostname is not None or more.project_dir is not None or more.tags != [])
+    elsewhere = elsewhere or is_demanding(agent)
     if request.project_dir is None and request.type == "start_session" and not elsewhere:
         return None if own is None else str(own)
     return request.project_dir

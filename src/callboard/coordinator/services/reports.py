@@ -7,6 +7,7 @@ import msgspec
 from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.locking import lock_run
+from callboard.coordinator.services.run_agents import output_misfits
 from callboard.coordinator.services.run_changes import RunEnd, note_event
 from callboard.coordinator.services.run_requests import check_run_id
 from callboard.coordinator.services.runner_access import check_runner
@@ -284,7 +285,12 @@ class ReportService:
             if retried == "retry":
                 return EndedAnswer(status="pending", reason="interrupted")
             reason = "max_attempts" if retried == "exhausted" else reason
-        run_changes.end(tx, run, _end_of(run, report, kind, reason))
+        end = _end_of(run, report, kind, reason)
+        misfit = output_misfits(run["agent"], report.result_data) if reason == "completed" else None
+        if misfit is not None:
+            reason = "output_invalid"
+            end = msgspec.structs.replace(end, reason=reason, error_message=misfit, event="fail")
+        run_changes.end(tx, run, end)
         return EndedAnswer(status=status_of(reason), reason=reason)
 
     def _lost_agent(self, tx: Transaction, run: Row) -> str:

@@ -8,10 +8,13 @@ import msgspec
 from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.access import require_steering, visible_session
 from callboard.coordinator.services.affinity import affinity_of, prefer
+from callboard.coordinator.services.agent_choice import named_agent
 from callboard.coordinator.services.fleet import record_class
 from callboard.coordinator.services.inheritance import narrowed
 from callboard.coordinator.services.limits import TreeLimits
+from callboard.coordinator.services.run_agents import Snapshot, demands_of, prompt_of, with_defaults
 from callboard.coordinator.services.run_requests import BUILT_IN_EXECUTORS, named_executor, requested_demands
+from callboard.coordinator.services.tree_limits import check_tree
 from callboard.domain import event as event_types
 from callboard.domain import ids
 from callboard.domain.caller import Caller
@@ -49,6 +52,13 @@ class NewRun(msgspec.Struct, kw_only=True):
     """What starts the run, where it is neither a person nor an agent."""
     message_id: str | None = None
     """The message that the run carries."""
+    agent: Snapshot | None = None
+    """The agent of the run, once that is known; its defaults are in the request then."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the run asks for what another one was asked: its words and bounds are complete."""
+        return self.retry_of is not None or self.trigger is not None
 
 
 def proven_parent(caller: Caller, named: str | None, header: str | None) -> str | None:
@@ -94,16 +104,25 @@ def _parent(tx: Transaction, new: NewRun) -> Row | None:
         ) from None
 
 
-def _narrowed(tx: Transaction, new: NewRun, executor_type: str) -> NewRun:
-    request = narrowed(tx, new.caller, new.request, executor_type, retry=new.retry_of is not None)
-    return msgspec.structs.replace(new, request=request)
+def _with_agent(tx: Transaction, new: NewRun, agent: Snapshot | None, executor_type: str) -> NewRun:
+    """The run with its agent, within what the caller may; with the prompt that the agent gets."""
+    prompt, request, usual = new.prompt, new.request, agent
+    if new.repeats:
+        usual = None
+    else:
+        prompt = prompt_of(request, agent)
+        request = request if agent is None else with_defaults(request, agent)
+    request = narrowed(tx, new.caller, request, executor_type, usual, retry=new.retry_of is not None)
+    return msgspec.structs.replace(new, request=request, prompt=prompt, agent=agent, executor_type=executor_type)
 
 
 def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limits: TreeLimits) -> RunCreated:
-    new = _narrowed(tx, new, new.executor_type)
-    request = new.request
-    demands = _demands(new, new.executor_type, None, None, None)
     project_id = _project(tx, new, parent)
+    agent = named_agent(tx, new.request, project_id, parent["project_dir"] if parent else None)
+    usual = (agent or {}).get("executor")
+    new = _with_agent(tx, new, agent, named_executor(new.request) or usual or new.executor_type)
+    request = new.request
+    demands = _demands(new, None, None, None)
     if parent is not None:
         check_tree(tx, parent, limits)
     session_id, run_id = run_ids.new(ids.SESSION), run_ids.new(ids.RUN)
@@ -118,7 +137,7 @@ def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limit
         "project_id": project_id,
         "agent_name": request.agent_name,
         "executor_type": new.executor_type,
-        "title": request.title or _title(new.prompt),
+        "title": request.title or _title(new),
         "labels": json.dumps(request.labels or {}),
         "project_dir": request.project_dir,
     }
@@ -143,10 +162,12 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     require_steering(tx, new.caller, session)
     live = tx.one("live_run_of_session", session_id=session["session_id"])
     _check_resumable(new, session, live, limits)
-    executor_type = named_executor(request) or session["executor_type"] or new.executor_type
-    new = _narrowed(tx, new, executor_type)
+    agent = named_agent(tx, request, session["project_id"], session["project_dir"])
+    usual = (agent or {}).get("executor")
+    executor_type = named_executor(request) or usual or session["executor_type"] or new.executor_type
+    new = _with_agent(tx, new, agent or _agent_before(tx, new, session), executor_type)
     binding = None if request.from_log else tx.one("open_binding", session_id=session["session_id"])
-    demands = _demands(new, executor_type, session, binding, session["project_dir"])
+    demands = _demands(new, session, binding, session["project_dir"])
     current = live or _lost_run(tx, session)
     if current and request.on_busy == "interrupt":
         more = {"root_session_id": session["root_session_id"], "session_project_id": session["project_id"]}
@@ -164,6 +185,8 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     if taken is None:
         raise RuntimeError(f"session {session['session_id']} vanished inside a transaction")
     tx.run("resumed_session", session_id=session["session_id"], now=tx.now_ms)
+    if agent is not None and agent["name"] != session["agent_name"]:
+        tx.run("name_agent_of_session", session_id=session["session_id"], agent_name=agent["name"], now=tx.now_ms)
     idle = live is None and session["queued_runs"] == 0
     _insert(tx, new, session, run_id, taken["run_count"], demands, idle=idle, before=[])
     _prefer(tx, new, session, binding, run_id)
@@ -193,6 +216,12 @@ def _prefer(tx: Transaction, new: NewRun, session: Row, binding: Row | None, run
     place = None if strict else affinity_of(session, binding, new.executor_type)
     if place is not None and place.hostname is not None:
         prefer(tx, run_id, place.hostname)
+
+
+def _agent_before(tx: Transaction, new: NewRun, session: Row) -> Snapshot | None:
+    """The agent that the session goes on with: as it was for the run before, or for the run that is tried again."""
+    before = tx.one("run_by_id", run_id=new.retry_of or session["latest_run_id"])
+    return None if before is None or before["agent"] is None else json.loads(before["agent"])
 
 
 def _check_resumable(new: NewRun, session: Row, live: Row | None, limits: TreeLimits) -> None:
@@ -231,39 +260,6 @@ def _lost_run(tx: Transaction, session: Row) -> Row | None:
     return run if run is not None and run["interrupted_at"] is not None else None
 
 
-def check_tree(tx: Transaction, parent: Row, limits: TreeLimits) -> None:
-    """Conflict `limit_reached` or `tree_stopping` when a session may have no further child."""
-    if parent["depth"] + 1 > limits.depth:
-        raise Conflict(
-            f"A child here would be at depth {parent['depth'] + 1}; the limit is {limits.depth}.",
-            code="limit_reached",
-            hint="Do the work in this session instead of starting another.",
-        )
-    children = tx.one("count_children", session_id=parent["session_id"])
-    if children and children["children"] >= limits.children_per_session:
-        raise Conflict(
-            f"{parent['session_id']} has {children['children']} children; the limit is {limits.children_per_session}.",
-            code="limit_reached",
-            hint="Resume one of them, or do the work in this session.",
-        )
-    size = tx.one("count_tree", root_session_id=parent["root_session_id"])
-    if size and size["sessions"] >= limits.sessions_per_root:
-        raise Conflict(
-            f"This tree has {size['sessions']} sessions; the limit is {limits.sessions_per_root}.",
-            code="limit_reached",
-            hint="Resume an existing session of the tree.",
-        )
-    above: Row | None = parent
-    while above is not None:
-        if above["tree_stopping"]:
-            raise Conflict(
-                f"The tree below {above['session_id']} is being stopped.",
-                code="tree_stopping",
-                hint="Start nothing more; this session is being stopped too.",
-            )
-        above = tx.one("session_by_id", session_id=above["parent_session_id"]) if above["parent_session_id"] else None
-
-
 def _project(tx: Transaction, new: NewRun, parent: Row | None) -> str | None:
     if new.request.project is not None:
         row = tx.one("project_by_name", project=new.request.project)
@@ -275,21 +271,22 @@ def _project(tx: Transaction, new: NewRun, parent: Row | None) -> str | None:
     return new.caller.project_id
 
 
-def _demands(
-    new: NewRun, executor_type: str, session: Row | None, binding: Row | None, session_dir: str | None
-) -> Demands:
-    """Affinity, then the request; contradictions are refused."""
+def _demands(new: NewRun, session: Row | None, binding: Row | None, session_dir: str | None) -> Demands:
+    """Affinity, then the agent, then the request; contradictions are refused."""
+    executor_type = new.executor_type
     if executor_type not in BUILT_IN_EXECUTORS and executor_type not in new.offered_executors:
         known = ", ".join(sorted({*BUILT_IN_EXECUTORS, *new.offered_executors}))
         raise InvalidRequest(
             f"There is no executor {executor_type!r}.", code="unknown_executor", hint=f"Known: {known}."
         )
     own, more = requested_demands(new.request, executor_type)
+    goes_on = session is not None and new.request.agent_name is None
     affinity = affinity_of(session, binding, executor_type)
     if affinity is None and session_dir and own.project_dir is None and (more is None or more.project_dir is None):
         affinity = Demands(executor_type=executor_type, project_dir=session_dir)
     return merge(
         ("the session's affinity", affinity),
+        ("the agent", demands_of(new.agent, executor_type, tags_only=goes_on)),
         ("the request", own),
         ("additional_demands", more),
         executor_type=executor_type,
@@ -318,8 +315,8 @@ def _insert(
         **_asked(new, tx.now_ms),
         number=number,
         trigger=trigger,
-        agent=None,
-        agent_name=session["agent_name"],
+        agent=None if new.agent is None else json.dumps(new.agent),
+        agent_name=session["agent_name"] if new.agent is None else new.agent["name"],
         executor_type=demands.executor_type,
         demands=text,
         demand_class=record_class(tx, demands, text),
@@ -388,6 +385,8 @@ def _session_event(session: dict[str, Any], request: CreateRun) -> NewEvent:
     return NewEvent(type=event_types.SESSION_CREATED, payload=msgspec.json.encode(payload))
 
 
-def _title(prompt: str) -> str:
+def _title(new: NewRun) -> str:
+    asked = new.request.parameters
+    prompt = new.prompt if asked is None or new.agent is None else f"{new.agent['name']} {json.dumps(asked)}"
     line = next((line.strip() for line in prompt.splitlines() if line.strip()), "")
     return line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1] + "…"

@@ -2,9 +2,6 @@
 
 import posixpath
 import re
-from typing import Any
-
-import jsonschema_rs
 
 from callboard.domain.demands import Demands
 from callboard.domain.errors import InvalidRequest
@@ -13,18 +10,11 @@ from callboard.domain.text import MAX_PROMPT_BYTES, check_text, check_tree
 from callboard.wire.requests import CreateRun
 
 BUILT_IN_EXECUTORS = ("claude-code", "codex", "acp", "command", "scripted")
-PROMPT_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"prompt": {"type": "string", "minLength": 1}},
-    "required": ["prompt"],
-    "additionalProperties": False,
-}
-_PROMPT_VALIDATOR = jsonschema_rs.Draft202012Validator(PROMPT_SCHEMA)
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 
 
-def check_request(request: CreateRun) -> str:
-    """The prompt of a request without an agent; InvalidRequest says what is wrong with the request."""
+def check_request(request: CreateRun) -> None:
+    """InvalidRequest says what is wrong with the request; whether its parameters fit is for the agent's schema."""
     if request.type == "resume_session" and request.session_id is None:
         raise InvalidRequest(
             "resume_session needs session_id.", errors=[{"pointer": "/session_id", "message": "missing"}]
@@ -47,11 +37,11 @@ def check_request(request: CreateRun) -> str:
         )
     _check_on_lost(request)
     _check_project_dir(request)
-    return _prompt_of(request)
+    _check_input(request)
 
 
 def _check_unchangeable(request: CreateRun) -> None:
-    for name in ("title", "labels", "project", "agent_name", "portable"):
+    for name in ("title", "labels", "project", "portable"):
         if getattr(request, name) is not None:
             raise InvalidRequest(
                 f"A resume does not change the {name} of its session.",
@@ -103,30 +93,15 @@ def check_session_id(value: str) -> str:
     return check_id(SESSION, value, "/session_id")
 
 
-def _prompt_of(request: CreateRun) -> str:
+def _check_input(request: CreateRun) -> None:
     if (request.prompt is None) == (request.parameters is None):
         raise InvalidRequest(
             "Give exactly one of prompt and parameters.",
             errors=[{"pointer": "/prompt", "message": "exactly one of prompt and parameters"}],
         )
     if request.prompt is not None:
-        return check_text(request.prompt, "/prompt", limit_bytes=MAX_PROMPT_BYTES, empty=False)
+        check_text(request.prompt, "/prompt", limit_bytes=MAX_PROMPT_BYTES, empty=False)
     check_tree(request.parameters, "/parameters")
-    errors = [
-        {
-            "pointer": "/parameters" + "".join(f"/{part}" for part in error.instance_path),
-            "message": error.message,
-            "schema": PROMPT_SCHEMA,
-        }
-        for error in _PROMPT_VALIDATOR.iter_errors(request.parameters)
-    ]
-    if errors:
-        raise InvalidRequest(
-            'The parameters do not fit the schema; without an agent they are {"prompt": text}.',
-            code="invalid_parameters",
-            errors=errors,
-        )
-    return check_text(str((request.parameters or {})["prompt"]), "/parameters/prompt", empty=False)
 
 
 def named_executor(request: CreateRun) -> str | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,7 @@ from callboard.coordinator.services.run_requests import (
 )
 from callboard.coordinator.services.signals import Signals, run_key
 from callboard.coordinator.services.usage import usage_of_run
+from callboard.domain.callback import NONCE_PARAMETER
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, InvalidRequest, NotFound
 from callboard.domain.idempotency import Idempotency
@@ -73,16 +75,10 @@ class RunService:
     ) -> RunCreated:
         """A new run, and a new session unless it is a resume; refuses before anything is created."""
         parent = proven_parent(caller, request.parent_session_id, _session_header(agent_session_id))
-        prompt = check_request(request)
-        if request.agent_name is not None:
-            raise NotFound(
-                f"There is no agent {request.agent_name!r}.",
-                code="agent_not_found",
-                hint="Leave agent_name out to run the prompt as it is.",
-            )
+        check_request(request)
         new = NewRun(
             request=request,
-            prompt=prompt,
+            prompt=request.prompt or "",
             caller=caller,
             parent_session_id=parent,
             executor_type=named_executor(request) or self._default_executor_type,
@@ -215,6 +211,13 @@ def _shows(tx: Transaction, caller: Caller, row: Row) -> bool:
     return True
 
 
+def _parameters_of(run: Row) -> dict[str, Any] | None:
+    """What a run was given besides its prompt; not the nonce of a prompt that we wrote."""
+    parameters: dict[str, Any] = json.loads(run["parameters"]) if run["parameters"] else {}
+    parameters.pop(NONCE_PARAMETER, None)
+    return parameters or None
+
+
 def _retry_of(run: Row, cut_off: bool, caller: Caller, offered: frozenset[str]) -> NewRun:
     """A run that was cut off goes on in its conversation; one that failed is asked the same again."""
     goes_on = cut_off and run["context"] == "persistent" and run["reason"] in _CUT_OFF
@@ -222,6 +225,7 @@ def _retry_of(run: Row, cut_off: bool, caller: Caller, offered: frozenset[str]) 
         type="resume_session",
         session_id=run["session_id"],
         prompt=CONTINUATION_PROMPT if goes_on else run["prompt"],
+        parameters=_parameters_of(run),
         executor_type=run["executor_type"],
         project_dir=run["project_dir"],
         additional_demands=AdditionalDemands(tags=json.loads(run["demands"]).get("tags", [])),

@@ -1,0 +1,84 @@
+"""Which agent is meant by a name: that of the project before that of the user before the API's own. Changes nothing."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from callboard.coordinator.services.run_agents import Snapshot
+from callboard.domain.agent import PRECEDENCE, Agent, plain_directory
+from callboard.domain.caller import Caller
+from callboard.domain.demands import inside
+from callboard.domain.errors import Conflict, NotFound
+from callboard.store.database import Row, Transaction
+from callboard.wire.requests import CreateRun
+
+
+def choose(tx: Transaction, name: str, *, project_id: str | None, directory: str | None) -> Row:
+    """The agent that is meant in a project and directory. NotFound `agent_not_found`, Conflict `ambiguous_agent`.
+
+    Where no directory is known an agent of some project is meant too, if no other project has one of that name.
+    """
+    rows = tx.all("agents_by_name", name=name)
+    fitting = [row for row in rows if row["project_id"] in (None, project_id) and _is_there(row, directory)]
+    places = {row["directory"] for row in fitting if row["scope"] == "project"}
+    if directory is None and len(places) > 1:
+        raise Conflict(
+            f"Several projects have an agent {name!r}.",
+            code="ambiguous_agent",
+            hint="Name project_dir.",
+            errors=[{"pointer": "/project_dir", "message": place} for place in sorted(places)],
+        )
+    if not fitting:
+        raise agent_not_found(name, elsewhere=bool(rows))
+    return min(fitting, key=_order)
+
+
+def named_agent(tx: Transaction, request: CreateRun, project_id: str | None, directory: str | None) -> Snapshot | None:
+    """The agent that a request names, as it is now; `directory` is where the run works unless it is asked elsewhere."""
+    if request.agent_name is None:
+        return None
+    more = request.additional_demands
+    place = request.project_dir or (more.project_dir if more else None) or directory
+    return snapshot_of(choose(tx, request.agent_name, project_id=project_id, directory=place))
+
+
+def visible(caller: Caller) -> Callable[[Row], bool]:
+    """Whether a caller may see an agent."""
+    return lambda row: row["project_id"] is None or caller.sees_project(row["project_id"])
+
+
+def definition_of(row: Row) -> Agent:
+    """What a kept agent says."""
+    return msgspec.json.decode(row["definition"], type=Agent)
+
+
+def snapshot_of(row: Row) -> Snapshot:
+    """What a run keeps of its agent: later edits change nothing in it. Conflict `agent_inactive`."""
+    agent: Snapshot = json.loads(row["definition"])
+    if not agent.get("active", True):
+        raise Conflict(
+            f"The agent {row['name']!r} is not active.", code="agent_inactive", hint="Take another, or activate it."
+        )
+    return agent | {"scope": row["scope"], "etag": row["etag"]}
+
+
+def agent_not_found(name: str, *, elsewhere: bool = False) -> NotFound:
+    """The refusal for a name that means nobody."""
+    where = "; one of that name belongs to another project" if elsewhere else ""
+    return NotFound(
+        f"There is no agent {name[:80]!r} here{where}.",
+        code="agent_not_found",
+        hint="`callboard agent list` shows them; without an agent the prompt runs as it is.",
+    )
+
+
+def _is_there(row: Row, directory: str | None) -> bool:
+    return row["scope"] != "project" or directory is None or inside(plain_directory(directory), row["directory"])
+
+
+def _order(row: Row) -> tuple[Any, ...]:
+    """The nearest directory first, a project's own before everybody's, the newest of several."""
+    depth = len(row["directory"] or "") if row["scope"] == "project" else 0
+    return (PRECEDENCE.index(row["scope"]), -depth, row["project_id"] is None, -row["updated_at"], row["source"])

@@ -1,0 +1,96 @@
+"""The routes of agents: ETags, what a stale or blind change gets, and who may see and write."""
+
+from typing import Any
+
+import pytest
+
+from tests.http.world import Coordinator
+
+AGENT: dict[str, Any] = {"name": "reviewer", "system_prompt": "You review.", "model": "small", "tools": ["Read"]}
+
+
+def make(coordinator: Coordinator, name: str, **fields: Any) -> Any:
+    """POST /agents."""
+    return coordinator.call("POST", "/agents", AGENT | {"name": name} | fields)
+
+
+def test_an_agent_is_made_shown_changed_and_removed(coordinator: Coordinator) -> None:
+    made = make(coordinator, "life")
+    etag = made.headers["etag"]
+    assert (made.status_code, made.json()["system_prompt"], made.json()["read_only"]) == (201, "You review.", False)
+    shown = coordinator.call("GET", "/agents/life")
+    assert (shown.headers["etag"], shown.json()) == (etag, made.json())
+    changed = coordinator.call("PUT", "/agents/life", {"model": "big"}, headers={"If-Match": etag})
+    assert (changed.json()["model"], changed.json()["system_prompt"], changed.headers["etag"] == etag) == (
+        "big",
+        "",
+        False,
+    )
+    for method, body in (("PUT", {"model": "small"}), ("DELETE", None)):
+        stale = coordinator.call(method, "/agents/life", body, headers={"If-Match": etag})
+        assert (stale.status_code, stale.json()["code"]) == (412, "precondition_failed")
+        blind = coordinator.call(method, "/agents/life", body)
+        assert (blind.status_code, blind.json()["code"]) == (428, "precondition_required")
+        weak = coordinator.call(method, "/agents/life", body, headers={"If-Match": f"W/{changed.headers['etag']}"})
+        assert weak.status_code == 412
+    gone = coordinator.call("DELETE", "/agents/life", headers={"If-Match": f'"x", {changed.headers["etag"]}'})
+    assert gone.status_code == 204
+    assert coordinator.call("GET", "/agents/life").json()["code"] == "agent_not_found"
+
+
+def test_r6_the_same_key_makes_one_agent(coordinator: Coordinator) -> None:
+    key = {"Idempotency-Key": "agent-1"}
+    first = coordinator.call("POST", "/agents", AGENT | {"name": "once"}, headers=key)
+    again = coordinator.call("POST", "/agents", AGENT | {"name": "once"}, headers=key)
+    assert (first.status_code, again.status_code, first.json()) == (201, 201, again.json())
+    assert make(coordinator, "once").json()["code"] == "agent_exists"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "pointer"),
+    [
+        ({"name": "../etc/passwd"}, "invalid_request", "/name"),
+        ({"name": "a/b"}, "invalid_request", "/name"),
+        ({"name": ""}, "invalid_request", "/name"),
+        ({"name": "a\n"}, "invalid_agent", "/name"),
+        ({"colour": "red"}, "invalid_request", "/colour"),
+        ({"permission_mode": "god"}, "invalid_request", "/permission_mode"),
+        ({"limits": {"max_turns": -1}}, "invalid_request", "/limits/max_turns"),
+        ({"parameters_schema": {"type": "array"}}, "invalid_agent", "/parameters_schema/type"),
+        ({"output_schema": {"type": "number-ish"}}, "invalid_schema", "/output_schema/type"),
+        ({"output_schema": {"$ref": "#"}}, "invalid_schema", "/output_schema/$ref"),
+        ({"output_schema": {"$ref": "http://127.0.0.1:1/x"}}, "invalid_schema", "/output_schema/$ref"),
+        ({"output_schema": {"$schema": "http://127.0.0.1:1/x"}}, "invalid_schema", "/output_schema/$schema"),
+        ({"mcp_servers": {"x": {}}}, "invalid_agent", "/mcp_servers/x"),
+    ],
+)
+def test_what_cannot_be_an_agent_is_refused_with_its_place(
+    coordinator: Coordinator, fields: dict[str, Any], code: str, pointer: str
+) -> None:
+    refused = coordinator.call("POST", "/agents", AGENT | {"name": "bad"} | fields)
+    assert (refused.status_code, refused.json()["code"]) == (422, code), refused.text
+    assert refused.json()["errors"][0]["pointer"] == pointer
+    assert coordinator.call("GET", "/agents/bad").status_code == 404
+
+
+def test_s6_agents_list_and_show_agents_and_change_none(coordinator: Coordinator) -> None:
+    make(coordinator, "seen")
+    session = coordinator.register("agents").begin().session_token
+    reader = coordinator.make_token("read_only")["token"]
+    for token in (session, reader):
+        names = [one["name"] for one in coordinator.done("GET", "/agents?limit=200", token=token)["items"]]
+        assert "seen" in names
+        assert coordinator.done("GET", "/agents/seen", token=token)["model"] == "small"
+        for method, path, body in (
+            ("POST", "/agents", AGENT),
+            ("PUT", "/agents/seen", {}),
+            ("DELETE", "/agents/seen", None),
+            ("PUT", "/agents", {"scope": "user", "hostname": "x", "directory": "/x", "files": []}),
+        ):
+            refused = coordinator.call(method, path, body, token=token, headers={"If-Match": "*"})
+            assert refused.status_code == 403, path
+
+
+def test_a_name_that_is_no_plain_word_means_no_agent(coordinator: Coordinator) -> None:
+    for path in ("/agents/..%2Fetc", "/agents/%00", "/agents/a.b", "/agents/" + "x" * 65):
+        assert coordinator.call("GET", path).status_code == 404
