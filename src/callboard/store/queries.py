@@ -10,11 +10,12 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 _NAME = re.compile(r"^-- name: (\S+)$", re.MULTILINE)
 _GOOD_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 _PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z][a-z0-9_]*)")
+_LISTED: Final = re.compile(r"json_each\((:\w+)\) AS listed")
 
 
 class BadQueries(Exception):
@@ -52,7 +53,15 @@ def load(database: str = "") -> Queries:
         if unknown := others.keys() - found.keys():
             raise BadQueries(f"{database} says otherwise what nobody says: {', '.join(sorted(unknown))}")
         found.update(others)
+        _translate(found)
     return found
+
+
+def _translate(found: Queries) -> None:
+    """A JSON list of ids is read by a function that only SQLite has under this name."""
+    for name, query in found.items():
+        sql = _LISTED.sub(r"jsonb_array_elements_text(CAST(\1 AS JSONB)) AS listed(value)", query.sql)
+        found[name] = structs.replace(query, sql=sql)
 
 
 def _queries_of(directory: str) -> Queries:

@@ -3,7 +3,7 @@
 Knows no caller: who may see a row is decided above.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -42,9 +42,10 @@ _QUERIES: Final = (
 """Which query a list takes: that of the first filter set, in the order of how few rows each leaves."""
 
 
-def session_card(tx: Transaction, session_id: str) -> Row | None:
-    """A session with what its answer shows besides its columns."""
-    return tx.one("session_card", session_id=session_id)
+def session_cards(tx: Transaction, session_ids: Sequence[str]) -> dict[str, Row]:
+    """Sessions with what their answers show besides their columns, by id; what is not there is missing."""
+    found = tx.all("session_cards", ids=msgspec.json.encode(session_ids).decode())
+    return {row["session_id"]: row for row in found}
 
 
 def candidate_sessions(tx: Transaction, filters: SessionFilters, before: str, limit: int) -> list[Row]:

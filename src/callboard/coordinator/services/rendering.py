@@ -107,7 +107,7 @@ def render_binding(row: Columns) -> wire.Binding:
 
 
 def render_session(row: Columns, usage: UsageTotal) -> wire.Session:
-    """A session; the row is one of the query `session_card`."""
+    """A session; the row is one of the query `session_cards`."""
     ended = row["status"] in _ENDED
     return wire.Session(
         session_id=row["session_id"],

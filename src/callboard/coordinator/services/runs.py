@@ -15,6 +15,7 @@ from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_run
 from callboard.coordinator.services.run_changes import is_ended
 from callboard.coordinator.services.run_creation import NewRun, create, proven_parent
+from callboard.coordinator.services.run_lists import shown_runs
 from callboard.coordinator.services.run_requests import (
     check_request,
     check_run_id,
@@ -157,7 +158,7 @@ class RunService:
                 tx, mark, limit + 1, status=status or "", session_id=session_id or "", runner_id=runner_id or ""
             )
             shown = [row for row in rows[:limit] if _shows(tx, caller, row)]
-            items = [render_run(row, usage_of_run(tx, row["run_id"])) for row in shown]
+            items = shown_runs(tx, shown)
             return page_of("runs", items, limit, rows[limit - 1]["run_id"] if len(rows) > limit else None)
 
         return await self._database.read(work)

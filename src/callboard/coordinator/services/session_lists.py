@@ -1,6 +1,6 @@
 """Pages of sessions: filters, words and references, narrowed to what the caller may see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -10,12 +10,13 @@ from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_session
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.coordinator.services.session_references import find_session
-from callboard.coordinator.services.usage import usage_of_session
+from callboard.coordinator.services.usage import usage_of_sessions
 from callboard.domain.caller import Caller
 from callboard.domain.errors import InvalidRequest, NotFound
 from callboard.domain.session import STATUSES
+from callboard.domain.usage import UsageTotal
 from callboard.store.database import Row, Transaction
-from callboard.store.reading import NEWEST, SessionFilters, session_card, session_page, subtree
+from callboard.store.reading import NEWEST, SessionFilters, session_cards, session_page, subtree
 from callboard.wire.responses import Page, Session
 
 LIST: Final = "sessions"
@@ -59,15 +60,20 @@ def list_sessions(tx: Transaction, caller: Caller, query: SessionQuery) -> Page:
         fits = found is not None and _fits(found, filters)
         return page_of(LIST, [show_session(tx, found["session_id"])] if found and fits else [], query.limit, None)
     ids, last = session_page(tx, filters, _accepts(tx, caller, query.q), before=before, limit=query.limit)
-    return page_of(LIST, [show_session(tx, session_id) for session_id in ids], query.limit, last)
+    return page_of(LIST, _shown(tx, ids), query.limit, last)
 
 
 def show_session(tx: Transaction, session_id: str) -> Session:
     """A session as it is answered; NotFound when there is none."""
-    card = session_card(tx, session_id)
-    if card is None:
-        raise NotFound(f"There is no session {session_id}.", code="session_not_found")
-    return render_session(card, usage_of_session(tx, session_id))
+    for session in _shown(tx, [session_id]):
+        return session
+    raise NotFound(f"There is no session {session_id}.", code="session_not_found")
+
+
+def _shown(tx: Transaction, session_ids: Sequence[str]) -> list[Session]:
+    """Those of these sessions that are there, in this order; a page of them costs as many queries as one."""
+    cards, usage = session_cards(tx, session_ids), usage_of_sessions(tx, session_ids)
+    return [render_session(cards[one], usage.get(one, UsageTotal())) for one in session_ids if one in cards]
 
 
 def _filters(tx: Transaction, caller: Caller, query: SessionQuery) -> SessionFilters | None:

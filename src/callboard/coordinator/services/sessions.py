@@ -11,11 +11,11 @@ from callboard.coordinator.services.affinity import affinity_of
 from callboard.coordinator.services.import_log import LogLines, import_log
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.portability import stays
-from callboard.coordinator.services.rendering import render_binding, render_run
+from callboard.coordinator.services.rendering import render_binding
+from callboard.coordinator.services.run_lists import shown_runs
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.coordinator.services.session_lists import SessionQuery, check_query, list_sessions, show_session
 from callboard.coordinator.services.tree import read_tree
-from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, NotFound
 from callboard.domain.event import SESSION_UPDATED
@@ -90,7 +90,7 @@ class SessionService:
             rows = tx.all(
                 "list_runs_of_session", session_id=session["session_id"], before=before, status="", limit=limit + 1
             )
-            items = [render_run(row, usage_of_run(tx, row["run_id"])) for row in rows[:limit]]
+            items = shown_runs(tx, rows[:limit])
             last = rows[limit - 1]["run_id"] if len(rows) > limit else None
             return page_of(f"runs:{session_id}", items, limit, last)
 

@@ -1,8 +1,10 @@
 """What was used and what it cost: every figure is a sum over the ledger. Books nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
+
+import msgspec
 
 from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.pages import MAX_LIMIT, check_limit, page_of, read_mark
@@ -87,9 +89,16 @@ class UsageService:
         return page_of(list_name, _groups(rows[:limit], day=group_by == "day"), limit, last)
 
 
-def usage_of_session(tx: Transaction, session_id: str) -> UsageTotal:
-    """The sum of a session's ledger."""
-    return render_usage(tx.all("usage_total_of_session", session_id=session_id)[0])
+def usage_of_sessions(tx: Transaction, session_ids: Sequence[str]) -> dict[str, UsageTotal]:
+    """The sums of those of these sessions that used anything, by id."""
+    found = tx.all("usage_totals_of_sessions", ids=msgspec.json.encode(session_ids).decode())
+    return {row["key"]: render_usage(row) for row in found}
+
+
+def usage_of_runs(tx: Transaction, run_ids: Sequence[str]) -> dict[str, UsageTotal]:
+    """The sums of those of these runs that used anything, by id."""
+    found = tx.all("usage_totals_of_runs", ids=msgspec.json.encode(run_ids).decode())
+    return {row["key"]: render_usage(row) for row in found}
 
 
 def usage_of_run(tx: Transaction, run_id: str) -> UsageTotal:

@@ -1,5 +1,5 @@
--- name: session_card
--- A session with what its answer shows besides its columns: open binding, live run, children, last end.
+-- name: session_cards
+-- Sessions, by a JSON list of ids, with what their answers show besides their columns.
 SELECT s.*,
     b.generation AS binding_generation, b.executor_type AS binding_executor_type,
     b.executor_session_id AS binding_executor_session_id, b.hostname AS binding_hostname,
@@ -16,11 +16,11 @@ SELECT s.*,
     (SELECT count(*) FROM sessions c WHERE c.parent_session_id = s.session_id AND (c.queued_runs > 0
         OR EXISTS (SELECT 1 FROM runs l WHERE l.session_id = c.session_id
             AND l.status IN ('claimed', 'running', 'interrupted')))) AS children_busy
-FROM sessions s
+FROM json_each(:ids) AS listed
+JOIN sessions s ON s.session_id = listed.value
 LEFT JOIN bindings b ON b.session_id = s.session_id AND b.ended_at IS NULL
 LEFT JOIN runs e ON e.run_id = (SELECT r.run_id FROM runs r
-    WHERE r.session_id = s.session_id AND r.ended_at IS NOT NULL ORDER BY r.number DESC LIMIT 1)
-WHERE s.session_id = :session_id;
+    WHERE r.session_id = s.session_id AND r.ended_at IS NOT NULL ORDER BY r.number DESC LIMIT 1);
 
 -- name: sessions_newest
 -- Sessions below a page mark, newest first; the empty text is no filter. The next ones follow other indexes.

@@ -1,11 +1,11 @@
--- name: usage_total_of_session
--- The sum of a session's ledger, null where nothing is; unpriced: some row has tokens and no known cost, its own or in an adjustment.
-SELECT CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
+-- name: usage_totals_of_sessions
+-- The sums of sessions that used anything, by a JSON list of ids; unpriced: some row has tokens and no known cost, its own or in an adjustment.
+SELECT session_id AS key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
     CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
     CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
     max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
-FROM usage_rows WHERE session_id = :session_id;
+FROM json_each(:ids) AS listed JOIN usage_rows ON session_id = listed.value GROUP BY session_id;
 
 -- name: usage_total_of_run
 -- The sum of a run's ledger.
@@ -15,6 +15,15 @@ SELECT CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens
     CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
     max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM usage_rows WHERE run_id = :run_id;
+
+-- name: usage_totals_of_runs
+-- The sums of runs that used anything, by a JSON list of ids.
+SELECT run_id AS key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
+    CAST(sum(output_tokens) AS BIGINT) AS output_tokens, CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
+    CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
+    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
+    max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
+FROM json_each(:ids) AS listed JOIN usage_rows ON run_id = listed.value GROUP BY run_id;
 
 -- name: usage_of_session_by_run
 -- The sums of a session's runs, newest run first.
