@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.filterwarn
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 BOUNDS = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 NEVER_ENDING = "/sse/sessions"
+MCP = "/mcp"
+"""Its answers are those of another protocol."""
 OPEN = {route.path for route in ROUTES if route.access == "open"}
 OF_RUNNERS = {(route.method, route.path) for route in ROUTES if route.access in ("runner", "report", "register")}
 
@@ -73,7 +75,8 @@ def test_the_description_is_the_one_that_is_served(stage: Stage) -> None:
 def test_every_answer_is_as_described_and_none_is_a_defect(case: Any, stage: Stage) -> None:
     stage.aim(case)
     headers = {"Authorization": f"Bearer {stage.token_for(case)}"}
-    case.call_and_validate(checks=CHECKS, headers=headers, base_url=stage.coordinator.url, timeout=20)
+    checks = CHECKS if case.operation.path != MCP else [not_a_server_error]
+    case.call_and_validate(checks=checks, headers=headers, base_url=stage.coordinator.url, timeout=20)
 
 
 @schema.parametrize()

@@ -19,8 +19,10 @@ SERVE = """
 import os, sys
 from callboard.coordinator import config, serve
 from callboard.domain.errors import CallboardError
+from callboard.mcp_server.mounted import LazyMcp
 try:
-    serve.run(config.read_config([config.from_environment(os.environ)])[0])
+    given = config.read_config([config.from_environment(os.environ)])[0]
+    serve.run(given, lambda asgi, config: LazyMcp(asgi, config.body_bytes))
 except CallboardError as error:
     sys.stderr.write(f"{error.code}: {error.detail} {error.hint}\\n")
     sys.exit(8 if type(error).__name__ == "Conflict" else 2)

@@ -55,13 +55,14 @@ def serve(*, address: Address = NO_ADDRESS, show: Show = NO_SHOW) -> int:
     # Imported here because it brings the server's libraries.
     from callboard.cli.daemon_settings import coordinator_config, database_as_setting  # noqa: PLC0415
     from callboard.coordinator.serve import run  # noqa: PLC0415
+    from callboard.mcp_server.mounted import LazyMcp  # noqa: PLC0415
 
     context = Context(show)
     config, _ = coordinator_config(context.settings, _flags(address, show))
     if address.database and holds_secret(address.database):
         context.output.warn(SEEN_BY_ALL)
     with database_as_setting():
-        run(config)
+        run(config, lambda coordinator, config: LazyMcp(coordinator, config.body_bytes))
     return 0
 
 

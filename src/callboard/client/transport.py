@@ -35,15 +35,25 @@ class AsyncClient:
     """Sends calls from coroutines. `connections` bounds how many are open at once; further calls wait for one."""
 
     def __init__(
-        self, url: str, token: str | None = None, *, retry: RetryPolicy | None = None, connections: int = 100
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        retry: RetryPolicy | None = None,
+        connections: int = 100,
+        transport: "httpx2.AsyncBaseTransport | None" = None,
     ) -> None:
+        """`transport` takes the place of connections, to ask an application in the same process."""
         import httpx2  # noqa: PLC0415
 
         self.url = _checked(url)
         self._token = token
         self._retry = retry or RetryPolicy()
         self._http = httpx2.AsyncClient(
-            verify=_tls(self.url), trust_env=not is_loopback(self.url), limits=_limits(connections)
+            verify=_tls(self.url),
+            trust_env=not is_loopback(self.url),
+            limits=_limits(connections),
+            transport=transport,
         )
 
     async def __aenter__(self) -> Self:

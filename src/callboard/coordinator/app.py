@@ -9,6 +9,7 @@ from callboard.coordinator.config import Config
 from callboard.coordinator.http.application import Application
 from callboard.coordinator.http.call import Process, Services
 from callboard.coordinator.http.held import HeldRequests
+from callboard.coordinator.http.mcp import Mount
 from callboard.coordinator.http.openapi import describe_as_json
 from callboard.coordinator.http.routes import ROUTES
 from callboard.coordinator.loops import Loop, Loops
@@ -47,7 +48,7 @@ from callboard.store.postgres import open_postgres
 from callboard.store.sqlite import open_sqlite
 from callboard.store.tokens import new_secret
 
-__all__ = ["Application", "Coordinator", "DataDirectory", "build"]
+__all__ = ["Application", "Coordinator", "DataDirectory", "Mount", "build"]
 
 OWNER_FILE: Final = "token"
 JOIN_FILE: Final = "runner-token"
@@ -58,7 +59,7 @@ PRUNE_SECONDS: Final = 60.0
 class Coordinator:
     """Everything of one process behind its HTTP server."""
 
-    def __init__(self, config: Config, database: Database, ids: Ids) -> None:
+    def __init__(self, config: Config, database: Database, ids: Ids, mount: Mount | None = None) -> None:
         rules = config.lease_rules()
         self._database = database
         self._signals = Signals()
@@ -69,17 +70,9 @@ class Coordinator:
         self.metrics = Metrics()
         self.services = self._all_services(config, ids, tokens)
         leases = LeaseService(database, rules)
-        self._retention = retention = RetentionService(database, config.retention_ms)
+        self._retention = RetentionService(database, config.retention_ms)
         self._callbacks = Loop("callbacks", self.services.callbacks.sweep_once, config.sweep_seconds)
-        self.loops = Loops(
-            [
-                self._callbacks,
-                Loop("leases", leases.sweep_once, config.sweep_seconds),
-                Loop("stops", self.services.stops.sweep_once, config.sweep_seconds),
-                Loop("prune", leases.prune_once, PRUNE_SECONDS),
-                Loop("retention", retention.sweep_once, config.retention_sweep_seconds),
-            ]
-        )
+        self.loops = self._looking_after(leases, config)
         process = Process(
             stream=self.stream,
             metrics=self.metrics,
@@ -87,8 +80,10 @@ class Coordinator:
             held=self.held,
             renewal_refused=leases.renewal_refused,
             openapi=functools.cache(describe_as_json),
+            mcp=lambda: self._mcp,
         )
         self.asgi = Application(ROUTES, self.services, process, config)
+        self._mcp = mount(self.asgi, config) if mount is not None else None
         self._measure()
         self._subscribe()
 
@@ -118,6 +113,17 @@ class Coordinator:
             messages=MessageService(database, ids, limits),
             agents=AgentService(database),
             agent_files=AgentFileService(database),
+        )
+
+    def _looking_after(self, leases: LeaseService, config: Config) -> Loops:
+        return Loops(
+            [
+                self._callbacks,
+                Loop("leases", leases.sweep_once, config.sweep_seconds),
+                Loop("stops", self.services.stops.sweep_once, config.sweep_seconds),
+                Loop("prune", leases.prune_once, PRUNE_SECONDS),
+                Loop("retention", self._retention.sweep_once, config.retention_sweep_seconds),
+            ]
         )
 
     def _measure(self) -> None:
@@ -166,14 +172,16 @@ class Coordinator:
         self.stream.end_all()
 
     async def stop(self, limit_seconds: float) -> None:
-        """Ends the loops, then the database."""
+        """Ends what is mounted and the loops, then the database."""
+        if self._mcp is not None:
+            await self._mcp.close()
         await self.loops.stop(limit_seconds)
         await self._database.close()
 
 
-def build(config: Config, database: Database, ids: Ids) -> Coordinator:
+def build(config: Config, database: Database, ids: Ids, mount: Mount | None = None) -> Coordinator:
     """A coordinator over an open database, on the running event loop; nothing runs before `start`."""
-    return Coordinator(config, database, ids)
+    return Coordinator(config, database, ids, mount)
 
 
 def new_ids(clock: Clock) -> IdSource:

@@ -34,12 +34,12 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-def run(config: Config) -> None:
+def run(config: Config, mount: app.Mount | None = None) -> None:
     """Serves until SIGTERM or SIGINT; a second one ends the process at once. CallboardError when it cannot begin."""
     logs.configure(config.log_level, config.log_format)
     raise_file_limit(config.connections + SPARE_FILES)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(config))
+        runner.run(serve(config, mount=mount))
 
 
 def raise_file_limit(wanted: int) -> None:
@@ -50,14 +50,14 @@ def raise_file_limit(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
-async def serve(config: Config, announce: Callable[[str], None] | None = None) -> None:
+async def serve(config: Config, announce: Callable[[str], None] | None = None, mount: app.Mount | None = None) -> None:
     """The same on a running event loop; `announce` is called with the URL when requests are accepted."""
     check_address(config)
     check_database(config)
     directory = app.lock_data_directory(config)
     try:
         with listen(config) as listener:
-            await _serve(config, directory, listener, announce or _announce)
+            await _serve(config, directory, listener, announce or _announce, mount)
     finally:
         directory.release()
 
@@ -140,14 +140,18 @@ def url_of(config: Config, listener: socket.socket) -> str:
 
 
 async def _serve(
-    config: Config, directory: app.DataDirectory, listener: socket.socket, announce: Callable[[str], None]
+    config: Config,
+    directory: app.DataDirectory,
+    listener: socket.socket,
+    announce: Callable[[str], None],
+    mount: app.Mount | None,
 ) -> None:
     stopping = asyncio.Event()
     with stop_on_signals(stopping):
         database = await once_ready(lambda: app.open_database(config), config.database_wait_seconds, stopping)
     if database is None:
         return
-    coordinator = app.build(config, database, app.new_ids(database.clock))
+    coordinator = app.build(config, database, app.new_ids(database.clock), mount)
     try:
         await app.ensure_token_files(directory, coordinator.services.tokens)
         await coordinator.start()

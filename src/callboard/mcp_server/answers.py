@@ -13,6 +13,7 @@ _HINTS: Final = {
     "session_not_found": "list_sessions shows the sessions that you may use.",
     "parent_not_found": "list_sessions shows the sessions that you may use.",
     "run_not_found": "list_sessions shows the sessions that you may use, each with its latest run.",
+    "invalid_id": "Give an id as start_agent_session or list_sessions answered it, in full.",
     "run_not_finished": "Call wait_agent_session first.",
     "unauthenticated": "Your token has ended with your run, or was revoked. Do nothing more here: end your turn.",
     "idempotency_mismatch": "A request_id belongs to one request: use a new one for another.",
@@ -28,8 +29,8 @@ def error_of(error: CallboardError) -> dict[str, Any]:
     hint = _HINTS.get(error.code) or error.hint
     if isinstance(error, Unavailable):
         hint = "Call again in a moment, with the same request_id."
-    more = {"errors": error.errors} if error.errors else {}
-    return {"error": {"code": error.code, "message": error.detail, "hint": hint} | more}
+    more = present(hint=hint or None, errors=error.errors or None)
+    return {"error": {"code": error.code, "message": error.detail} | more}
 
 
 def session_line(session: Session) -> dict[str, Any]:
@@ -45,9 +46,10 @@ def session_line(session: Session) -> dict[str, Any]:
     )
 
 
-def session_status(session: Session, why: str | None) -> dict[str, Any]:
-    """How a session is; `why` says why it waits."""
+def session_status(session: Session, run_status: str | None, why: str | None) -> dict[str, Any]:
+    """How a session and its latest run are; `why` says why that waits."""
     return session_line(session) | present(
+        latest_run_status=run_status,
         executor_type=session.executor_type,
         project_dir=session.project_dir,
         waiting_for=session.waiting_for,

@@ -140,10 +140,12 @@ class Tools:
     async def get_agent_session_status(self, asked: arguments.SessionStatusOf) -> Answer:
         """How a session is, and why it waits if it does."""
         session = await self._client.send(sessions.get(asked.session_id or await self._own_session()))
-        why = None
-        if session.status in ("pending", "interrupted") and session.latest_run_id is not None:
-            why = (await self._client.send(runs.why(session.latest_run_id))).sentence
-        return session_status(session, why)
+        if session.latest_run_id is None:
+            return session_status(session, None, None)
+        run = await self._client.send(runs.get(session.latest_run_id))
+        waits = run.status in ("pending", "interrupted")
+        why = (await self._client.send(runs.why(run.run_id))).sentence if waits else None
+        return session_status(session, run.status, why)
 
     async def get_agent_session_result(self, asked: arguments.ResultOf) -> Answer:
         """The result of a run that has ended. Conflict `run_not_finished`."""

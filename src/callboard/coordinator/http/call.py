@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callboard.coordinator.http.guard import bearer
 from callboard.coordinator.http.held import HeldRequests
@@ -71,6 +71,8 @@ class Process:
     """Told when a report, which renews leases, was refused because the store did not answer."""
     openapi: Callable[[], bytes]
     """The description of the API as JSON."""
+    mcp: Callable[[], ASGIApp | None]
+    """The application behind the address of MCP, if there is one."""
 
 
 @dataclass(slots=True)

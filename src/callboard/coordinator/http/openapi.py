@@ -28,7 +28,12 @@ _ID_TYPES: Final[dict[str, Any]] = {
     "token_id": queries.TokenId,
     "name": AgentName,
 }
-_MEDIA: Final = {"openapi": "application/json", "metrics": "text/plain", "stream": "text/event-stream"}
+_MEDIA: Final = {
+    "openapi": "application/json",
+    "metrics": "text/plain",
+    "handle_mcp": "application/json",
+    "stream": "text/event-stream",
+}
 
 
 def describe(routes: Iterable[Route] = ROUTES) -> dict[str, Any]:

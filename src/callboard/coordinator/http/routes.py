@@ -5,7 +5,7 @@ Within one first segment the first pattern that fits is taken; what is asked mos
 
 from typing import Final
 
-from callboard.coordinator.http import agents, approvals, callbacks, fleet, pages, reports, runs, sessions, sse
+from callboard.coordinator.http import agents, approvals, callbacks, fleet, mcp, pages, reports, runs, sessions, sse
 from callboard.coordinator.http.route import Route
 from callboard.wire import agents as agent_wire
 from callboard.wire import messages, queries, requests, responses, steering
@@ -161,6 +161,11 @@ FLEET: Final = (
     Route("DELETE", "/tokens/{token_id}", fleet.revoke_token, "owner", "End a token.", response=responses.Token),
 )
 
+TOOLS: Final = (
+    Route("POST", "/mcp", mcp.handle_mcp, "read", "MCP, streamable HTTP without state: the tools of agents.",
+          manner="stream"),
+)
+
 STATE: Final = (
     Route("GET", "/healthz", fleet.health, "open", "This process answers.", response=responses.Health),
     Route("GET", "/readyz", fleet.readiness, "open", "Requests may be sent here.", response=responses.Health),
@@ -175,4 +180,4 @@ STATE: Final = (
 
 # fmt: on
 
-ROUTES: Final[tuple[Route, ...]] = (*REPORTS, *RUNS, *SESSIONS, *APPROVALS, *CALLBACKS, *AGENTS, *FLEET, *STATE)
+ROUTES: Final[tuple[Route, ...]] = (*REPORTS, *RUNS, *SESSIONS, *APPROVALS, *CALLBACKS, *AGENTS, *FLEET, *TOOLS, *STATE)
