@@ -15,6 +15,7 @@ from callboard.coordinator.http.route import Route
 from callboard.coordinator.http.routes import ROUTES
 from callboard.wire import requests
 from callboard.wire import runner as wire
+from callboard.wire.agents import ChangeAgent, CreateAgent, PutAgentFiles
 from callboard.wire.messages import SendMessage
 
 SESSION, RUN, RUNNER = "ses_01h2xcejqtf2nbrexx3vqjhp41", "run_01h2xcejqtf2nbrexx3vqjhp41", "rnr_0123456789abcdef0123"
@@ -29,6 +30,9 @@ BODIES: dict[str, Any] = {
     "sessions.bind": wire.Bind(executor_session_id="native", executor_type="codex", hostname="here"),
     "events.post": wire.PostEvents(events=[wire.PostedEvent(client_key="1.000.00", type="note")]),
     "events.delta": wire.PostDelta(run_id=RUN, attempt=1, message_key="m", offset=0, text="a"),
+    "agents.create": CreateAgent(name="reviewer"),
+    "agents.change": ChangeAgent(model="small"),
+    "agents.put_files": PutAgentFiles(scope="project", hostname="here", directory="/tmp", files=[]),
     "tokens.create": requests.CreateToken(kind="user"),
     "runner.register": wire.Register(
         hostname="here", project_dir="/tmp", credential_sha256="0" * 64, launch_token="12345678"

@@ -38,6 +38,15 @@ def runners(_: "CompletionContext") -> Candidates:
     return [(one.runner_id, f"{one.state} {one_line(one.name)} {one.hostname}") for one in items]
 
 
+def agents(_: "CompletionContext") -> Candidates:
+    """All agents."""
+    try:
+        items = Context(Show()).client.send(calls.agents.list_(limit=MOST), retry=NO_RETRIES).items
+    except CallboardError:
+        return []
+    return sorted({(one.name, one_line(one.description)) for one in items})
+
+
 def executors(_: "CompletionContext") -> Candidates:
     """What the runners offer."""
     try:

@@ -25,6 +25,7 @@ class Noun(NamedTuple):
 
 NOUNS: Final = (
     Noun("session", "Look at sessions, and put them away."),
+    Noun("agent", "Blueprints that runs are made from, by name."),
     Noun("approvals", "What agents ask permission for."),
     Noun("callbacks", "What parents are still to be told of their children."),
     Noun("token", "Make, list and revoke tokens."),
@@ -172,6 +173,30 @@ COMMANDS: Final = (
         "callboard.cli.approvals:list_approvals",
         "",
         ("callboard approvals list", "callboard approvals list --all --json"),
+    ),
+    Command(
+        "agent list",
+        "callboard.cli.agent:list_agents",
+        "",
+        ("callboard agent list", "callboard agent list --project-dir ~/src/web --json"),
+    ),
+    Command(
+        "agent show",
+        "callboard.cli.agent:show_agent",
+        "",
+        ("callboard agent show reviewer", "callboard agent show reviewer --json"),
+    ),
+    Command(
+        "agent validate",
+        "callboard.cli.agent:validate",
+        "",
+        ("callboard agent validate", "callboard agent validate .callboard/agents/reviewer.md --json"),
+    ),
+    Command(
+        "agent sync",
+        "callboard.cli.agent:sync",
+        "",
+        ("callboard agent sync", "callboard agent sync --project-dir ~/src/web"),
     ),
     Command(
         "callbacks list",

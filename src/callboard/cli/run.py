@@ -38,7 +38,7 @@ PARENT_VARIABLE: Final = "AGENT_SESSION_ID"
 class What:
     """What runs."""
 
-    agent: Annotated[str | None, Parameter(help="Agent by name.")] = None
+    agent: Annotated[str | None, Parameter(help="Agent by name.", completer=candidates.agents)] = None
     executor: Annotated[str | None, Parameter(help="Executor by name.", completer=candidates.executors)] = None
     context: Annotated[
         SessionContext | None, Parameter(help="persistent: the conversation goes on; fresh: each run begins anew.")
@@ -140,8 +140,9 @@ def run(
     context = Context(show, where)
     body = _body(context, prompt, what, place, bounds)
     body.project_dir = _directory(place.project_dir, context.access.url)
-    body.executor_type = what.executor or context.settings["executor"]
     body.agent_name = what.agent or context.settings["agent"]
+    usual = None if body.agent_name else context.settings["executor"]  # an agent may say another
+    body.executor_type = what.executor or usual
     body.context = what.context or context.settings["context"]
     body.portable = what.portable
     return _create(context, body, waiting)

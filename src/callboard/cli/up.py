@@ -17,6 +17,7 @@ from callboard.cli.options import NO_SHOW, Show
 from callboard.cli.output import Output, span
 from callboard.cli.runner_offer import NO_OFFER, Offer
 from callboard.client import calls
+from callboard.client.agent_files import project_source, upload, user_source
 from callboard.client.discovery import Access, default_data_dir, discover
 from callboard.client.retry import NO_RETRIES
 from callboard.client.transport import Client
@@ -77,7 +78,9 @@ class _Household:
             signal.signal(number, signal.default_int_handler)
         try:
             access = self._found() or self._coordinator()
-            self._tell(access, self._runner_there() or self._runner())
+            runner = self._runner_there() or self._runner()
+            self._upload_agents(access)
+            self._tell(access, runner)
             return self._stay() if self._children else 0
         except KeyboardInterrupt:
             self._output.note("\nStopping. Agents that work now live on; the next `callboard up` finds them.")
@@ -88,6 +91,17 @@ class _Household:
         finally:
             for child in reversed(self._children):
                 child.stop()
+
+    def _upload_agents(self, access: Access) -> None:
+        """With the token of whoever started this: it may upload what a runner may not."""
+        host = self._offer.hostname or socket.gethostname()
+        try:
+            with Client(access.url, access.token) as client:
+                for source in (project_source(self._project_dir, host), user_source(host)):
+                    for problem in upload(client, source).errors:
+                        self._output.warn(span(f"{problem.path}: ", "red"), problem.message)
+        except CallboardError as error:
+            self._output.warn(span("agents: ", "dim"), error.detail)
 
     def _found(self) -> Access | None:
         access = discover(data_dir=self._data_dir)

@@ -17,7 +17,8 @@ class Call(Generic[T]):
     """One request and the type of its answer.
 
     `repeatable` says that sending it twice has the effect of sending it once; a call with an
-    `idempotency_key` is as good. `timeout_seconds` is how long the answer may take, None the client's default.
+    `idempotency_key` is as good. `if_match` is the ETag of what the call changes, without quotes.
+    `timeout_seconds` is how long the answer may take, None the client's default.
     An answer without a body is read as an empty object, so `response` then has only defaults.
     """
 
@@ -28,6 +29,7 @@ class Call(Generic[T]):
     body: msgspec.Struct | None = None
     repeatable: bool = False
     idempotency_key: str | None = None
+    if_match: str | None = None
     timeout_seconds: float | None = None
 
     @property

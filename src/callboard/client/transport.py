@@ -222,6 +222,8 @@ def _request(url: str, token: str | None, call: Call[T]) -> _Request:
         headers["content-type"] = "application/json"
     if call.idempotency_key:
         headers["idempotency-key"] = call.idempotency_key
+    if call.if_match is not None:
+        headers["if-match"] = "*" if call.if_match == "*" else f'"{call.if_match}"'
     content = None if call.body is None else _encoded(call)
     return _Request(method=call.method, url=url + call.path, params=dict(call.query), headers=headers, content=content)
 

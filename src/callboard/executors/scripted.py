@@ -92,7 +92,10 @@ class ScriptedConversation:
             "keep": invocation.context == "persistent",
             "earlier_runs": invocation.run_number - 1,
             "prompt": invocation.prompt,
-            "script": script_of(invocation.prompt, invocation.parameters),
+            "script": [
+                *script_of(str(invocation.of_agent("system_prompt") or ""), {}),
+                *script_of(invocation.prompt, invocation.parameters),
+            ],
             "permission_mode": invocation.permission_mode or invocation.of_agent("permission_mode") or "full",
             "turns": self._output.checked,
             "prefix": f"r{invocation.run_number}a{invocation.attempt}",

@@ -79,6 +79,17 @@ class ExecutorTable(_Table, frozen=True):
         return settings if path is None else {"argv": [path]} | settings
 
 
+class McpServerTable(_Table, frozen=True):
+    """`[runner.mcp_servers.NAME]`: an MCP server that agents may name; a program, or an address."""
+
+    type: Literal["http", "sse", "stdio"] | None = None
+    command: str | None = None
+    args: list[str] = []
+    env: dict[str, str] = {}
+    url: str | None = None
+    headers: dict[str, str] = {}
+
+
 class RunnerTable(_Table, frozen=True):
     """`[runner]` and `[executors]`, or what flags say in their place. A field that is None is not set there."""
 
@@ -95,6 +106,8 @@ class RunnerTable(_Table, frozen=True):
     """Whether `command` runs any prompt as a shell script."""
     keeper: KeeperTable = KeeperTable()
     executors: dict[Name, ExecutorTable] = {}
+    mcp_servers: dict[Name, McpServerTable] = {}
+    """MCP servers that agents name."""
 
 
 class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +129,7 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
     allow_shell: bool = False
     keeper: KeeperTable = KeeperTable()
     executors: dict[str, ExecutorTable] = {}
+    mcp_servers: dict[str, McpServerTable] = {}
     poll_seconds: float = 30.0
     """How long one poll for work is held."""
 
@@ -156,6 +170,7 @@ def runner_settings(given: RunnerTable, *, url: str, join_token: str | None, sta
         allow_shell=bool(given.allow_shell),
         keeper=given.keeper,
         executors=given.executors,
+        mcp_servers=given.mcp_servers,
     )
 
 
@@ -165,7 +180,7 @@ def merged(*by_precedence: RunnerTable) -> RunnerTable:
     executors: dict[str, ExecutorTable] = {}
     for one in by_precedence:
         for name in RunnerTable.__struct_fields__:
-            if name not in values and getattr(one, name) not in (None, KeeperTable()):
+            if name not in values and getattr(one, name) not in (None, {}, KeeperTable()):
                 values[name] = getattr(one, name)
         executors = one.executors | executors
     return RunnerTable(**(values | {"executors": executors}))

@@ -18,6 +18,7 @@ from callboard import __version__
 from callboard.client import AsyncClient
 from callboard.domain.errors import CallboardError, Unauthenticated
 from callboard.runner import logs
+from callboard.runner.agent_files import upload_agents
 from callboard.runner.claim_loop import claim_for_ever
 from callboard.runner.clock import Clock, SystemClock
 from callboard.runner.config import RunnerSettings
@@ -87,7 +88,7 @@ class RunnerProcess:
         membership = await joining.join(
             credential=identity.credential, known=identity.known, join_token=self._settings.join_token
         )
-        return RunnerContext(
+        context = RunnerContext(
             settings=self._settings,
             membership=membership,
             contact=self._contact(identity.credential),
@@ -97,6 +98,8 @@ class RunnerProcess:
             holdings=Holdings(self._settings.slots),
             environment=environment,
         )
+        await upload_agents(context)
+        return context
 
     async def work(self, context: RunnerContext, ending: asyncio.Event) -> None:
         """Look after runs until it is time to end. Raises what the coordinator says when it dismisses this process."""

@@ -8,6 +8,8 @@ import hashlib
 from contextlib import suppress
 from typing import Any, cast, get_args
 
+import msgspec
+
 from callboard.domain.ids import uuid_of
 from callboard.domain.invocation import Invocation, Launch, PermissionMode
 from callboard.executors import base
@@ -18,7 +20,7 @@ from callboard.runner.directories import DirectoryRefused, working_directory
 from callboard.runner.environment import agent_environment, agent_identity
 from callboard.runner.held import HeldAttempt
 from callboard.runner.identity import private_folder
-from callboard.runner.mcp_servers import mcp_servers
+from callboard.runner.mcp_servers import described_servers, mcp_servers
 from callboard.runner.strays import end_earlier_attempts
 from callboard.runner.transcripts import TranscriptLost, restore_transcript
 from callboard.runner.unstarted import boot_id
@@ -74,7 +76,7 @@ def invocation_of(context: RunnerContext, held: HeldAttempt, offered: OfferedExe
         parameters=claim.parameters,
         project_dir=str(directory),
         agent=claim.agent,
-        mcp_servers=mcp_servers((claim.agent or {}).get("mcp_servers"), environment, str(directory)),
+        mcp_servers=_servers(context, claim, environment, str(directory)),
         model=claim.model,
         permission_mode=_permission_mode(claim),
         limits=claim.limits,
@@ -82,6 +84,15 @@ def invocation_of(context: RunnerContext, held: HeldAttempt, offered: OfferedExe
         state_dir=str(state),
         environment=environment,
     )
+
+
+def _servers(
+    context: RunnerContext, claim: Claim, environment: dict[str, str], directory: str
+) -> dict[str, dict[str, Any]]:
+    """The MCP servers of the agent; ValueError for one that it names and that nobody describes here."""
+    described = msgspec.to_builtins(context.settings.mcp_servers)
+    asked = described_servers((claim.agent or {}).get("mcp_servers"), described)
+    return mcp_servers(asked, environment, directory)
 
 
 async def restore(context: RunnerContext, held: HeldAttempt, reports: AttemptReports, invocation: Invocation) -> None:

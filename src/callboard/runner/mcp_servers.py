@@ -24,6 +24,18 @@ def mcp_servers(
     return resolved | {OWN_SERVER: own_server(environment)}
 
 
+def described_servers(
+    asked: Mapping[str, Any] | list[str] | None, described: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """Servers as an agent gives them, or those that it names as the runner's file describes them. ValueError."""
+    if not isinstance(asked, list):
+        return asked
+    missing = [name for name in asked if name not in described]
+    if missing:
+        raise ValueError(f"The agent names the MCP server {missing[0]!r}; this runner's file describes none.")
+    return {name: described[name] for name in asked}
+
+
 def own_server(environment: Mapping[str, str]) -> dict[str, Any]:
     """Callboard's server for this agent: a process of ours with the agent's token, whatever is on its PATH.
 

@@ -1,5 +1,29 @@
 """Every endpoint as a typed, pure function that returns a Call; one module for each noun."""
 
-from callboard.client.calls import approvals, callbacks, events, health, runner, runners, runs, sessions, tokens, usage
+from callboard.client.calls import (
+    agents,
+    approvals,
+    callbacks,
+    events,
+    health,
+    runner,
+    runners,
+    runs,
+    sessions,
+    tokens,
+    usage,
+)
 
-__all__ = ["approvals", "callbacks", "events", "health", "runner", "runners", "runs", "sessions", "tokens", "usage"]
+__all__ = [
+    "agents",
+    "approvals",
+    "callbacks",
+    "events",
+    "health",
+    "runner",
+    "runners",
+    "runs",
+    "sessions",
+    "tokens",
+    "usage",
+]

@@ -52,7 +52,7 @@ def _read_all(files: list[AgentFile], *, may_run_programs: bool) -> _Read:
 
 def _read_one(file: AgentFile, text: str, may_run_programs: bool) -> Agent | FileProblem:
     path = PurePosixPath(file.path)
-    dialect: Dialect = "claude" if CLAUDE_DIRECTORY in path.parts else "callboard"
+    dialect: Dialect = "claude" if _is_claudes(file.path) else "callboard"
     try:
         if hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() != file.sha256:
             raise InvalidRequest("sha256 is not that of the text.")
@@ -62,6 +62,10 @@ def _read_one(file: AgentFile, text: str, may_run_programs: bool) -> Agent | Fil
     except CallboardError as problem:
         return FileProblem(path=file.path, message=problem.detail)
     return agent
+
+
+def _is_claudes(path: str) -> bool:
+    return CLAUDE_DIRECTORY in path.split("/")
 
 
 def _put(tx: Transaction, caller: Caller, request: PutAgentFiles, read: _Read) -> AgentFilesTaken:
@@ -100,7 +104,7 @@ def _store(
     """The first file of a name, by path, gives its agent: our own before those of other programs."""
     stored: list[str] = []
     errors: list[FileProblem] = []
-    for file in sorted(files, key=lambda file: file.path):
+    for file in sorted(files, key=lambda file: (_is_claudes(file.path), file.path)):
         agent = read.get(file.path)
         if isinstance(agent, FileProblem):
             errors.append(agent)

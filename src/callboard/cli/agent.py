@@ -1,0 +1,193 @@
+"""The noun `agent`: blueprints that runs are made from, by name."""
+
+import socket
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from cyclopts import Parameter
+
+from callboard.cli import candidates
+from callboard.cli.context import Context
+from callboard.cli.exit_codes import FAILED
+from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
+from callboard.cli.output import Output, Part, span
+from callboard.cli.text import one_line
+from callboard.client import calls
+from callboard.client.agent_files import CLAUDE_FOLDER, AgentSource, project_source, upload, user_source
+from callboard.client.transport import is_loopback
+from callboard.domain.agent import read_agent
+from callboard.domain.errors import InvalidRequest
+from callboard.wire.agents import Agent, AgentFilesTaken, AgentListed, FileProblem
+
+Directory = Annotated[Path | None, Parameter(help="Directory of the project; default: this one or that above it.")]
+_COLUMNS: Final = ("AGENT", "FROM", "EXECUTOR", "MODEL", "DESCRIPTION", "FILE")
+_DESCRIPTION: Final = 4
+
+
+class Synced(msgspec.Struct, kw_only=True):
+    """What `agent sync --json` prints: one for the project, one for the user."""
+
+    scope: str
+    directory: str
+    taken: AgentFilesTaken
+
+
+def list_agents(
+    *,
+    project_dir: Annotated[Path | None, Parameter(help="Only those that are meant in this directory.")] = None,
+    limit: Annotated[int, Parameter(help="How many at most, by name.")] = 200,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """Agents by name, and where each comes from. Of several with one name project is before user, user before api."""
+    context = Context(show, where)
+    directory = None if project_dir is None else str(project_dir.expanduser().resolve())
+    page = context.client.send(calls.agents.list_(project_dir=directory, limit=limit))
+    output = context.output
+    if output.json_wanted:
+        output.value(page)
+    elif output.quiet:
+        for one in page.items:
+            output.line(one.name)
+    elif page.items:
+        output.table(_COLUMNS, [_row(one) for one in page.items], flexible=_DESCRIPTION)
+    else:
+        output.note("There is no agent. Write .callboard/agents/NAME.md, then:  callboard agent sync")
+    return 0
+
+
+def show_agent(
+    name: Annotated[str, Parameter(help="Agent by name.", completer=candidates.agents)],
+    /,
+    *,
+    project_dir: Annotated[Path | None, Parameter(help="Directory where it would run; default: this one.")] = None,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """All that an agent says."""
+    context = Context(show, where)
+    local = Path.cwd() if is_loopback(context.access.url) else None
+    directory = project_dir.expanduser().resolve() if project_dir else local
+    agent = context.client.send(calls.agents.get(name, project_dir=None if directory is None else str(directory)))
+    if context.output.json_wanted:
+        context.output.value(agent)
+    elif context.output.quiet:
+        context.output.line(agent.name)
+    else:
+        _show(context.output, agent)
+    return 0
+
+
+def validate(
+    *files: Annotated[Path, Parameter(help="Files to look at; default: all of this project and the user.")],
+    show: Show = NO_SHOW,
+) -> int:
+    """Say whether agent files are understood. Needs no coordinator, and changes nothing."""
+    context = Context(show)
+    problems: list[FileProblem] = []
+    good: list[str] = []
+    for path, text in _texts(list(files), problems).items():
+        try:
+            agent = read_agent(text, name=Path(path).stem, dialect="claude" if CLAUDE_FOLDER in path else "callboard")
+            good.append(f"{path}  {agent.name}")
+        except InvalidRequest as problem:
+            problems.append(FileProblem(path=path, message=problem.detail))
+    if context.output.json_wanted:
+        context.output.value(problems)
+    else:
+        for line in good:
+            context.output.line(line)
+        _tell_problems(context.output, problems)
+    return FAILED if problems else 0
+
+
+def sync(
+    *,
+    project_dir: Directory = None,
+    project: Annotated[str | None, Parameter(help="Project by name, whose agents these are.")] = None,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """Upload the agent files of this project and of the user. What has not changed is not sent, what is gone goes."""
+    context = Context(show, where)
+    sources = [project_source(_project(project_dir), socket.gethostname()), user_source(socket.gethostname())]
+    synced = [
+        Synced(scope=one.scope, directory=one.directory, taken=upload(context.client, one, project=_of(one, project)))
+        for one in sources
+    ]
+    if context.output.json_wanted:
+        context.output.value(synced)
+    else:
+        for one in synced:
+            _tell(context.output, one)
+    return FAILED if any(one.taken.errors for one in synced) else 0
+
+
+def _of(source: AgentSource, project: str | None) -> str | None:
+    return project if source.scope == "project" else None
+
+
+def _project(given: Path | None) -> Path:
+    """The directory that is given, else the nearest one with agents or a repository, else this one."""
+    here = (given or Path.cwd()).expanduser().resolve()
+    if given is None:
+        for folder in (here, *here.parents):
+            if (folder / ".callboard").is_dir() or (folder / ".git").exists():
+                return folder
+    return here
+
+
+def _texts(files: list[Path], problems: list[FileProblem]) -> dict[str, str]:
+    if not files:
+        texts: dict[str, str] = {}
+        for source in (project_source(_project(None), ""), user_source("")):
+            texts |= source.texts
+            problems += source.problems
+        return texts
+    found = {}
+    for file in files:
+        try:
+            found[str(file)] = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            problems.append(FileProblem(path=str(file), message=f"It cannot be read: {problem}."))
+    return found
+
+
+def _row(agent: AgentListed) -> list[Part]:
+    source = agent.scope if agent.active else span(f"{agent.scope}, inactive", "dim")
+    file = f"{agent.directory}/{agent.path}" if agent.path else ""
+    description = one_line(agent.description)
+    return [span(agent.name, "bold"), source, agent.executor or "", agent.model or "", description, file]
+
+
+def _show(output: Output, agent: Agent) -> None:
+    output.line(span(agent.name, "bold"), f"  {agent.scope}", "" if agent.active else "  inactive")
+    values = msgspec.to_builtins(agent)
+    for name in ("description", "executor", "model", "permission_mode", "directory", "path", "etag"):
+        if values[name]:
+            output.line(span(f"  {name:<18}", "dim"), one_line(str(values[name])))
+    for name in ("tools", "tags", "mcp_servers", "demands", "limits", "parameters_schema", "output_schema"):
+        if values[name]:
+            output.line(span(f"  {name:<18}", "dim"), msgspec.json.encode(values[name]).decode())
+    output.line("")
+    output.line(agent.system_prompt)
+
+
+def _tell(output: Output, synced: Synced) -> None:
+    taken = synced.taken
+    if output.quiet:
+        for name in taken.stored:
+            output.line(name)
+    else:
+        stored, removed = ", ".join(taken.stored) or "none", ", ".join(taken.removed) or "none"
+        output.line(
+            span(f"{synced.scope:<8}", "bold"),
+            f"{synced.directory}  new or changed: {stored}; unchanged: {taken.unchanged}; gone: {removed}",
+        )
+    _tell_problems(output, taken.errors)
+
+
+def _tell_problems(output: Output, problems: list[FileProblem]) -> None:
+    for problem in problems:
+        output.warn(span(f"{problem.path}: ", "red"), problem.message)
