@@ -64,6 +64,7 @@ async def test_the_official_client_lists_and_calls_every_tool(
     """A25: in HTTP mode by header, on stdio by environment; the parent of what is started is the token's session."""
     async with mcp_agent(stage.coordinator, transport, parent.token, parent.session_id) as agent:
         listed = (await agent.client.list_tools()).tools
+        assert await agent.call("list_agents") == {"agents": []}
         order = {"executor_type": "scripted", "title": "first"}
         first = await agent.call("start_agent_session", prompt="result 42 herons", **order)
         await agent.call("wait_agent_session", handles=[first["session_id"]])

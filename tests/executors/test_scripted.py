@@ -167,7 +167,7 @@ async def test_children_fail_clearly_while_there_is_no_mcp_server(scripted_stage
     assert all(one["is_error"] for one in results)
     assert attempt.payloads(PRE_TOOL)[0]["tool_input"] == {
         "mode": "sync",
-        "agent_name": None,
+        "executor_type": "scripted",
         "prompt": "say hi\nsay ho",
     }
     assert attempt.texts("assistant") == ["on"]

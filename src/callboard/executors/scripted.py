@@ -96,6 +96,7 @@ class ScriptedConversation:
                 *script_of(str(invocation.of_agent("system_prompt") or ""), {}),
                 *script_of(invocation.prompt, invocation.parameters),
             ],
+            "executor_type": invocation.executor_type,
             "permission_mode": invocation.permission_mode or invocation.of_agent("permission_mode") or "full",
             "turns": self._output.checked,
             "prefix": f"r{invocation.run_number}a{invocation.attempt}",

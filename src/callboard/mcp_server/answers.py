@@ -7,6 +7,7 @@ import msgspec
 
 from callboard.domain.errors import CallboardError, Unavailable
 from callboard.mcp_server.arguments import RESULT_CHARACTERS
+from callboard.wire.agents import AgentListed
 from callboard.wire.responses import Run, Session
 
 _HINTS: Final = {
@@ -22,6 +23,7 @@ _HINTS: Final = {
 }
 """Next steps where the API's own hint names commands for people."""
 LEAST_CHARACTERS: Final = 400
+DESCRIPTION_CHARACTERS: Final = 300
 
 
 def error_of(error: CallboardError) -> dict[str, Any]:
@@ -31,6 +33,16 @@ def error_of(error: CallboardError) -> dict[str, Any]:
         hint = "Call again in a moment, with the same request_id."
     more = present(hint=hint or None, errors=error.errors or None)
     return {"error": {"code": error.code, "message": error.detail} | more}
+
+
+def agent_line(agent: AgentListed) -> dict[str, Any]:
+    """An agent in a list."""
+    return present(
+        agent_name=agent.name,
+        description=" ".join(agent.description.split())[:DESCRIPTION_CHARACTERS] or None,
+        executor_type=agent.executor,
+        parameters_schema=agent.parameters_schema,
+    )
 
 
 def session_line(session: Session) -> dict[str, Any]:

@@ -5,12 +5,14 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from callboard.domain.message import Delivery
 from callboard.domain.run import ExecutionMode, OnBusy
 from callboard.domain.session import Context, SessionStatus
 from callboard.wire.requests import Name, Path, PermissionMode, ShortText, Tag
 
 SLICE_SECONDS: Final = 45
 MAX_HANDLES: Final = 50
+MAX_AGENTS: Final = 100
 RESULT_CHARACTERS: Final = 8_000
 
 Key = Annotated[str, Meta(min_length=1, max_length=200, description="Your own key: a repeat with it has no effect.")]
@@ -28,6 +30,12 @@ Slice = Annotated[float, Meta(ge=0, le=SLICE_SECONDS)]
 
 class Arguments(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The arguments of a tool."""
+
+
+class ListAgents(Arguments, kw_only=True):
+    """list_agents."""
+
+    project_dir: Annotated[Path, Meta(description="Default: yours.")] | None = None
 
 
 class ListSessions(Arguments, kw_only=True):
@@ -107,7 +115,10 @@ class SendMessage(Arguments, kw_only=True):
     """send_message."""
 
     session_id: SessionId
-    message: Prompt
+    message: Annotated[str, Meta(min_length=1)]
+    delivery: Annotated[
+        Delivery, Meta(description="auto: into the turn it works on if it can hear it, else as its next turn.")
+    ] = "auto"
     request_id: Key | None = None
 
 

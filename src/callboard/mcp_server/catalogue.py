@@ -21,6 +21,13 @@ class Tool:
 
 TOOLS: Final = (
     Tool(
+        "list_agents",
+        "Agents that you may start by agent_name, with what each takes as parameters instead of a prompt.",
+        arguments.ListAgents,
+        Tools.list_agents,
+        changes=False,
+    ),
+    Tool(
         "list_sessions",
         "Sessions that you may see (yours and those below it), newest first.",
         arguments.ListSessions,
@@ -63,7 +70,7 @@ TOOLS: Final = (
     ),
     Tool(
         "send_message",
-        "Say something to a session that you started; while it works, the message waits for its turn.",
+        "Say something to a session that you started.",
         arguments.SendMessage,
         Tools.send_message,
     ),

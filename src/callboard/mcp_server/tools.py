@@ -8,13 +8,14 @@ from typing import Any, Final
 import msgspec
 
 from callboard.client.call import Call
-from callboard.client.calls import events, runs, sessions, tokens
+from callboard.client.calls import agents, events, runs, sessions, tokens
 from callboard.client.transport import AsyncClient
 from callboard.domain.errors import Conflict, InvalidRequest, NotFound
 from callboard.domain.event import NOTE
 from callboard.domain.ids import RUN, SESSION, is_id
 from callboard.mcp_server import arguments, waiting
-from callboard.mcp_server.answers import present, run_end, run_line, session_line, session_status, share
+from callboard.mcp_server.answers import agent_line, present, run_end, run_line, session_line, session_status, share
+from callboard.wire.messages import SendMessage
 from callboard.wire.requests import AdditionalDemands, CreateRun, Limits
 from callboard.wire.responses import Run, RunCreated, Stopped
 from callboard.wire.runner import PostedEvent, PostEvents
@@ -29,6 +30,12 @@ class Tools:
     def __init__(self, client: AsyncClient, parent_session_id: str | None) -> None:
         self._client = client
         self._parent = parent_session_id
+
+    async def list_agents(self, asked: arguments.ListAgents) -> Answer:
+        """The agents that can be started in a directory, by default the caller's."""
+        directory = asked.project_dir or await self._own_directory()
+        page = await self._client.send(agents.list_(project_dir=directory, limit=arguments.MAX_AGENTS))
+        return {"agents": [agent_line(one) for one in page.items if one.active]}
 
     async def list_sessions(self, asked: arguments.ListSessions) -> Answer:
         """Sessions that the caller may see, newest first."""
@@ -78,15 +85,11 @@ class Tools:
         return await self._create(body, "resume", asked.request_id)
 
     async def send_message(self, asked: arguments.SendMessage) -> Answer:
-        """Something said to a session: its next turn, after those that wait already."""
-        body = CreateRun(
-            type="resume_session",
-            session_id=asked.session_id,
-            prompt=asked.message,
-            execution_mode="async_poll",
-            parent_session_id=self._parent,
-        )
-        return await self._create(body, "send", asked.request_id)
+        """Something said to a session: in the turn that it works on, or as its next one."""
+        body = SendMessage(text=asked.message, delivery=asked.delivery)
+        key = _key("send", asked.request_id)
+        sent = await self._client.send(sessions.send_message(asked.session_id, body, idempotency_key=key))
+        return {"session_id": sent.session_id, "run_id": sent.run_id, "delivery": sent.delivery}
 
     async def _create(self, body: CreateRun, what: str, request_id: str | None) -> Answer:
         created = await self._client.send(runs.create(body, idempotency_key=_key(what, request_id)))
@@ -170,10 +173,17 @@ class Tools:
         return {"session_id": session_id, "seq": stored.seqs[0]}
 
     async def _own_session(self) -> str:
-        found = self._parent or (await self._client.send(tokens.me())).session_id
+        found = await self._session()
         if found is None:
             raise InvalidRequest("This token belongs to no session.", hint="Name a session_id.")
         return found
+
+    async def _session(self) -> str | None:
+        return self._parent or (await self._client.send(tokens.me())).session_id
+
+    async def _own_directory(self) -> str | None:
+        own = await self._session()
+        return None if own is None else (await self._client.send(sessions.get(own))).project_dir
 
 
 def _key(what: str, request_id: str | None) -> str | None:

@@ -30,10 +30,10 @@ def described_servers(
     """Servers as an agent gives them, or those that it names as the runner's file describes them. ValueError."""
     if not isinstance(asked, list):
         return asked
-    missing = [name for name in asked if name not in described]
+    missing = [name for name in asked if name not in described and name != OWN_SERVER]
     if missing:
         raise ValueError(f"The agent names the MCP server {missing[0]!r}; this runner's file describes none.")
-    return {name: described[name] for name in asked}
+    return {name: described[name] for name in asked if name in described}
 
 
 def own_server(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The language of the scripted agent: one command a line, each a method; a line that is no command does nothing."""
 
+import functools
 import json
 import os
 import queue
@@ -10,12 +11,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from callboard.executors.scripted_agent.session import Inbox, Memory, leave, tell
 
+if TYPE_CHECKING:  # it is imported where it is used
+    from callboard.executors.scripted_agent.mcp import McpTools
+
 OUTPUT_BYTES: Final = 65_536
-NO_MCP: Final = "the MCP server is not available"
 
 
 class Interrupted(Exception):
@@ -37,6 +40,7 @@ class ScriptedAgent:
         self.inbox = inbox
         self.memory = memory
         self.mode: str = begin["permission_mode"]
+        self.executor_type: str = begin["executor_type"]
         self.turns: bool = begin["turns"]
         self.prefix: str = begin["prefix"]
         self.script = deque(begin["script"])
@@ -44,7 +48,7 @@ class ScriptedAgent:
         self.said = ""
         self.count = 0
         self.closed = False
-        names = [name for name in dir(self) if name.startswith("do_")]
+        names = [name for name in dir(type(self)) if name.startswith("do_")]
         self.commands: dict[str, Callable[[str], None]] = {
             name[3:].replace("_", "-"): getattr(self, name) for name in names
         }
@@ -239,23 +243,36 @@ class ScriptedAgent:
     def do_child(self, rest: str) -> None:
         mode, agent, script = rest.split(" ", 2)
         prompt = "\n".join(line.strip() for line in script.split(";;"))
-        self._call(
-            "start_agent_session", {"mode": mode, "agent_name": None if agent == "-" else agent, "prompt": prompt}
-        )
+        named = {"executor_type": self.executor_type} if agent == "-" else {"agent_name": agent}
+        order = {"prompt": prompt, "mode": mode} | named
+        self._call("start_agent_session", order, lambda: self.mcp.start(order))
 
     def do_wait(self, rest: str) -> None:
         if rest not in ("last", "all"):
             raise ValueError(rest)
-        self._call("wait_agent_session", {"which": rest})
+        self._call("wait_agent_session", {"which": rest}, lambda: self.mcp.wait(rest))
 
     def do_mcp(self, rest: str) -> None:
-        self._call(*_name_and_object(rest))
+        name, arguments = _name_and_object(rest)
+        self._call(name, arguments, lambda: self.mcp.call(name, arguments))
 
-    def _call(self, name: str, arguments: dict[str, Any]) -> None:
-        def work() -> str:
-            raise Denied(NO_MCP)
+    @functools.cached_property
+    def mcp(self) -> "McpTools":
+        """Our tools; most scripts do not need them, and every start would pay for them."""
+        from callboard.executors.scripted_agent.mcp import McpTools  # noqa: PLC0415
 
-        self.tool(name, arguments, work)
+        return McpTools(self.pause, self.number)
+
+    def _call(self, name: str, arguments: dict[str, Any], work: Callable[[], dict[str, Any]]) -> None:
+        from callboard.executors.scripted_agent.mcp import ToolFailed  # noqa: PLC0415
+
+        def done() -> str:
+            try:
+                return json.dumps(work(), ensure_ascii=False)
+            except ToolFailed as problem:
+                raise Denied(str(problem)) from None
+
+        self.tool(name, arguments, done)
 
     def do_usage(self, rest: str) -> None:
         model, given, made, cost = rest.split()
