@@ -86,11 +86,10 @@ def _coordinator(settings: Settings) -> list[Line]:
 
 def _runner(settings: Settings) -> list[Line]:
     told = runner_table(settings)
-    values = {
-        name: getattr(told, name) for name in RunnerTable.__struct_fields__ if name not in ("executors", "keeper")
-    }
-    # Of an executor only the name: its environment may hold secrets.
-    values["executors"] = sorted(told.executors)
+    named = ("executors", "mcp_servers")
+    values = {name: getattr(told, name) for name in RunnerTable.__struct_fields__ if name not in (*named, "keeper")}
+    # Of executors and MCP servers only the names: what is in them may be secret.
+    values |= {name: sorted(getattr(told, name)) for name in named}
     return [
         Line(
             name=f"runner.{name}",
