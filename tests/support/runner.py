@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.support.coordinator import Coordinator
 from tests.support.programs import CALLBOARD, Program
@@ -77,10 +77,15 @@ class Runner:
         """End the process; agents are ended by whoever owns the folder."""
         self.program.close()
 
-    def attempts(self) -> list[dict[str, object]]:
+    def attempts(self) -> list[dict[str, Any]]:
         """The attempts that it holds on its disk."""
         found = self.state_dir.glob("runners/*/attempts/run_*/attempt.json")
         return [json.loads(path.read_text(encoding="utf-8")) for path in found]
+
+    def token_of(self, run_id: str) -> str:
+        """The session token of an attempt that it holds, as its agent has it in its environment."""
+        (token,) = (one["session_token"] for one in self.attempts() if one["claim"]["run_id"] == run_id)
+        return str(token)
 
     def _started(self) -> Program:
         environment = {"CALLBOARD_DATA_DIR": str(self.state_dir)}

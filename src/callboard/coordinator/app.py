@@ -72,6 +72,7 @@ class Coordinator:
         leases = LeaseService(database, rules)
         self._retention = RetentionService(database, config.retention_ms)
         self._callbacks = Loop("callbacks", self.services.callbacks.sweep_once, config.sweep_seconds)
+        self._messages = Loop("messages", self.services.messages.sweep_once, config.sweep_seconds)
         self.loops = self._looking_after(leases, config)
         process = Process(
             stream=self.stream,
@@ -119,6 +120,7 @@ class Coordinator:
         return Loops(
             [
                 self._callbacks,
+                self._messages,
                 Loop("leases", leases.sweep_once, config.sweep_seconds),
                 Loop("stops", self.services.stops.sweep_once, config.sweep_seconds),
                 Loop("prune", leases.prune_once, PRUNE_SECONDS),
@@ -149,6 +151,7 @@ class Coordinator:
                 self.stream.token_ended(hint.token_id)
         if self.services.callbacks.is_due(hints):
             self._callbacks.nudge()
+            self._messages.nudge()
 
     async def readiness(self) -> dict[str, str]:
         """What has to be well so that requests should be sent here."""

@@ -20,6 +20,7 @@ RUN_CLAIMED: Final = "run_claimed"
 RUN_INTERRUPTED: Final = "run_interrupted"
 RUN_RECONNECTED: Final = "run_reconnected"
 STOP_REQUESTED: Final = "stop_requested"
+GUIDANCE: Final = "guidance"
 USAGE: Final = "usage"
 NOTE: Final = "note"
 APPROVAL_REQUESTED: Final = "approval_requested"
@@ -36,7 +37,7 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     RUN_COMPLETED: "reason, exit_code, error, result, usage",
     PRE_TOOL: "tool_use_id, tool_name, tool_input, parent_tool_use_id",
     POST_TOOL: "tool_use_id, tool_name, tool_output, is_error, duration_ms",
-    MESSAGE: "role, content, message_key",
+    MESSAGE: "role, content, message_key, message_id of the message that the agent took",
     RESULT: "result_text or result_data",
     SESSION_CREATED: "the session as it was created",
     SESSION_BOUND: "generation, executor_type, executor_session_id, hostname, project_dir, reason",
@@ -55,7 +56,7 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     APPROVAL_DECIDED: "approval_id, decision, by, reason",
     APPROVAL_EXPIRED: "approval_id",
     "lifecycle_changed": "from, to, reason",
-    "guidance": "text",
+    GUIDANCE: "text; of a message to a live run: message_id, status (offered, cancelled, refused), run_id, by, why",
     "check_completed": "name, exit_code, tail",
     "budget_changed": "what changed",
     USAGE: "what was booked, or `usage_incomplete`",

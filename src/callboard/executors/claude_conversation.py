@@ -31,7 +31,7 @@ from callboard.executors.base import LaunchFacts
 from callboard.executors.claude_stream import ClaudeStream
 from callboard.executors.claude_usage import UsageLedger
 from callboard.executors.journal import Record
-from callboard.executors.lines import Unreadable, note, said
+from callboard.executors.lines import MESSAGE_INPUT, Unreadable, note, taken
 from callboard.executors.output import Output
 from callboard.executors.payload import fit, read_object
 
@@ -58,7 +58,8 @@ class ClaudeConversation:
         self._ledger = UsageLedger(f"{invocation.attempt}.{invocation.mode}")
         self._stream = ClaudeStream(self._ledger)
         self._bound = False
-        self._waiting: dict[str, str] = {}
+        self._waiting: dict[str, tuple[str, str]] = {}
+        """What we said and the client has not taken yet: the input that said it and its text, by the client's name."""
         self._taken: set[str] = set()
         self._approvals: dict[str, dict[str, Any]] = {}
         self._background: list[str] = []
@@ -74,7 +75,10 @@ class ClaudeConversation:
         return [self._say(self._invocation.prompt, _PROMPT)]
 
     def message(self, text: str, key: str) -> list[Action]:
-        return [] if self._closing or self._facts.exited else [self._say(text, f"message.{key}")]
+        input_id = MESSAGE_INPUT + key
+        if self._closing or self._facts.exited or self._name_of(input_id) in self._taken:
+            return []
+        return [self._say(text, input_id)]
 
     def interrupt(self) -> list[Action]:
         self._interrupted = True
@@ -91,11 +95,14 @@ class ClaudeConversation:
         return [_reply(request_id, {"subtype": "success", "request_id": request_id, "response": answer})]
 
     def _say(self, text: str, input_id: str) -> Input:
-        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{self._invocation.tracking}/{input_id}")
-        self._waiting[str(name)] = text
+        name = self._name_of(input_id)
+        self._waiting[name] = input_id, text
         content = [{"type": "text", "text": text}]
-        line = {"type": "user", "uuid": str(name), "message": {"role": "user", "content": content}}
+        line = {"type": "user", "uuid": name, "message": {"role": "user", "content": content}}
         return _line(line | {"parent_tool_use_id": None, "session_id": ""}, input_id)
+
+    def _name_of(self, input_id: str) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._invocation.tracking}/{input_id}"))
 
     def _close(self) -> list[Action]:
         self._closing = True
@@ -112,7 +119,7 @@ class ClaudeConversation:
             except (AttributeError, KeyError, TypeError, ValueError):  # of the wire's kind, but not of its shape
                 return self._unreadable.show(record.text)
         if record.channel == "i":
-            return self._heard(read_object(record.input_text) or {})
+            return self._heard(record.input_id, read_object(record.input_text) or {})
         return self._end(record.t_ms) if record.is_last else []
 
     def _read(self, line: dict[str, Any], t_ms: int) -> list[Action]:
@@ -190,11 +197,12 @@ class ClaudeConversation:
 
     def _take(self, name: str) -> list[Action]:
         """The client has taken one of our messages into the conversation."""
-        text = self._waiting.pop(name, None)
-        if text is None or name in self._taken:
+        said = self._waiting.pop(name, None)
+        if said is None or name in self._taken:
             return []
         self._taken.add(name)
-        return [said("user", text, name)]
+        input_id, text = said
+        return [taken(text, name, input_id)]
 
     def _asked(self, request_id: str, request: dict[str, Any]) -> list[Action]:
         if request["subtype"] != "can_use_tool":
@@ -208,12 +216,12 @@ class ClaudeConversation:
     def _settle(self, request_id: str) -> list[Action]:
         return [] if self._approvals.pop(request_id, None) is None else [Withdraw(request_id)]
 
-    def _heard(self, line: dict[str, Any]) -> list[Action]:
+    def _heard(self, input_id: str, line: dict[str, Any]) -> list[Action]:
         """What the journal says was sent, perhaps by a runner before us."""
         match line:
             case {"type": "user", "uuid": str(name), "message": {"content": [{"text": str(text)}]}}:
                 if name not in self._taken:
-                    self._waiting[name] = text
+                    self._waiting[name] = input_id, text
             case {"type": "control_request", "request": {"subtype": "interrupt"}}:
                 self._interrupted = True
             case {"type": "control_response", "response": {"request_id": str(request_id)}}:

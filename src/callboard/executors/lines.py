@@ -20,6 +20,8 @@ from callboard.executors.tools import ToolCalls
 
 MAX_NOTES: Final = 20
 NOTE_CHARACTERS: Final = 500
+MESSAGE_INPUT: Final = "message."
+"""Before the id of a message in the id of the input that says it."""
 
 
 class _Message(msgspec.Struct, tag="message"):
@@ -134,6 +136,13 @@ class EventLines:
 def said(role: str, text: str, key: str) -> Emit:
     """A message of one block of text."""
     return Emit(MESSAGE, fit({"role": role, "content": [{"type": "text", "text": text}], "message_key": key}))
+
+
+def taken(text: str, key: str, input_id: str) -> Emit:
+    """What the agent was told and has taken; a message from outside is named by its id."""
+    _, is_message, message_id = input_id.partition(MESSAGE_INPUT)
+    emit = said("user", text, key)
+    return Emit(MESSAGE, emit.payload | {"message_id": message_id}) if is_message else emit
 
 
 def note(text: str) -> Emit:

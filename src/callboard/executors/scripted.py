@@ -25,7 +25,7 @@ from callboard.domain.invocation import (
 from callboard.executors import scripted_agent
 from callboard.executors.base import LaunchFacts, NativeIds, TranscriptPlace, UsageGrain, file_name
 from callboard.executors.journal import Record
-from callboard.executors.lines import EventLines, Unreadable, read_line, said
+from callboard.executors.lines import MESSAGE_INPUT, EventLines, Unreadable, read_line, taken
 from callboard.executors.output import Output
 from callboard.executors.script import script_of
 
@@ -127,7 +127,7 @@ class ScriptedConversation:
             case {"type": "bound", "executor_session_id": str(native)}:
                 actions.append(Bind(native))
             case {"type": "taken", "input_id": str(input_id)}:
-                actions.append(said("user", self._texts.get(input_id, ""), input_id))
+                actions.append(taken(self._texts.get(input_id, ""), input_id, input_id))
             case {"type": "approval", "request_id": str(request_id), "tool_name": str(name), "tool_input": dict(given)}:
                 self._approvals.add(request_id)
                 actions.append(Approve(request_id, name, given, f"{name} {json.dumps(given)}"[:500]))
@@ -163,7 +163,7 @@ class ScriptedConversation:
         return [_order("interrupt", {"type": "interrupt"})]
 
     def message(self, text: str, key: str) -> list[Action]:
-        return [] if self._end else [self._message(text, f"message.{key}")]
+        return [] if self._end else [self._message(text, MESSAGE_INPUT + key)]
 
     def _message(self, text: str, input_id: str) -> Input:
         script = script_of(text, self._invocation.parameters)

@@ -46,9 +46,14 @@ class AttemptReports:
         self._membership = membership
         self._claim = claim
 
-    async def started(self, token_sha256: str, project_dir: str) -> StartedAnswer:
+    async def started(self, token_sha256: str, project_dir: str, *, takes_messages: bool) -> StartedAnswer:
         """Ask for the permission to launch."""
-        report = Started(**self._sender(), session_token_sha256=token_sha256, project_dir=project_dir)
+        report = Started(
+            **self._sender(),
+            session_token_sha256=token_sha256,
+            project_dir=project_dir,
+            takes_messages=takes_messages,
+        )
         return await self._send(runner.started(self._claim.run_id, report))
 
     async def not_launched(self, code: str, message: str, *, retry: bool) -> None:

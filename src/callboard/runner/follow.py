@@ -87,7 +87,8 @@ class Following:
         return self._conversation.outcome()
 
     def _others(self, clock: Clock) -> list[Coroutine[Any, Any, None]]:
-        return [self._stop_when_wanted(clock), self._acknowledge(clock), self._pass_decisions_on()]
+        orders = [self._stop_when_wanted(clock), self._pass_decisions_on(), self._pass_messages_on()]
+        return [*orders, self._acknowledge(clock)]
 
     async def _attach(self) -> None:
         await asyncio.to_thread(self._link.directory.mkdir, mode=0o700, exist_ok=True)
@@ -183,6 +184,18 @@ class Following:
             await self._caught_up.wait()
             for request_id, decision in list(self._held.decisions.items()):
                 await self._do(self._conversation.decide(request_id, decision), None)
+
+    async def _pass_messages_on(self) -> None:
+        """Say each message to this launch once, in their order; what an earlier process said, the keeper knows."""
+        said: set[str] = set()
+        while True:
+            await self._caught_up.wait()
+            for message_id, text in list(self._held.messages.items()):
+                if message_id not in said:
+                    said.add(message_id)
+                    await self._do(self._conversation.message(text, message_id), None)
+            await self._held.told.wait()
+            self._held.told.clear()
 
     async def _order(self, action: Input | CloseInput | Finish | Signal) -> None:
         """Give the keeper an order; one that has nobody to obey it is void, the journal tells the rest."""

@@ -46,6 +46,8 @@ async def beat_once(context: RunnerContext) -> HeartbeatAnswer:
         context.holdings.disown(ref)
     for decision in answer.decisions:
         context.holdings.decide(decision)
+    for message in answer.messages:
+        context.holdings.tell(message)
     if answer.clock_skew_ms:
         _LOG.warning("clock_differs", milliseconds=answer.clock_skew_ms)
     return answer

@@ -8,7 +8,7 @@ import msgspec
 
 from callboard.domain.invocation import Decision
 from callboard.runner.attempt_files import Accepted, Attempt, AttemptFiles, CutShort, Progress
-from callboard.wire.runner import AttemptRef, DecisionOrder, StopOrder
+from callboard.wire.runner import AttemptRef, DecisionOrder, MessageOrder, StopOrder
 
 Key = tuple[str, int]
 FIRST_REST_SECONDS: Final = 0.5
@@ -47,6 +47,10 @@ class HeldAttempt:
         """Decisions for the agent by the name of its request; the same one may come again and again."""
         self.decided = asyncio.Event()
         """Set when a decision came; cleared by whoever passes it on."""
+        self.messages: dict[str, str] = {}
+        """What the agent is to be told, by the id of the message; the same one may come again and again."""
+        self.told = asyncio.Event()
+        """Set when a message came; cleared by whoever passes it on."""
         self._saving = asyncio.Lock()
         if self.stopping:
             self.stop_wanted.set()
@@ -92,6 +96,14 @@ class HeldAttempt:
             return False
         self.decisions[request_id] = decision
         self.decided.set()
+        return True
+
+    def note_message(self, message_id: str, text: str) -> bool:
+        """Something to tell the agent; false when it was known."""
+        if message_id in self.messages:
+            return False
+        self.messages[message_id] = text
+        self.told.set()
         return True
 
     def cut_short(self, why: CutShort) -> bool:
@@ -168,6 +180,11 @@ class Holdings:
         held = self._held.get((order.run_id, order.attempt))
         decision = Decision(allow=order.allow, reason=order.reason, updated_input=order.updated_input)
         return held is not None and held.note_decision(order.request_id, decision)
+
+    def tell(self, order: MessageOrder) -> bool:
+        """Pass a message on; false when nothing new came of it."""
+        held = self._held.get((order.run_id, order.attempt))
+        return held is not None and held.note_message(order.message_id, order.text)
 
     def disown(self, ref: AttemptRef) -> bool:
         """Pass on that an attempt is stale; false when nothing new came of it."""

@@ -109,10 +109,11 @@ async def restore(context: RunnerContext, held: HeldAttempt, reports: AttemptRep
         raise NotLaunchable("runner_state_unwritable", str(cause), retry=True) from cause
 
 
-async def ask_permission(reports: AttemptReports, held: HeldAttempt, project_dir: str) -> bool:
+async def ask_permission(context: RunnerContext, reports: AttemptReports, held: HeldAttempt, project_dir: str) -> bool:
     """Whether the agent may be launched; False when the run is to be stopped before anything ran."""
     token = hashlib.sha256(held.attempt.session_token.encode()).hexdigest()
-    answer = await reports.started(token, project_dir)
+    takes_messages = context.executors[held.claim.executor_type].executor.takes_messages
+    answer = await reports.started(token, project_dir, takes_messages=takes_messages)
     return answer.ok and not answer.stop
 
 

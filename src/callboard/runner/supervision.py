@@ -137,7 +137,7 @@ class Supervision:
         await restore(self._context, self._held, self._reports, invocation)
         await asyncio.to_thread(self._held.files.note_asked)
         self._held.asked = True
-        permitted = await ask_permission(self._reports, self._held, invocation.project_dir)
+        permitted = await ask_permission(self._context, self._reports, self._held, invocation.project_dir)
         if not permitted or self._held.stopping:
             return None
         await undisturbed(self._launch_first(launch))

@@ -94,12 +94,22 @@ class DecisionOrder(msgspec.Struct, kw_only=True):
     """The tool input to use in place of the one that was asked for."""
 
 
+class MessageOrder(msgspec.Struct, kw_only=True):
+    """Something to say to a live agent; said again until the agent's `message(user)` names it."""
+
+    run_id: str
+    attempt: int
+    message_id: str
+    text: str
+
+
 class HeartbeatAnswer(msgspec.Struct, kw_only=True):
     """`stops` must be stopped and reported; `stale` are not this runner's any more and must be ended unreported."""
 
     stops: list[StopOrder] = []
     stale: list[AttemptRef] = []
     decisions: list[DecisionOrder] = []
+    messages: list[MessageOrder] = []
     draining: bool = False
     server_time: str = ""
     clock_skew_ms: int = 0
@@ -159,6 +169,7 @@ class PollAnswer(msgspec.Struct, kw_only=True):
     stops: list[StopOrder] = []
     stale: list[AttemptRef] = []
     decisions: list[DecisionOrder] = []
+    messages: list[MessageOrder] = []
     draining: bool = False
 
 
@@ -172,6 +183,8 @@ class Started(Report, kw_only=True):
     """Of the session token that the runner made for this attempt."""
     project_dir: str | None = None
     """The directory that the attempt really works in."""
+    takes_messages: bool = False
+    """Whether its agent can be spoken to while it works."""
 
 
 class StartedAnswer(msgspec.Struct, kw_only=True):

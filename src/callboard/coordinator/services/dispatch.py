@@ -15,6 +15,7 @@ from callboard.coordinator.services.claim_queue import ClaimQueue, Entry
 from callboard.coordinator.services.claims import build_claim
 from callboard.coordinator.services.fleet import Fleet, FleetRunner
 from callboard.coordinator.services.locking import lock_runs
+from callboard.coordinator.services.message_changes import orders_for
 from callboard.coordinator.services.run_changes import (
     changed,
     note_event,
@@ -31,7 +32,7 @@ from callboard.domain.ids import Ids
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Transaction
 from callboard.store.hints import Hint, LookAgain, Queued, RunChanged, RunnersChanged, RunnerTold
-from callboard.wire.runner import Claim, DecisionOrder, PollAnswer, StopOrder
+from callboard.wire.runner import Claim, DecisionOrder, MessageOrder, PollAnswer, StopOrder
 
 MAX_CLAIMS = 16
 """Runs in one answer: enough to fill a runner in a few polls, few enough to lose little with an answer."""
@@ -48,6 +49,7 @@ class _Giving(NamedTuple):
     ids: Ids
 
 
+_Order = StopOrder | DecisionOrder | MessageOrder
 _OrderKey = tuple[str, int, str]
 
 
@@ -167,31 +169,26 @@ class Dispatch:
         return None
 
     async def _answer_now(self, runner: FleetRunner, slots: int, told: bool) -> PollAnswer | None:
-        stops, decisions = await self._news(runner) if told else ([], [])
+        news = await self._news(runner) if told else []
         runs = await self._claim(runner, slots) if slots > 0 and not runner.draining else []
-        if not stops and not decisions and not runs:
+        if not news and not runs:
             return None
-        return PollAnswer(runs=runs, stops=stops, decisions=decisions, draining=runner.draining)
-
-    async def _news(self, runner: FleetRunner) -> tuple[list[StopOrder], list[DecisionOrder]]:
-        """Stops and decisions that no poll has carried yet; heartbeats repeat all of them."""
-        runner_id = runner.runner_id
-        stops, decisions = await self._database.read(
-            lambda tx: (tx.all("runs_of_runner_to_stop", runner_id=runner_id), decisions_for(tx, runner_id))
+        return PollAnswer(
+            runs=runs,
+            stops=[order for order in news if isinstance(order, StopOrder)],
+            decisions=[order for order in news if isinstance(order, DecisionOrder)],
+            messages=[order for order in news if isinstance(order, MessageOrder)],
+            draining=runner.draining,
         )
-        orders: list[StopOrder | DecisionOrder] = [
-            StopOrder(run_id=row["run_id"], attempt=row["attempt"], reason=row["stop_reason"] or "stopped")
-            for row in stops
-        ]
-        orders += decisions
-        told = self._told.setdefault(runner_id, set())
+
+    async def _news(self, runner: FleetRunner) -> list[_Order]:
+        """Orders that no poll has carried yet; heartbeats repeat all of them."""
+        orders = await self._database.read(lambda tx: _orders(tx, runner.runner_id))
+        told = self._told.setdefault(runner.runner_id, set())
         told &= {_key_of(order) for order in orders}
         news = [order for order in orders if _key_of(order) not in told]
         told |= {_key_of(order) for order in news}
-        return (
-            [order for order in news if isinstance(order, StopOrder)],
-            [order for order in news if isinstance(order, DecisionOrder)],
-        )
+        return news
 
     async def _claim(self, runner: FleetRunner, slots: int) -> list[Claim]:
         """Takes what fits from the queue and claims it; goes on while all that it took had moved on meanwhile."""
@@ -223,7 +220,8 @@ class Dispatch:
     async def undelivered(self, answer: PollAnswer, runner_id: str) -> None:
         """An answer that could not be written: its claims go back to the queue and its stops are told again."""
         told = self._told.get(runner_id, set())
-        told -= {*map(_key_of, answer.stops), *map(_key_of, answer.decisions)}
+        orders: list[_Order] = [*answer.stops, *answer.decisions, *answer.messages]
+        told -= {_key_of(order) for order in orders}
 
         def give_back(tx: Transaction) -> None:
             tx.lock_session(*(claim.session_id for claim in answer.runs))
@@ -235,8 +233,21 @@ class Dispatch:
         await self._database.write(give_back)
 
 
-def _key_of(order: StopOrder | DecisionOrder) -> _OrderKey:
-    return order.run_id, order.attempt, order.request_id if isinstance(order, DecisionOrder) else ""
+def _orders(tx: Transaction, runner_id: str) -> list[_Order]:
+    stops = [
+        StopOrder(run_id=row["run_id"], attempt=row["attempt"], reason=row["stop_reason"] or "stopped")
+        for row in tx.all("runs_of_runner_to_stop", runner_id=runner_id)
+    ]
+    return [*stops, *decisions_for(tx, runner_id), *orders_for(tx, runner_id)]
+
+
+def _key_of(order: _Order) -> _OrderKey:
+    match order:
+        case DecisionOrder():
+            return order.run_id, order.attempt, order.request_id
+        case MessageOrder():
+            return order.run_id, order.attempt, order.message_id
+    return order.run_id, order.attempt, ""
 
 
 def _claimable_after(last: Entry) -> Callable[[Transaction], list[Entry]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.callback_changes import accept
 from callboard.coordinator.services.fleet import Fleet
+from callboard.coordinator.services.message_changes import take
 from callboard.coordinator.services.pages import check_limit
 from callboard.coordinator.services.rendering import render_event
 from callboard.coordinator.services.reports import external_run, find_run, owned_run
@@ -59,7 +60,9 @@ class EventService:
         if _answers(posted.events):
             tx.run("answered_attempt", run_id=run["run_id"], attempt=run["attempt"])
         stored = _append(tx, run, [_event(event) for event in posted.events], counted=True)
-        accept(tx, run, [bytes(event.payload) for event in posted.events if event.type == event_types.MESSAGE])
+        messages = [bytes(event.payload) for event in posted.events if event.type == event_types.MESSAGE]
+        accept(tx, run, messages)
+        take(tx, run, messages)
         return EventsStored(seqs=stored)
 
     def _post_own(self, tx: Transaction, caller: Caller, session_id: str, posted: PostEvents) -> EventsStored:

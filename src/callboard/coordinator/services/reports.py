@@ -133,6 +133,8 @@ class ReportService:
             deadline_at=None if timeout is None else tx.now_ms + int(timeout * 1000),
             lease_expires_at=tx.now_ms + self._rules.lease_ms,
         )
+        if report.takes_messages:
+            tx.run("listening_attempt", run_id=run["run_id"], attempt=run["attempt"])
         tx.run(
             "insert_session_token",
             token_id=self._ids.new(id_kinds.TOKEN),

@@ -9,6 +9,7 @@ from callboard.coordinator.services.approval_changes import decisions_for
 from callboard.coordinator.services.fleet import Fleet, reconsider_classes
 from callboard.coordinator.services.locking import lock_runs
 from callboard.coordinator.services.lost_runs import forget_unlisted
+from callboard.coordinator.services.message_changes import orders_for
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_runner
 from callboard.coordinator.services.reports import holds
@@ -142,6 +143,7 @@ class RunnerService:
             stops=stops,
             stale=stale,
             decisions=decisions_for(tx, beat.runner_id),
+            messages=orders_for(tx, beat.runner_id),
             server_time=rfc3339(tx.now_ms),
             clock_skew_ms=skew,
         )

@@ -43,6 +43,7 @@ _DELETES = (
     "bindings",
     "callbacks",
     "approvals",
+    "messages",
     "runs",
 )
 """What goes before the session itself, in the order that foreign keys want."""

@@ -4,6 +4,7 @@ from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.access import require_steering, visible_run, visible_session
 from callboard.coordinator.services.callback_changes import hold
 from callboard.coordinator.services.locking import leaf_first, lock_run, lock_subtree
+from callboard.coordinator.services.message_changes import cancel
 from callboard.coordinator.services.run_requests import check_run_id, check_session_id
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict
@@ -90,6 +91,7 @@ def _stop_session(tx: Transaction, session_id: str, by: str, outcome: Stopped, *
         return
     more = {"root_session_id": session["root_session_id"], "session_project_id": session["project_id"]}
     hold(tx, session_id)
+    cancel(tx, session)
     runs = tx.all("waiting_runs_of_session", session_id=session_id)
     live = tx.one("live_run_of_session", session_id=session_id)
     for run in [*runs, live] if live else runs:
