@@ -13,6 +13,7 @@ Each `[[...]]` of the prompt is one turn of the model; inside it, actions are se
     pause SECONDS       wait before the answer      drip SECONDS    the text word by word over this time
     error STATUS [N]    answer with this HTTP status (only the first N times)
     drop [N]            cut the connection within the answer (only the first N times)
+    later ACTION    not for this prompt: for the first one after it without a script; one more for the second, ...
     usage IN OUT [CACHE_READ CACHE_WRITE]           the figures of this turn
 
 A turn with a tool call is answered by the tool's result, then comes the next turn. After the last one, and for a
@@ -20,6 +21,7 @@ prompt without any, the answer is "ok: " and the head of the prompt. The place i
 the assistant's messages after the prompt, so that nothing is kept here: kills, resumes and forks need nothing.
 """
 
+import itertools
 import json
 import re
 import shlex
@@ -35,6 +37,7 @@ DEFAULT_USAGE = (1000, 50, 200, 300)
 SHELL = ("Bash", "bash", "exec_command", "shell", "shell_command", "local_shell", "run_shell_command")
 WRITE = ("Write", "write", "write_file", "apply_patch")
 READ = ("Read", "read", "read_file")
+LATER = "later "
 STRUCTURED = ("StructuredOutput", "structured_output")
 PATHS = ("file_path", "filePath", "absolute_path", "path")
 EMPTY: dict[str, Any] = {"boolean": False, "number": 1, "integer": 1, "array": [], "object": {}}
@@ -118,7 +121,7 @@ class Script:
     def answer(self, request: Request) -> Turn:
         """The answer to a request; one without tools (a title, a summary) gets text alone."""
         prompt, position = locate(request.messages)
-        groups = directives(prompt)
+        groups = [group for group in directives(prompt) if not group.startswith(LATER)] or later(request.messages)
         turn = Turn()
         if position < len(groups):
             for action in actions(groups[position]):
@@ -280,6 +283,16 @@ def locate(messages: list[Message]) -> tuple[str, int]:
                 role == "assistant" and previous != "assistant" for previous, role in zip(before, roles, strict=False)
             )
     return "", 0
+
+
+def later(messages: list[Message]) -> list[str]:
+    """What the last prompt with a script says for this one, which has none."""
+    spoken = [message for message in messages if message.role == "user" and not message.tool_result]
+    unscripted = list(itertools.takewhile(lambda message: not directives(message.text), reversed(spoken)))
+    if not unscripted or len(unscripted) == len(spoken):
+        return []
+    kept = [group for group in directives(spoken[-1 - len(unscripted)].text) if group.startswith(LATER)]
+    return [group.removeprefix(LATER) for group in kept[len(unscripted) - 1 : len(unscripted)]]
 
 
 def prompt_text(content: Any) -> str:
