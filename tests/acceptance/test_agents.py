@@ -165,3 +165,12 @@ def test_a03_a_runner_brings_the_agents_of_its_directory(world: World) -> None:
     runner.restart()
     assert row_counts(coordinator)["agents"] == before
     assert coordinator.said(coordinator.completed("say Bye.", agent_name="greeter").session_id)[0] == "Hello again."
+
+
+def test_an_mcp_server_that_nobody_describes_fails_the_run_with_its_name(stage: Stage) -> None:
+    """30: agents name servers of the runner's file; nothing is started without one that it wants."""
+    make(stage, "equipped", mcp_servers=["tickets"])
+    run = stage.coordinator.ended(stage.coordinator.start_run("say hello", agent_name="equipped").run_id)
+    assert (run.reason, run.error and run.error.code) == ("failed", "launch_refused")
+    assert run.error is not None
+    assert "'tickets'" in run.error.message

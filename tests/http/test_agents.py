@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.http.world import Coordinator
+from tests.http.world import Coordinator, sha256
 
 AGENT: dict[str, Any] = {"name": "reviewer", "system_prompt": "You review.", "model": "small", "tools": ["Read"]}
 
@@ -94,3 +94,25 @@ def test_s6_agents_list_and_show_agents_and_change_none(coordinator: Coordinator
 def test_a_name_that_is_no_plain_word_means_no_agent(coordinator: Coordinator) -> None:
     for path in ("/agents/..%2Fetc", "/agents/%00", "/agents/a.b", "/agents/" + "x" * 65):
         assert coordinator.call("GET", path).status_code == 404
+
+
+def test_files_of_a_runners_directory_are_told_by_hash_first(coordinator: Coordinator) -> None:
+    """40: a file that is known is not sent again; a runner speaks for its own directories alone."""
+    runner = coordinator.register("files")
+    text = "---\nname: filed\nmodel: small\n---\nx\n"
+    known = {"path": ".callboard/agents/filed.md", "sha256": sha256(text)}
+    body = {"scope": "project", "hostname": "here", "directory": "/srv/project", "files": [known]}
+
+    def put(**changes: Any) -> Any:
+        return coordinator.call("PUT", "/agents", body | changes, token=runner.credential)
+
+    assert put().json()["wanted"] == [known["path"]]
+    assert put(files=[known | {"text": text}]).json()["stored"] == ["filed"]
+    again = put().json()
+    assert (again["wanted"], again["unchanged"]) == ([], 1)
+    for elsewhere in ({"directory": "/etc"}, {"hostname": "there"}):
+        assert put(**elsewhere).status_code == 403
+    changed = coordinator.call("PUT", "/agents/filed", {}, headers={"If-Match": "*"})
+    assert (changed.status_code, changed.json()["code"]) == (409, "agent_read_only")
+    assert put(files=[]).json()["removed"] == ["filed"]
+    assert coordinator.call("GET", "/agents/filed").status_code == 404
