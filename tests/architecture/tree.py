@@ -9,7 +9,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SOURCE = REPOSITORY / "src" / "callboard"
-CODE = tuple(REPOSITORY / name for name in ("src", "tests", "tools", "bench"))
+CODE = tuple(REPOSITORY / name for name in ("src", "tests", "tools", "bench", "plugins"))
 
 # Made by tools or by make; dot directories are left out as well, except the one that holds our own script.
 MADE = frozenset({"__pycache__", "build", "dist", "node_modules"})
