@@ -6,13 +6,10 @@ from typing import Any
 
 import pytest
 
-from callboard.client.calls import sessions
-from callboard.client.idempotency import new_key
 from callboard.mcp_server.catalogue import BY_NAME
-from callboard.wire.responses import RunCreated
 from tests.acceptance.conftest import Stage
-from tests.support.coordinator import Coordinator, payload_of
-from tests.support.hand_runner import HandRunner
+from tests.support.coordinator import payload_of
+from tests.support.hand_parent import HandParent
 from tests.support.mcp_agent import TRANSPORTS, Transport, mcp_agent
 from tests.support.world import hold
 
@@ -20,51 +17,21 @@ CALLS_ALLOWED = 6
 CHARACTERS_ALLOWED = 12_000
 
 
-class Parent:
-    """A session whose agent the test is: it has the token of a live attempt, and nothing else."""
-
-    def __init__(self, coordinator: Coordinator, hand: HandRunner, tag: str) -> None:
-        self.run: RunCreated = coordinator.start_run("say parent", additional_demands={"tags": [tag]})
-        self._hand = hand
-        self._attempt = hand.begin(self.run.run_id)
-        self._coordinator = coordinator
-
-    @property
-    def session_id(self) -> str:
-        return self.run.session_id
-
-    @property
-    def token(self) -> str:
-        return self._hand.session_tokens[self.run.run_id]
-
-    def end(self) -> None:
-        """Its run completes, and its token dies."""
-        self._hand.complete(self.run.run_id, self._attempt).raise_for_status()
-
-    def children(self) -> list[str]:
-        """The sessions right below it, oldest first."""
-        page = self._coordinator.client.send(sessions.list_(parent_session_id=self.session_id, limit=200))
-        return sorted(one.session_id for one in page.items)
-
-
 @pytest.fixture
-def parent(stage: Stage) -> Iterator[Parent]:
-    """Yield a parent at work, on a runner that the test leads."""
-    name = new_key()
-    offer = {"tags": [name], "require_matching_tags": True, "project_dir": str(stage.world.project)}
-    made = Parent(stage.coordinator, stage.world.hand_runner(stage.coordinator, name, **offer), name)
-    yield made
-    stage.coordinator.http.post(f"/sessions/{made.session_id}/stop", json={"subtree": True})
+def parent(stage: Stage) -> Iterator[HandParent]:
+    """Yield a parent at work, whose agent the test is."""
+    with HandParent(stage.world, stage.coordinator) as made:
+        yield made
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_the_official_client_lists_and_calls_every_tool(
-    stage: Stage, parent: Parent, transport: Transport
+    stage: Stage, parent: HandParent, transport: Transport
 ) -> None:
     """A25: in HTTP mode by header, on stdio by environment; the parent of what is started is the token's session."""
     async with mcp_agent(stage.coordinator, transport, parent.token, parent.session_id) as agent:
         listed = (await agent.client.list_tools()).tools
-        assert await agent.call("list_agents") == {"agents": []}
+        assert isinstance((await agent.call("list_agents"))["agents"], list)
         order = {"executor_type": "scripted", "title": "first"}
         first = await agent.call("start_agent_session", prompt="result 42 herons", **order)
         await agent.call("wait_agent_session", handles=[first["session_id"]])
@@ -91,6 +58,30 @@ async def test_the_official_client_lists_and_calls_every_tool(
     assert parent.children() == [first["session_id"]]
 
 
+async def test_an_agent_finds_agents_and_starts_one_by_its_name(stage: Stage, parent: HandParent) -> None:
+    """A03: with parameters by the schema that it was shown; what does not fit is said with its place."""
+    schema = {"type": "object", "properties": {"bird": {"type": "string"}}, "required": ["bird"]}
+    agent_made = {
+        "name": "counter",
+        "description": "Counts birds.",
+        "executor": "scripted",
+        "parameters_schema": schema,
+        "system_prompt": "result 42 herons",
+    }
+    assert stage.coordinator.http.post("/agents", json=agent_made).status_code == 201
+    async with mcp_agent(stage.coordinator, "http", parent.token) as agent:
+        shown = await agent.call("list_agents")
+        child = await agent.call("start_agent_session", agent_name="counter", parameters={"bird": "heron"}, mode="sync")
+        wrong = await agent.refused("start_agent_session", agent_name="counter", parameters={"bird": 1})
+        unknown = await agent.refused("start_agent_session", agent_name="nobody", prompt="x")
+    about = {"agent_name": "counter", "description": "Counts birds.", "executor_type": "scripted"}
+    assert about | {"parameters_schema": schema} in shown["agents"]
+    assert (child["status"], child["result_text"]) == ("completed", "42 herons")
+    assert stage.coordinator.session(child["session_id"]).agent_name == "counter"
+    assert (wrong["code"], wrong["errors"][0]["pointer"]) == ("invalid_parameters", "/parameters/bird")
+    assert (unknown["code"], "list_agents" in unknown["hint"]) == ("agent_not_found", True)
+
+
 @pytest.mark.parametrize("transport", ["stdio", "http"])
 async def test_a_person_names_the_parent_by_environment_or_header(stage: Stage, transport: Transport) -> None:
     """A25: a person's token proves no session; the header in HTTP mode, the environment on stdio, names the parent."""
@@ -107,7 +98,7 @@ async def test_a_person_names_the_parent_by_environment_or_header(stage: Stage, 
 
 @pytest.mark.parametrize("transport", ["stdio", "http"])
 async def test_a_repeat_with_the_same_request_id_does_nothing_twice(
-    stage: Stage, parent: Parent, transport: Transport
+    stage: Stage, parent: HandParent, transport: Transport
 ) -> None:
     """Also over another connection; the same words for another tool or with other arguments are another request."""
     start = {"prompt": "say child", "executor_type": "scripted", "request_id": "one"}
@@ -130,7 +121,7 @@ async def test_a_repeat_with_the_same_request_id_does_nothing_twice(
     assert len(stage.coordinator.events(parent.session_id, "note")) == 1
 
 
-async def test_many_children_are_waited_for_in_slices_and_each_is_told_once(stage: Stage, parent: Parent) -> None:
+async def test_many_children_are_waited_for_in_slices_and_each_is_told_once(stage: Stage, parent: HandParent) -> None:
     """The cursor stands for those still at work; a result that is too long for its share is read in pieces."""
     async with mcp_agent(stage.coordinator, "http", parent.token) as agent:
         long = await agent.call("start_agent_session", prompt=f"result {'x' * 9_000}.", executor_type="scripted")
@@ -158,7 +149,7 @@ async def test_many_children_are_waited_for_in_slices_and_each_is_told_once(stag
         assert (await agent.refused("wait_agent_session", cursor="nonsense"))["code"] == "invalid_cursor"
 
 
-async def test_an_agent_with_only_this_server_needs_six_calls_and_few_words(stage: Stage, parent: Parent) -> None:
+async def test_an_agent_with_only_this_server_needs_six_calls_and_few_words(stage: Stage, parent: HandParent) -> None:
     """It starts, waits for, reads and stops a child; counted is all that it is shown: tools, schemas and answers."""
     async with mcp_agent(stage.coordinator, "stdio", parent.token) as agent:
         tools = await agent.client.list_tools()
@@ -179,7 +170,7 @@ async def test_an_agent_with_only_this_server_needs_six_calls_and_few_words(stag
 
 
 async def test_a_parent_that_starts_too_many_children_or_goes_too_deep_is_told_what_to_do(
-    stage: Stage, parent: Parent
+    stage: Stage, parent: HandParent
 ) -> None:
     """Of a hundred children it gets twenty, and so of a thousand; each refusal is a sentence with a next step."""
     coordinator = stage.coordinator

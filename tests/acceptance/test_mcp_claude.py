@@ -103,9 +103,12 @@ def test_a73_the_real_client_steers_a_child_with_every_tool(claude: ClaudeWorld)
 
 
 def test_a74_a_callback_through_mcp_brings_the_childs_result_into_the_parents_next_turn(claude: ClaudeWorld) -> None:
-    """A74: the parent's turn ends, its process too; our runner resumes its conversation with the result."""
+    """A74: the parent's turn ends, its process too; our runner resumes its conversation with the result.
+
+    Our tools need no permission, not even of an agent that may only read; its child may do no more.
+    """
     start = calls("start_agent_session", prompt="result 42 herons", executor_type="scripted", mode="async_callback")
-    run = claude.coordinator.completed(f"{start}\n[[say I wait for it.]]")
+    run = claude.coordinator.completed(f"{start}\n[[say I wait for it.]]", permission_mode="read_only")
     child = child_of(claude, run)
 
     def accepted() -> bool:
@@ -120,5 +123,6 @@ def test_a74_a_callback_through_mcp_brings_the_childs_result_into_the_parents_ne
     told = claude.last_messages()
     assert told.index("I wait for it.") < told.index("<agent-callback "), "the conversation goes on"
     assert "42 herons" in told
+    assert claude.coordinator.run(child.latest_run_id or "").permission_mode == "read_only"
     (binding,) = claude.coordinator.bindings(run.session_id)
     assert binding.generation == 1

@@ -2,17 +2,22 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from mcp.server.stdio import stdio_server
 
+from callboard.client.retry import RetryPolicy
 from callboard.client.transport import AsyncClient
 from callboard.mcp_server.server import Context, server_of
 from callboard.mcp_server.tools import Tools
 
+PATIENCE: Final = RetryPolicy(attempts=20)
+"""Half a minute: a coordinator that is started again is no reason to trouble an agent."""
+
 
 async def serve(url: str, token: str, parent_session_id: str | None) -> None:
     """Serves until stdin ends."""
-    async with AsyncClient(url, token) as client:
+    async with AsyncClient(url, token, retry=PATIENCE) as client:
         tools = Tools(client, parent_session_id)
 
         @asynccontextmanager

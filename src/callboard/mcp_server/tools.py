@@ -1,6 +1,7 @@
 """The tools: each a few calls of the client, for the caller whose token the client carries."""
 
 import asyncio
+import dataclasses
 import hashlib
 import secrets
 from typing import Any, Final
@@ -169,7 +170,8 @@ class Tools:
         session_id = await self._own_session()
         key = _key("report", asked.request_id) or secrets.token_hex(16)
         note = PostedEvent(client_key=key, type=NOTE, payload=msgspec.Raw(msgspec.json.encode({"text": asked.text})))
-        stored = await self._client.send(events.post(session_id, PostEvents(events=[note])))
+        post = dataclasses.replace(events.post(session_id, PostEvents(events=[note])), repeatable=True)
+        stored = await self._client.send(post)
         return {"session_id": session_id, "seq": stored.seqs[0]}
 
     async def _own_session(self) -> str:
