@@ -33,14 +33,7 @@ def list_approvals(
     """What agents ask permission for."""
     context = Context(show, where)
     page = context.client.send(calls.approvals.list_(status=None if everything else status, limit=200))
-    output = context.output
-    if output.json_wanted:
-        output.value(page)
-    elif output.quiet:
-        for one in page.items:
-            output.line(one.approval_id)
-    else:
-        output.table(_COLUMNS, [_row(one) for one in page.items], flexible=5)
+    context.output.listing(page, _COLUMNS, [_row(one) for one in page.items], flexible=5)
     return 0
 
 

@@ -24,14 +24,7 @@ def list_callbacks(
     """Ends of children that a parent waits for, and how far each has come."""
     context = Context(show, where)
     page = context.client.send(calls.callbacks.list_(status=status, limit=limit))
-    output = context.output
-    if output.json_wanted:
-        output.value(page)
-    elif output.quiet:
-        for one in page.items:
-            output.line(one.callback_id)
-    else:
-        output.table(_COLUMNS, [_row(one) for one in page.items], flexible=5)
+    context.output.listing(page, _COLUMNS, [_row(one) for one in page.items], flexible=5)
     return 0
 
 

@@ -89,6 +89,18 @@ class Output:
         sys.stdout.write(clean_json(encoded.decode("utf-8", "replace")) + "\n")
         sys.stdout.flush()
 
+    def listing(
+        self, value: Any, columns: Sequence[str], rows: Sequence[Sequence[Part]], *, flexible: int | None = None
+    ) -> None:
+        """A list: whole for programs, the first column alone when quiet, else a table."""
+        if self.json_wanted:
+            self.value(value)
+        elif self.quiet:
+            for row in rows:
+                self.line(row[0])
+        else:
+            self.table(columns, rows, flexible=flexible)
+
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Part]], *, flexible: int | None = None) -> None:
         """Aligned columns. A person gets no empty ones, and the `flexible` one cut so that a row is one line."""
         cells = [[span(name, "dim") for name in columns], *([_cell(part) for part in row] for row in rows)]

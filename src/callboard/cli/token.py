@@ -46,14 +46,7 @@ def list_tokens(*, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
     """All tokens, without their secrets."""
     context = Context(show, where)
     page = context.client.send(calls.tokens.list_(limit=200))
-    output = context.output
-    if output.json_wanted:
-        output.value(page)
-    elif output.quiet:
-        for one in page.items:
-            output.line(one.token_id)
-    else:
-        output.table(_COLUMNS, [_row(one) for one in page.items], flexible=2)
+    context.output.listing(page, _COLUMNS, [_row(one) for one in page.items], flexible=2)
     return 0
 
 
