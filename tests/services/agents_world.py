@@ -20,10 +20,15 @@ def file(path: str, body: str, *, front: str = "", told: bool = True) -> AgentFi
 
 
 async def put(
-    world: World, *files: AgentFile, directory: str = "/srv/shop", scope: Any = "project", caller: Caller = OWNER
+    world: World,
+    *files: AgentFile,
+    directory: str = "/srv/shop",
+    scope: Any = "project",
+    caller: Caller = OWNER,
+    trusted: bool = False,
 ) -> AgentFilesTaken:
     """Uploads the files of a directory."""
-    body = PutAgentFiles(scope=scope, hostname="one", directory=directory, files=list(files))
+    body = PutAgentFiles(scope=scope, hostname="one", directory=directory, files=list(files), trusted=trusted)
     return await world.agent_files.put(caller, body)
 
 

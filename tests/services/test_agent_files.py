@@ -1,5 +1,6 @@
 """Which agent is meant by a name, agents from files, and changes of those of the API."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from callboard.domain.errors import (
 )
 from callboard.wire.agents import AgentFile, ChangeAgent
 from tests.services.agents_world import claim_of, file, make, put
+from tests.services.reading_world import open_reading
 from tests.services.world import OWNER, World
 
 USER = Caller(token_id="tok_user", kind="user")
@@ -77,10 +79,52 @@ async def test_a_runner_uploads_only_what_lies_in_its_roots(world: World) -> Non
     for directory in ("/etc", "/srv"):
         with pytest.raises(Forbidden):
             await put(world, file("a/one.md", "x"), caller=runner.caller, directory=directory)
-    program = file("a/p.md", "x", front="mcp_servers: {tool: {command: sh}}")
-    taken = await put(world, program, caller=runner.caller)
-    assert [problem.path for problem in taken.errors] == ["a/p.md"]
-    assert (await put(world, program)).stored == ["p"]
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["mcp_servers: {tool: {command: sh}}", 'mcp_servers: {tool: {url: "http://x/"}}', "permission_mode: full"],
+)
+async def test_s12_what_a_repository_brings_is_taken_when_a_person_has_looked_at_it(world: World, front: str) -> None:
+    """S12: servers of its own and the mode full, until its content changes."""
+    runner = await world.runner(roots=["/srv/shop"])
+    wants, harmless = file("a/p.md", "x", front=front), file("a/q.md", "x")
+    for caller in (runner.caller, OWNER):
+        taken = await put(world, wants, harmless, caller=caller)
+        assert [problem.path for problem in taken.errors] == ["a/p.md"]
+    with pytest.raises(Forbidden):
+        await put(world, wants, caller=runner.caller, trusted=True)
+    assert (await put(world, wants, harmless, trusted=True)).stored == ["p"]
+    assert (await put(world, wants, harmless, caller=runner.caller)).unchanged == 2
+    changed = await put(world, file("a/p.md", "other", front=front), harmless, caller=runner.caller)
+    assert ([problem.path for problem in changed.errors], changed.removed) == (["a/p.md"], ["p"])
+
+
+async def test_s6_a_token_of_a_project_touches_its_own_agents_alone(tmp_path: Path, kind: str) -> None:
+    async with open_reading(tmp_path, kind) as reading:
+        for project in ("shop", "web"):
+            reading.project(project)
+        await _two_projects(reading.world)
+
+
+async def _two_projects(world: World) -> None:
+    shop = Caller(token_id="tok_shop", kind="user", project_id="shop")
+    web = Caller(token_id="tok_web", kind="user", project_id="web")
+    await put(world, file("a/all.md", "x"))
+    await put(world, file("a/mine.md", "x"), caller=shop)
+    assert (await put(world, caller=shop)).removed == ["mine"]
+    assert (await put(world, caller=web)).removed == []
+    await make(world, "ours", caller=shop)
+    assert [agent.name for agent in await listed(world, shop)] == ["all", "ours"]
+    assert [agent.name for agent in await listed(world, web)] == ["all"]
+    assert [agent.name for agent in await listed(world)] == ["all", "ours"]
+    with pytest.raises(NotFound):
+        await world.agents.get(web, "ours")
+    assert (await world.agents.get(OWNER, "ours")).project_id == "shop"
+    with pytest.raises(NotFound):
+        await world.start(caller=web, agent_name="ours")
+    assert (await world.start(caller=shop, agent_name="ours")).run_id
+    await world.agents.delete(OWNER, "ours", frozenset({"*"}))
 
 
 @pytest.mark.parametrize("path", ["../a.md", "/etc/a.md", "a/../b.md", "a.txt", "a//b.md", "./a.md"])

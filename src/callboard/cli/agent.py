@@ -109,11 +109,18 @@ def sync(
     where: Where = NO_WHERE,
     show: Show = NO_SHOW,
 ) -> int:
-    """Upload the agent files of this project and of the user. What has not changed is not sent, what is gone goes."""
+    """Upload the agent files of this project and of the user. What has not changed is not sent, what is gone goes.
+
+    You vouch for them: unlike `up` and runners this also takes files with MCP servers of their own or the mode full.
+    """
     context = Context(show, where)
     sources = [project_source(_project(project_dir), socket.gethostname()), user_source(socket.gethostname())]
     synced = [
-        Synced(scope=one.scope, directory=one.directory, taken=upload(context.client, one, project=_of(one, project)))
+        Synced(
+            scope=one.scope,
+            directory=one.directory,
+            taken=upload(context.client, one, project=_of(one, project), trusted=True),
+        )
         for one in sources
     ]
     if context.output.json_wanted:

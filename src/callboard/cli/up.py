@@ -93,7 +93,7 @@ class _Household:
                 child.stop()
 
     def _upload_agents(self, access: Access) -> None:
-        """With the token of whoever started this: it may upload what a runner may not."""
+        """Also where the runner was there already: its directory may have other agents by now."""
         host = self._offer.hostname or socket.gethostname()
         try:
             with Client(access.url, access.token) as client:

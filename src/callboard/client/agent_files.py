@@ -47,9 +47,11 @@ def user_source(hostname: str, environment: Mapping[str, str] = os.environ) -> A
     return _source("user", home, hostname, folders)
 
 
-def upload(client: Client, source: AgentSource, *, project: str | None = None) -> AgentFilesTaken:
-    """Upload what has changed. CallboardError."""
-    exchange = _exchange(source, project)
+def upload(
+    client: Client, source: AgentSource, *, project: str | None = None, trusted: bool = False
+) -> AgentFilesTaken:
+    """Upload what has changed; `trusted` says that a person has looked at the files. CallboardError."""
+    exchange = _exchange(source, project, trusted)
     body = next(exchange)
     while True:
         try:
@@ -63,7 +65,7 @@ async def upload_async(
     send: Callable[[Call[AgentFilesTaken]], Awaitable[AgentFilesTaken]], source: AgentSource
 ) -> AgentFilesTaken:
     """The same from a coroutine, by whatever sends calls."""
-    exchange = _exchange(source, None)
+    exchange = _exchange(source, None, trusted=False)
     body = next(exchange)
     while True:
         answer = await send(calls.agents.put_files(body))
@@ -112,14 +114,14 @@ def _read(file: Path, folder: Path) -> bytes | str:
     return content if len(content) <= MAX_FILE_BYTES else f"It has more than {MAX_FILE_BYTES} bytes."
 
 
-def _exchange(source: AgentSource, project: str | None) -> _Exchange:
+def _exchange(source: AgentSource, project: str | None, trusted: bool) -> _Exchange:
     """Bodies to send, each answered: first all hashes, then the texts that are wanted, some at a time."""
-    taken = yield _body(source, (), project)
+    taken = yield _body(source, (), project, trusted)
     waiting = [path for path in taken.wanted if path in source.texts]
     while waiting:
         batch = _batch(source, waiting)
         waiting = waiting[len(batch) :]
-        answer = yield _body(source, batch, project)
+        answer = yield _body(source, batch, project, trusted)
         taken = AgentFilesTaken(
             wanted=answer.wanted,
             stored=[*taken.stored, *answer.stored],
@@ -139,7 +141,7 @@ def _batch(source: AgentSource, waiting: list[str]) -> list[str]:
     return waiting
 
 
-def _body(source: AgentSource, with_text: Iterable[str], project: str | None) -> PutAgentFiles:
+def _body(source: AgentSource, with_text: Iterable[str], project: str | None, trusted: bool) -> PutAgentFiles:
     texts = source.texts
     told = set(with_text)
     files = [
@@ -149,5 +151,10 @@ def _body(source: AgentSource, with_text: Iterable[str], project: str | None) ->
         for path, text in texts.items()
     ]  # fmt: skip
     return PutAgentFiles(
-        scope=source.scope, hostname=source.hostname, directory=source.directory, project=project, files=files
+        scope=source.scope,
+        hostname=source.hostname,
+        directory=source.directory,
+        project=project,
+        files=files,
+        trusted=trusted,
     )

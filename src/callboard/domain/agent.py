@@ -117,6 +117,11 @@ def runs_programs(agent: Agent) -> bool:
     return isinstance(servers, dict) and any(server.command is not None for server in servers.values())
 
 
+def wants_trust(agent: Agent) -> bool:
+    """Whether a person should have looked at its file: it brings servers of its own, or may do everything unasked."""
+    return isinstance(agent.mcp_servers, dict) or agent.permission_mode == "full"
+
+
 def read_agent(text: str, *, name: str, dialect: Dialect) -> Agent:
     """The agent of a file, checked; `name` is that of the file, for a front matter that says none.
 

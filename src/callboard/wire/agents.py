@@ -40,6 +40,8 @@ class PutAgentFiles(Request, kw_only=True):
     """Of the project; of the user, the home."""
     project: Name | None = None
     files: Annotated[list[AgentFile], Meta(max_length=MAX_FILES)]
+    trusted: bool = False
+    """A person has looked at them: they may bring MCP servers of their own, and the permission mode `full`."""
 
 
 class FileProblem(Response, kw_only=True):
@@ -99,10 +101,7 @@ class AgentsQuery(PageQuery, kw_only=True):
     """GET /agents."""
 
     project_dir: (
-        Annotated[
-            str, Meta(max_length=4096, description="Only those that are meant there, one of each name; in one page.")
-        ]
-        | None
+        Annotated[str, Meta(max_length=4096, description="Only those that are meant there, one of each name.")] | None
     ) = None
     limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="How many items at most.")] = 50
 

@@ -15,13 +15,13 @@ from callboard.store.database import Row, Transaction
 from callboard.wire.requests import CreateRun
 
 
-def choose(tx: Transaction, name: str, *, project_id: str | None, directory: str | None) -> Row:
-    """The agent that is meant in a project and directory. NotFound `agent_not_found`, Conflict `ambiguous_agent`.
+def choose(tx: Transaction, name: str, *, fits: Callable[[Row], bool], directory: str | None) -> Row:
+    """The agent that is meant in a directory. NotFound `agent_not_found`, Conflict `ambiguous_agent`.
 
     Where no directory is known an agent of some project is meant too, if no other project has one of that name.
     """
     rows = tx.all("agents_by_name", name=name)
-    fitting = [row for row in rows if row["project_id"] in (None, project_id) and _is_there(row, directory)]
+    fitting = [row for row in rows if fits(row) and _is_there(row, directory)]
     places = {row["directory"] for row in fitting if row["scope"] == "project"}
     if directory is None and len(places) > 1:
         raise Conflict(
@@ -41,7 +41,11 @@ def named_agent(tx: Transaction, request: CreateRun, project_id: str | None, dir
         return None
     more = request.additional_demands
     place = request.project_dir or (more.project_dir if more else None) or directory
-    return snapshot_of(choose(tx, request.agent_name, project_id=project_id, directory=place))
+
+    def fits(row: Row) -> bool:
+        return row["project_id"] in (None, project_id)
+
+    return snapshot_of(choose(tx, request.agent_name, fits=fits, directory=place))
 
 
 def visible(caller: Caller) -> Callable[[Row], bool]:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from callboard.coordinator.services.agents import kept
-from callboard.domain.agent import Agent, Dialect, plain_directory, read_agent, runs_programs
+from callboard.domain.agent import Agent, Dialect, plain_directory, read_agent, runs_programs, wants_trust
 from callboard.domain.caller import Caller
 from callboard.domain.demands import inside
 from callboard.domain.errors import CallboardError, Forbidden, InvalidRequest, NotFound
@@ -33,7 +33,9 @@ class AgentFileService:
             _check_path(file.path, f"/files/{number}/path")
         if len({file.path for file in request.files}) < len(request.files):
             raise InvalidRequest("A path is there twice.", errors=[{"pointer": "/files", "message": "a path twice"}])
-        read = await asyncio.to_thread(_read_all, request.files, may_run_programs=caller.is_owner)
+        if request.trusted and caller.kind == "runner":
+            raise Forbidden("A runner cannot say that a person has looked at a file.", hint="Leave trusted out.")
+        read = await asyncio.to_thread(_read_all, request, may_run_programs=caller.is_owner)
         return await self._database.write(lambda tx: _put(tx, caller, request, read))
 
 
@@ -46,17 +48,20 @@ def _check_path(path: str, pointer: str) -> None:
         )
 
 
-def _read_all(files: list[AgentFile], *, may_run_programs: bool) -> _Read:
-    return {file.path: _read_one(file, file.text, may_run_programs) for file in files if file.text is not None}
+def _read_all(request: PutAgentFiles, *, may_run_programs: bool) -> _Read:
+    rights = (request.trusted, may_run_programs)
+    return {file.path: _read_one(file, file.text, *rights) for file in request.files if file.text is not None}
 
 
-def _read_one(file: AgentFile, text: str, may_run_programs: bool) -> Agent | FileProblem:
+def _read_one(file: AgentFile, text: str, trusted: bool, may_run_programs: bool) -> Agent | FileProblem:
     path = PurePosixPath(file.path)
     dialect: Dialect = "claude" if _is_claudes(file.path) else "callboard"
     try:
         if hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() != file.sha256:
             raise InvalidRequest("sha256 is not that of the text.")
         agent = read_agent(text, name=path.stem, dialect=dialect)
+        if wants_trust(agent) and not trusted:
+            raise Forbidden("It brings MCP servers or the mode full; look at it, then: callboard agent sync")
         if runs_programs(agent) and not may_run_programs:
             raise Forbidden("It says which programs are started as MCP servers: only the owner may upload that.")
     except CallboardError as problem:
@@ -71,7 +76,8 @@ def _is_claudes(path: str) -> bool:
 def _put(tx: Transaction, caller: Caller, request: PutAgentFiles, read: _Read) -> AgentFilesTaken:
     directory = plain_directory(request.directory)
     _check_place(tx, caller, request, directory)
-    source = {"scope": request.scope, "source": f"{request.hostname}:{directory}"}
+    project_id = _project_id(tx, caller, request)
+    source = {"scope": request.scope, "source": f"{project_id or ''}@{request.hostname}:{directory}"}
     before = {row["path"]: row for row in tx.all("agents_of_source", **source)}
     same = {
         file.path
@@ -87,7 +93,7 @@ def _put(tx: Transaction, caller: Caller, request: PutAgentFiles, read: _Read) -
         "directory": directory,
         "created_by": caller.token_id,
     }
-    place["project_id"] = _project_id(tx, caller, request)
+    place["project_id"] = project_id
     stored, errors = _store(tx, [file for file in request.files if file.path not in same], read, place)
     return AgentFilesTaken(
         wanted=[file.path for file in request.files if file.path not in same and file.text is None],

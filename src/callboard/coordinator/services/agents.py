@@ -151,12 +151,12 @@ def _new_row(tx: Transaction, caller: Caller, agent: Definition) -> dict[str, An
 def _own(tx: Transaction, caller: Caller, name: str) -> Row:
     """The agent of the API that a caller may change. NotFound; Conflict when there is only one of a file."""
     rows = [row for row in tx.all("agents_by_name", name=name) if visible(caller)(row)]
-    own = [row for row in rows if row["scope"] == API and row["project_id"] == caller.project_id]
-    if own:
-        return own[0]
+    changeable = [row for row in rows if row["scope"] == API and caller.sees_project(row["project_id"])]
+    if changeable:
+        return min(changeable, key=lambda row: row["project_id"] != caller.project_id)
     if not rows:
         raise agent_not_found(name)
-    where = rows[0]["path"] or "another project"
+    where = rows[0]["path"] or "outside of this token's project"
     raise Conflict(
         f"The agent {name!r} comes from {where}, and is changed there.",
         code="agent_read_only",
@@ -167,7 +167,7 @@ def _own(tx: Transaction, caller: Caller, name: str) -> Row:
 def _meant(tx: Transaction, caller: Caller, name: str, project_dir: str | None) -> Row:
     if not is_name(name):
         raise agent_not_found(name)
-    return choose(tx, name, project_id=caller.project_id, directory=project_dir)
+    return choose(tx, name, fits=visible(caller), directory=project_dir)
 
 
 def _is_meant(tx: Transaction, caller: Caller, row: Row, project_dir: str | None) -> bool:
