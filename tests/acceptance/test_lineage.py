@@ -114,3 +114,15 @@ def test_a24_a_tree_is_stopped_from_its_leaves(stage: Stage) -> None:
     reader.until_count(2)
     assert [event["session_id"] for event in reader.events] == [leaf.session_id, top.session_id]
     assert coordinator.client.send(runs.why(leaf.latest_run_id)).sentence == "The tree that it belongs to was stopped."
+
+
+def test_the_tree_on_the_terminal_shows_what_each_used_and_what_all_below_it_did(stage: Stage) -> None:
+    """A24: tokens and cost roll up; a session with children says what it used itself."""
+    coordinator = stage.coordinator
+    top = coordinator.completed("usage large 100 10 2000").session_id
+    below = coordinator.completed("usage small 50 5 1000", parent_session_id=top).session_id
+    lines = stage.callboard("tree", top).out.splitlines()
+    assert lines[0].startswith(top)
+    assert lines[0].endswith("150 tokens in, 15 out, 2 turns, $0.0030 (itself $0.0020)")
+    assert below in lines[1]
+    assert lines[1].endswith("50 tokens in, 5 out, 1 turns, $0.0010")

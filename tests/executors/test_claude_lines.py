@@ -238,3 +238,18 @@ def test_a_message_that_the_client_never_takes_does_not_hold_up_the_run() -> Non
     assert told.conversation.message("more", "1")
     assert told.succeed()[-1] == Finish(30.0)
     assert told.end(143, "overdue", "signal").kind == "completed"
+
+
+def test_a_message_that_was_taken_is_named_and_not_said_again() -> None:
+    """A41: a restarted runner reads that an earlier one said it, and is ordered to say it once more."""
+    told, before = Told(), Told()
+    (said,) = before.conversation.message("more", "msg_1")
+    assert isinstance(said, Input)
+    told.hear(type="system", subtype="init", session_id="s")
+    told.line(f"{said.input_id} {said.text}", channel="i")
+    assert told.conversation.message("more", "msg_1") == [said], "the keeper knows it already"
+    (emit,) = told.hear(type="user", isReplay=True, uuid=json.loads(said.text)["uuid"], message={})
+    assert isinstance(emit, Emit)
+    assert (emit.payload["role"], emit.payload["message_id"]) == ("user", "msg_1")
+    assert told.conversation.message("more", "msg_1") == []
+    assert told.succeed()[-1] == Finish(30.0)

@@ -68,14 +68,16 @@ def branches(tree: Tree, *, short: bool) -> Iterator[list[Part]]:
 
 
 def _node(node: TreeNode, *, short: bool) -> list[Part]:
-    cost = money(node.usage_subtree)
+    used = _usage(node.usage_subtree)
+    own = money(node.usage_self) if node.children and node.usage_subtree != node.usage_self else ""
     return [
         span(name_of(node.session_id, short=short), "bold"),
         "  ",
         state(node.status),
         f"  {node.title or ''}",
         span(f"  {node.agent_name}" if node.agent_name else "", "dim"),
-        span(f"  {cost}" if cost else "", "dim"),
+        span(f"  {used}" if used else "", "dim"),
+        span(f" (itself {own})" if own else "", "dim"),
     ]
 
 
