@@ -13,7 +13,7 @@ import httpx2
 import psutil
 import pytest
 
-from tests.http.world import Coordinator, serving
+from tests.http.world import OWNER, Coordinator, serving
 
 HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -84,9 +84,7 @@ def test_a_reader_may_look_and_start_nothing(coordinator: Coordinator) -> None:
 
     def call(tool: str, **arguments: Any) -> dict[str, Any]:
         message = LIST | {"method": "tools/call", "params": {"name": tool, "arguments": arguments}}
-        line = next(one for one in ask(coordinator, message, token=reader).text.splitlines() if one.startswith("data:"))
-        result: dict[str, Any] = json.loads(line.removeprefix("data:"))["result"]
-        return result
+        return result_of(ask(coordinator, message, token=reader))
 
     assert call("list_sessions")["structuredContent"] == {"sessions": []}
     refused = call("start_agent_session", prompt="say no")
@@ -96,3 +94,74 @@ def test_a_reader_may_look_and_start_nothing(coordinator: Coordinator) -> None:
 def test_a_body_that_is_too_large_is_refused(tmp_path: Path) -> None:
     with serving(tmp_path / "data", body_bytes=10_000) as coordinator:
         assert ask(coordinator, LIST | {"params": {"x": "x" * 20_000}}).status_code == 413
+
+
+def wait_message(run_id: str) -> dict[str, Any]:
+    """A wait of a whole slice for a run that never ends."""
+    return LIST | {"method": "tools/call", "params": {"name": "wait_agent_session", "arguments": {"handles": [run_id]}}}
+
+
+def result_of(answer: httpx2.Response) -> dict[str, Any]:
+    """What a tool answered."""
+    line = next(one for one in answer.text.splitlines() if one.startswith("data:"))
+    result: dict[str, Any] = json.loads(line.removeprefix("data:"))["result"]
+    return result
+
+
+def until_held(coordinator: Coordinator, count: int) -> None:
+    """Until so many requests are held; nothing announces that."""
+    never, deadline = threading.Event(), time.monotonic() + 10
+    while f"callboard_requests_held {float(count)}" not in coordinator.call("GET", "/metrics").text:
+        assert time.monotonic() < deadline, coordinator.call("GET", "/metrics").text
+        never.wait(0.05)
+
+
+class Waiting:
+    """A wait in a thread of its own."""
+
+    def __init__(self, coordinator: Coordinator, token: str = OWNER) -> None:
+        self.answer: httpx2.Response | None = None
+        run_id = coordinator.create_run()["run_id"]
+
+        def wait() -> None:
+            self.answer = ask(coordinator, wait_message(run_id), token=token, timeout=60)
+
+        self.thread = threading.Thread(target=wait)
+        self.thread.start()
+        until_held(coordinator, 1)
+
+    def result(self, seconds: float) -> dict[str, Any]:
+        """The answer, which must come within this time."""
+        self.thread.join(seconds)
+        assert self.answer is not None
+        return result_of(self.answer)
+
+
+def test_r13_a_stop_of_the_coordinator_answers_waits_with_what_is_known(coordinator: Coordinator) -> None:
+    """Its process ends at once; the agent is told that the run waits still, and asks again elsewhere."""
+    waiting = Waiting(coordinator)
+    begun = time.monotonic()
+    assert coordinator.stop() == 0
+    assert time.monotonic() - begun < 10
+    answer = waiting.result(5)["structuredContent"]
+    assert (answer["ended"], len(answer["waiting"])) == ([], 1)
+    assert answer["cursor"]
+
+
+def test_s6_a_revoked_token_loses_the_wait_that_it_holds(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", token_recheck_seconds=0.5) as coordinator:
+        made = coordinator.make_token("user")
+        waiting = Waiting(coordinator, made["token"])
+        coordinator.done("DELETE", f"/tokens/{made['token_id']}")
+        refused = waiting.result(10)
+    assert refused["isError"]
+    assert refused["structuredContent"]["error"]["code"] == "unauthenticated"
+    assert "end your turn" in refused["structuredContent"]["error"]["hint"]
+
+
+def test_a_wait_whose_client_leaves_is_not_held_any_longer(coordinator: Coordinator) -> None:
+    ask(coordinator)
+    run_id = coordinator.create_run()["run_id"]
+    with pytest.raises(httpx2.ReadTimeout):
+        ask(coordinator, wait_message(run_id), headers={"MCP-Protocol-Version": "2025-11-25"}, timeout=1)
+    until_held(coordinator, 0)
