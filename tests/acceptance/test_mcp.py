@@ -1,5 +1,6 @@
 """The MCP server, by the official SDK's client: every tool over every transport, repeats, waits, limits."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -8,10 +9,10 @@ import pytest
 
 from callboard.mcp_server.catalogue import BY_NAME
 from tests.acceptance.conftest import Stage
-from tests.support.coordinator import payload_of
+from tests.support.coordinator import Coordinator, payload_of, until
 from tests.support.hand_parent import HandParent
 from tests.support.mcp_agent import TRANSPORTS, Transport, mcp_agent
-from tests.support.world import hold
+from tests.support.world import World, hold
 
 CALLS_ALLOWED = 6
 CHARACTERS_ALLOWED = 12_000
@@ -141,12 +142,37 @@ async def test_many_children_are_waited_for_in_slices_and_each_is_told_once(stag
         (failed,) = late["ended"]
         assert (failed["status"], failed["error"]) == ("failed", {"code": "agent_failed", "message": "broken"})
         assert "cursor" not in late
+        later = await agent.call("start_agent_session", prompt="sleep 1\nresult late", executor_type="scripted")
+        both = await agent.call("wait_agent_session", handles=[slow["run_id"], later["run_id"]])
+        assert [one["status"] for one in both["ended"]] == ["failed", "completed"], "all means all"
 
         head = await agent.call("get_agent_session_result", session_id=long["session_id"])
         assert (len(head["result_text"]), head["total_characters"]) == (8_000, 9_001)
         rest = await agent.call("get_agent_session_result", session_id=long["session_id"], offset=head["next_offset"])
         assert (head["result_text"] + rest["result_text"], "next_offset" in rest) == ("x" * 9_000 + ".", False)
         assert (await agent.refused("wait_agent_session", cursor="nonsense"))["code"] == "invalid_cursor"
+
+
+async def test_a_coordinator_that_is_killed_meanwhile_is_not_noticed_by_an_agent_on_stdio(world: World) -> None:
+    """A41: its calls are asked again until the coordinator is back; the wait goes on, and nothing is started twice."""
+    coordinator = world.coordinator()
+    world.runner(coordinator)
+    order = {"executor_type": "scripted", "request_id": "one"}
+    async with mcp_agent(coordinator, "stdio", coordinator.token) as agent:
+        first = await agent.call("start_agent_session", prompt=f"{hold('go-on')}\nresult 42", **order)
+        waiting = asyncio.create_task(agent.call("wait_agent_session", handles=[first["run_id"]]))
+        await asyncio.to_thread(until, lambda: held(coordinator), 10, "the wait is held")
+        await asyncio.to_thread(coordinator.kill)
+        again = asyncio.create_task(agent.call("start_agent_session", prompt=f"{hold('go-on')}\nresult 42", **order))
+        await asyncio.to_thread(coordinator.restart)
+        assert await again == first
+        world.let_go("go-on")
+        assert [one["result_text"] for one in (await waiting)["ended"]] == ["42"]
+
+
+def held(coordinator: Coordinator) -> bool:
+    """Whether somebody waits for a run's end, besides the runner for work."""
+    return "callboard_requests_held 2.0" in coordinator.http.get("/metrics").text
 
 
 async def test_an_agent_with_only_this_server_needs_six_calls_and_few_words(stage: Stage, parent: HandParent) -> None:
