@@ -43,6 +43,22 @@ BODIES: dict[str, Any] = {
     "runner.not_launched": wire.NotLaunched(runner_id=RUNNER, epoch=1, attempt=1),
     "runner.usage": wire.UsageReport(runner_id=RUNNER, epoch=1, attempt=1),
     "runner.ended": wire.Ended(runner_id=RUNNER, epoch=1, attempt=1, event_count=0),
+    "runner.ask": wire.ApprovalRequest(runner_id=RUNNER, epoch=1, attempt=1, request_id="r", tool_name="Bash"),
+    "runner.settled": wire.ApprovalSettled(runner_id=RUNNER, epoch=1, attempt=1, request_id="r"),
+    "runner.announce_transcript": wire.AnnounceTranscript(
+        run_id=RUN,
+        runner_id=RUNNER,
+        epoch=1,
+        attempt=1,
+        executor_session_id="n",
+        size_bytes=1,
+        sha256="0" * 64,
+        parts=[],
+    ),
+    "runner.put_transcript_part": wire.PutTranscriptPart(
+        run_id=RUN, runner_id=RUNNER, epoch=1, attempt=1, sha256="0" * 64, data=b"x"
+    ),
+    "approvals.decide": requests.Decide(decision="allow", content_hash="0" * 64),
 }
 VALUES: dict[str, Any] = {
     "session_id": SESSION,

@@ -94,6 +94,7 @@ def transcript_part(session_id: str, run_id: str, attempt: int, sha256: str) -> 
         path=path("sessions", session_id, "transcript", "parts"),
         query={"run_id": run_id, "attempt": attempt, "sha256": sha256},
         response=TranscriptPart,
+        repeatable=True,
     )
 
 
