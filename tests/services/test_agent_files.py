@@ -1,5 +1,6 @@
 """Which agent is meant by a name, agents from files, and changes of those of the API."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,20 @@ async def test_a_change_names_the_state_that_it_changes(world: World) -> None:
     await world.agents.delete(OWNER, "reviewer", frozenset({changed.etag}))
     with pytest.raises(NotFound):
         await world.agents.get(OWNER, "reviewer")
+
+
+async def test_of_changes_at_once_to_one_state_one_is_made(world: World) -> None:
+    """ETags: nobody's change is lost without being told, on both databases."""
+    etag = await make(world)
+    changes = (
+        world.agents.change(OWNER, "reviewer", ChangeAgent(model=f"m{number}"), frozenset({etag}))
+        for number in range(8)
+    )
+    results = await asyncio.gather(*changes, return_exceptions=True)
+    made = [result for result in results if not isinstance(result, BaseException)]
+    assert len(made) == 1
+    assert all(isinstance(result, PreconditionFailed) for result in results if result not in made)
+    assert (await world.agents.get(OWNER, "reviewer")).etag == made[0].etag
 
 
 async def test_a_name_is_taken_once(world: World) -> None:
