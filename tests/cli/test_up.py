@@ -42,6 +42,13 @@ class Up:
         return self.process.returncode
 
 
+def write_agent(folder: Path, name: str) -> None:
+    """A file of an agent in the project."""
+    place = folder / "project" / ".callboard" / "agents"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"{name}.md").write_text(f"---\nexecutor: scripted\n---\nresult {name}\n", encoding="utf-8")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """Yield a folder with a project; whatever still works in it is ended."""
@@ -73,6 +80,22 @@ def test_it_starts_both_is_found_by_the_next_and_ends_both(folder: Path, callboa
     assert code == 0
     assert [child for child in children if child.is_running()] == []
     assert callboard("ps", CALLBOARD_URL=first.running["url"]).code == 5
+
+
+def test_the_agents_of_the_directory_are_there_and_the_next_one_brings_new_ones(
+    folder: Path, callboard: CommandLine
+) -> None:
+    """40: `up` uploads, also where coordinator and runner run already."""
+    write_agent(folder, "one")
+    first = Up(folder, "--port", "0")
+    try:
+        assert callboard("run", "say x", "--agent", "one", "--wait").out == "one\n"
+        write_agent(folder, "two")
+        assert callboard("run", "say x", "--agent", "two").code == 3
+        assert Up(folder, "--port", "0").end() == 0
+        assert callboard("run", "say x", "--agent", "two", "--wait").out == "two\n"
+    finally:
+        first.end(signal.SIGINT)
 
 
 def test_agents_live_on_when_it_ends_and_the_next_one_finds_them(folder: Path, callboard: CommandLine) -> None:

@@ -144,6 +144,8 @@ async def test_a_session_can_go_on_with_another_agent(world: World) -> None:
     row = await world.database.read(lambda tx: tx.one("session_by_id", session_id=claim.session_id))
     assert row is not None
     assert row["agent_name"] == "writer"
+    told = [bytes(event.payload) for event in await world.log(claim.session_id) if event.type == "session_updated"]
+    assert told == [b'{"agent_name":"writer"}']
     await runner.bind((await runner.claim())[0], "native")
     with pytest.raises(InvalidRequest) as refused:
         await world.resume(claim.session_id, agent_name="other")

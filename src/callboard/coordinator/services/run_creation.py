@@ -185,10 +185,9 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     if taken is None:
         raise RuntimeError(f"session {session['session_id']} vanished inside a transaction")
     tx.run("resumed_session", session_id=session["session_id"], now=tx.now_ms)
-    if agent is not None and agent["name"] != session["agent_name"]:
-        tx.run("name_agent_of_session", session_id=session["session_id"], agent_name=agent["name"], now=tx.now_ms)
+    before = [] if agent is None else _named(tx, session, agent["name"])
     idle = live is None and session["queued_runs"] == 0
-    _insert(tx, new, session, run_id, taken["run_count"], demands, idle=idle, before=[])
+    _insert(tx, new, session, run_id, taken["run_count"], demands, idle=idle, before=before)
     _prefer(tx, new, session, binding, run_id)
     return RunCreated(run_id=run_id, session_id=session["session_id"], status="pending")
 
@@ -222,6 +221,14 @@ def _agent_before(tx: Transaction, new: NewRun, session: Row) -> Snapshot | None
     """The agent that the session goes on with: as it was for the run before, or for the run that is tried again."""
     before = tx.one("run_by_id", run_id=new.retry_of or session["latest_run_id"])
     return None if before is None or before["agent"] is None else json.loads(before["agent"])
+
+
+def _named(tx: Transaction, session: Row, agent_name: str) -> list[NewEvent]:
+    """The session goes on with an agent of this name."""
+    if session["agent_name"] == agent_name:
+        return []
+    tx.run("name_agent_of_session", session_id=session["session_id"], agent_name=agent_name, now=tx.now_ms)
+    return [NewEvent(type=event_types.SESSION_UPDATED, payload=msgspec.json.encode({"agent_name": agent_name}))]
 
 
 def _check_resumable(new: NewRun, session: Row, live: Row | None, limits: TreeLimits) -> None:
