@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from callboard.coordinator.services.limits import TreeLimits
-from callboard.coordinator.services.run_creation import NewRun, create
+from callboard.coordinator.services.new_run import NewRun
+from callboard.coordinator.services.run_creation import create
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict
 from callboard.domain.ids import IdSource

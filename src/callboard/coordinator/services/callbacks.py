@@ -12,9 +12,10 @@ from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.callback_changes import STOPPED_SENTENCE
 from callboard.coordinator.services.following_run import request_like
 from callboard.coordinator.services.limits import TreeLimits
+from callboard.coordinator.services.new_run import NewRun
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_callback
-from callboard.coordinator.services.run_creation import NewRun, create
+from callboard.coordinator.services.run_creation import create
 from callboard.domain import ids
 from callboard.domain.callback import CALLBACK, MAX_IN_ONE_PROMPT, PLACEHOLDER_PROMPT
 from callboard.domain.caller import SYSTEM, Caller

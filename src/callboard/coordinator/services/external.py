@@ -13,8 +13,8 @@ from callboard.coordinator.services.bindings import native_id
 from callboard.coordinator.services.external_runs import Leading
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.locking import lock_family, locked_run
+from callboard.coordinator.services.new_run import proven_parent
 from callboard.coordinator.services.run_changes import is_external, reconnect, revoke_session_tokens
-from callboard.coordinator.services.run_creation import proven_parent
 from callboard.coordinator.services.run_requests import BUILT_IN_EXECUTORS, check_session_id
 from callboard.coordinator.services.tree_limits import check_tree
 from callboard.domain import ids

@@ -11,8 +11,9 @@ from callboard.coordinator.services.access import require_steering, visible_sess
 from callboard.coordinator.services.following_run import request_like
 from callboard.coordinator.services.inheritance import INHERITED_LIMITS
 from callboard.coordinator.services.limits import TreeLimits
+from callboard.coordinator.services.new_run import NewRun
 from callboard.coordinator.services.run_changes import is_ended, is_external
-from callboard.coordinator.services.run_creation import NewRun, create
+from callboard.coordinator.services.run_creation import create
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.domain import ids
 from callboard.domain.caller import Caller

@@ -11,10 +11,11 @@ from callboard.coordinator.services.claims import was_cut_off
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.locking import lock_family, lock_run
+from callboard.coordinator.services.new_run import NewRun, proven_parent
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_run
 from callboard.coordinator.services.run_changes import is_ended
-from callboard.coordinator.services.run_creation import NewRun, create, proven_parent
+from callboard.coordinator.services.run_creation import create
 from callboard.coordinator.services.run_lists import shown_runs
 from callboard.coordinator.services.run_requests import (
     check_request,
