@@ -24,6 +24,7 @@ from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.journal import EventService
 from callboard.coordinator.services.leases import LeaseService
 from callboard.coordinator.services.limits import TreeLimits
+from callboard.coordinator.services.messages import MessageService
 from callboard.coordinator.services.reports import ReportService
 from callboard.coordinator.services.runners import RunnerService
 from callboard.coordinator.services.runs import RunService
@@ -95,10 +96,16 @@ class PlayedRunner:
         )
         return answer.runs if answer else []
 
-    async def started(self, claim: Claim) -> StartedAnswer:
+    async def started(self, claim: Claim, *, takes_messages: bool = False) -> StartedAnswer:
         """Asks for the permission to launch."""
         token = hashlib.sha256(f"{claim.run_id}.{claim.attempt}".encode()).hexdigest()
-        report = Started(runner_id=self.runner_id, epoch=self.epoch, attempt=claim.attempt, session_token_sha256=token)
+        report = Started(
+            runner_id=self.runner_id,
+            epoch=self.epoch,
+            attempt=claim.attempt,
+            session_token_sha256=token,
+            takes_messages=takes_messages,
+        )
         return await self.world.reports.started(self.caller, claim.run_id, report)
 
     async def post(self, claim: Claim, *events: tuple[str, dict[str, Any]], first: int | None = None) -> EventsStored:
@@ -188,6 +195,7 @@ class World:
         self.leases = LeaseService(database, rules)
         self.agents = AgentService(database)
         self.agent_files = AgentFileService(database)
+        self.messages = MessageService(database, self.ids, limits or TreeLimits())
         self.callbacks = CallbackService(database, self.ids, limits or TreeLimits())
         for listener in (self.fleet.on_hints, self.signals.on_hints, self.dispatch.on_hints):
             database.subscribe(listener)
