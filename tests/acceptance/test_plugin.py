@@ -209,6 +209,30 @@ def test_a_hook_that_is_told_nonsense_does_nothing(tmp_path: Path, given: str) -
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_where_callboard_was_never_used_nothing_is_kept(tmp_path: Path) -> None:
+    conversation = Conversation("", tmp_path)
+    conversation.environment |= {"CALLBOARD_URL": "", "CALLBOARD_TOKEN": "", "HOME": str(tmp_path)}
+    conversation.hook("SessionStart")
+    conversation.hook("UserPromptSubmit", prompt="private")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_coordinator_of_this_machine_is_found_and_told_later_when_it_was_stopped(
+    world: World, tmp_path: Path
+) -> None:
+    """Its address is in the data directory while it listens; its token is given to nobody else who listens there."""
+    coordinator = world.coordinator()
+    conversation = Conversation(coordinator, tmp_path)
+    conversation.environment |= {"CALLBOARD_URL": "", "CALLBOARD_TOKEN": ""}
+    conversation.environment["CALLBOARD_DATA_DIR"] = str(coordinator.data_dir)
+    conversation.hook("UserPromptSubmit", prompt="one")
+    coordinator.program.close()
+    conversation.hook("UserPromptSubmit", prompt="two")
+    coordinator.restart()
+    conversation.hook("SessionEnd")
+    assert logged(coordinator, only_session(coordinator)) == [("message", "one"), ("message", "two")]
+
+
 def test_in_a_conversation_of_our_own_the_hooks_do_nothing(coordinator: Coordinator, tmp_path: Path) -> None:
     """Its runner reports it; twice would be once too often."""
     conversation = Conversation(coordinator, tmp_path)

@@ -53,7 +53,7 @@ def main() -> None:
     """Notes what the hook is about, then sends what there is."""
     signal.signal(signal.SIGALRM, _leave)
     signal.setitimer(signal.ITIMER_REAL, ALL_SECONDS)
-    if os.environ.get("AGENT_RUN_ID"):  # its runner reports it
+    if os.environ.get("AGENT_RUN_ID") or not is_used_here():  # its runner reports it, or nobody would ever want it
         return
     hook = json.load(sys.stdin)
     native_id = str(hook.get("session_id", ""))
@@ -115,11 +115,18 @@ def data_directory() -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "callboard"
 
 
+def is_used_here() -> bool:
+    """Whether a coordinator was ever named to this user, or ran on this machine; it may be away now."""
+    named = any(os.environ.get(f"CALLBOARD_{name}") for name in ("URL", "TOKEN", "TOKEN_FILE"))
+    return named or (data_directory() / "token").exists()
+
+
 class Report:
     """What is kept of one conversation between its hooks: files that only this user can read."""
 
     def __init__(self, directory: Path, native_id: str) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
         self.native_id = native_id
         self._state = directory / f"{native_id}.json"
         self._spool = directory / f"{native_id}.spool"
