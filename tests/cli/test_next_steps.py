@@ -18,6 +18,17 @@ def test_a_run_has_no_short_form_and_that_is_said(words: tuple[str, ...], callbo
 
 
 @pytest.mark.parametrize(
+    "verb", ["stop", "wait", "why", "logs", "tree", "session delete --yes", "runner drain", "retry"]
+)
+def test_an_empty_reference_means_nothing(verb: str, callboard: CommandLine) -> None:
+    """What a script forgot to fill in must not stop, delete or drain whatever comes first."""
+    callboard("run", "say here", "--executor", "scripted", "-q")
+    done = callboard(*verb.split(), "")
+    assert (done.code, done.out) == (2, "")
+    assert "is empty" in done.err
+
+
+@pytest.mark.parametrize(
     ("words", "meant"),
     [
         (("lgos", "x"), '"logs"'),

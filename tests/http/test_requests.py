@@ -194,3 +194,11 @@ def test_a_refusal_does_not_repeat_a_whole_body(coordinator: Coordinator) -> Non
     for content in (b'{"type":"%b"}' % (b"x" * 1_000_000), b'{"%b":1}' % (b"x" * 1_000_000)):
         assert len(refused(coordinator, content).content) < 4000
     assert len(coordinator.call("GET", f"/sessions?{'x' * 4000}=1").content) < 4000
+
+
+def test_an_empty_reference_is_not_the_whole_list(coordinator: Coordinator) -> None:
+    """A program that lost the reference must not take the first of all sessions for it."""
+    coordinator.create_run()
+    answer = coordinator.call("GET", "/sessions?ref=")
+    assert answer.status_code == 422
+    assert coordinator.call("GET", "/sessions?status=&q=").json()["items"]

@@ -17,6 +17,16 @@ def _check_no_run(reference: str) -> None:
         )
 
 
+def _check_not_empty(reference: str) -> None:
+    """What a script forgot to fill in must not mean whatever comes first."""
+    if not reference.strip():
+        raise InvalidRequest(
+            "The reference is empty.",
+            code="invalid_id",
+            hint="If it comes from a variable, that one is not set; `callboard ps` and `callboard runner list` list.",
+        )
+
+
 def session_id_of(client: Client, reference: str, project: str | None = None) -> str:
     """The session of a reference or of a run's id. NotFound, or Conflict `ambiguous_reference` with candidates."""
     if is_id(SESSION, reference):
@@ -44,6 +54,7 @@ def run_id_of(client: Client, reference: str, project: str | None = None) -> str
 
 def find_session(client: Client, reference: str, project: str | None) -> Session:
     """The session that a short reference means."""
+    _check_not_empty(reference)
     found = client.send(calls.sessions.find(reference, project=project)).items
     if not found:
         raise NotFound(
@@ -57,6 +68,7 @@ def find_session(client: Client, reference: str, project: str | None) -> Session
 
 def runner_of(client: Client, reference: str) -> Runner:
     """A runner by its id, the end of it, or its name."""
+    _check_not_empty(reference)
     if is_id(RUNNER, reference):
         return client.send(calls.runners.get(reference))
     every = client.send(calls.runners.list_(limit=200)).items

@@ -77,7 +77,8 @@ class _Right:
             self._task.cancel()
 
     async def _until_refused(self, gone: asyncio.Event) -> None:
-        while self.refused is None:
+        # Looked at before each round: whoever is gone is asked nothing more, also when the cancellation got lost.
+        while not gone.is_set():
             try:
                 await self._check()
             except Unauthenticated as error:
@@ -91,7 +92,8 @@ class _Right:
 async def _set_within(event: asyncio.Event, seconds: float) -> None:
     """Returns when the event is set, or the time is over."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 async def _until_disconnect(receive: Receive, gone: asyncio.Event) -> None:

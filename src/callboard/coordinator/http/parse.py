@@ -16,6 +16,8 @@ from callboard.domain.idempotency import MAX_KEY
 from callboard.domain.text import check_text
 
 MAX_QUERY_FIELDS: Final = 50
+NEVER_EMPTY: Final = frozenset({"ref"})
+"""Who asks for the session of an empty reference has lost it, and must not get all sessions."""
 MAX_SHOWN: Final = 300
 """How much of what was wrong is shown again, in characters."""
 _AT: Final = re.compile(r" - at (?:`key` in )?`\$(.*)`$")
@@ -146,11 +148,11 @@ def _pointer(path: str) -> str:
 
 
 def parse_query(raw: bytes, kind: type[msgspec.Struct]) -> Any:
-    """The query struct; empty parameters count as absent, repeated and unknown ones are refused."""
+    """The query struct; empty parameters count as absent, a reference excepted; repeated, unknown ones are refused."""
     if not raw:
         return _convert({}, kind)
     try:
-        pairs = parse_qsl(raw.decode("ascii"), errors="strict", max_num_fields=MAX_QUERY_FIELDS)
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
     except UnicodeDecodeError:
         raise InvalidRequest("The query is no UTF-8.", code="invalid_text") from None
     except ValueError:
@@ -159,7 +161,8 @@ def parse_query(raw: bytes, kind: type[msgspec.Struct]) -> Any:
     for name, value in pairs:
         if name in values:
             raise InvalidRequest(f"The parameter {name[:MAX_SHOWN]!r} is given twice.")
-        values[check_text(name, "a parameter's name")] = check_text(value, f"?query/{name}")
+        if value or name in NEVER_EMPTY:
+            values[check_text(name, "a parameter's name")] = check_text(value, f"?query/{name}")
     return _convert(values, kind)
 
 
