@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from callboard.client import Client
 from callboard.client.discovery import DEFAULT_URL, Access, default_data_dir, discover
 from callboard.domain.errors import InvalidRequest
 
@@ -83,3 +84,18 @@ def test_the_data_directory_follows_the_environment() -> None:
     assert default_data_dir({"HOME": "/h"}) == Path("/h/.local/state/callboard")
     assert default_data_dir({"HOME": "/h", "XDG_STATE_HOME": "/s"}) == Path("/s/callboard")
     assert default_data_dir({"XDG_STATE_HOME": "/s", "CALLBOARD_DATA_DIR": "/d"}) == Path("/d")
+
+
+@pytest.mark.parametrize(
+    ("token", "fault"),
+    [("s3cret\nother", "more than one line"), ("s3crét", "a character that"), ("s3cr\x07t", "a character that")],
+)
+def test_what_can_be_no_token_is_refused_without_showing_it(home: Path, token: str, fault: str) -> None:
+    """S5: an error names where it came from, never the secret."""
+    (home / "secret").write_text(token)
+    for variables in ({"CALLBOARD_TOKEN": token}, {"CALLBOARD_TOKEN_FILE": str(home / "secret")}):
+        with pytest.raises(InvalidRequest, match=fault) as raised:
+            _found(home, **variables)
+        assert "s3cr" not in str(raised.value) + str(raised.value.hint)
+    with pytest.raises(InvalidRequest, match=fault):
+        Client("http://127.0.0.1:1", token)

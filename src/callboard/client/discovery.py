@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from callboard.client.transport import is_loopback
+from callboard.client.transport import check_token, is_loopback
 from callboard.domain.errors import InvalidRequest
 
 DEFAULT_URL: Final = "http://127.0.0.1:8765"
@@ -49,7 +49,8 @@ def discover(
     A data directory that is given is asked alone, without the environment; `default_dir` is where to look last, and
     `token_name` the file of the token there.
 
-    Raises InvalidRequest when a token file was named and cannot be read. The token of the data directory is
+    Raises InvalidRequest when a token file was named and cannot be read, or when what was found can be no token; it
+    is not shown then. The token of the data directory is
     only for this machine, and only while its coordinator has its address there: whoever else listens at the usual
     address, or at a CALLBOARD_URL of another machine, does not get it.
     """
@@ -60,6 +61,7 @@ def discover(
     token, token_origin = _named_token(environment, token_file)
     if token is None and is_loopback(found_url) and url_origin != "default":
         token, token_origin = _text_of(directory / token_name), str(directory / token_name)
+    check_token(token, token_origin if token_origin == "CALLBOARD_TOKEN" else f"the token file {token_origin}")
     return Access(
         url=found_url.rstrip("/"), token=token, url_origin=url_origin, token_origin=token_origin if token else "none"
     )
@@ -76,7 +78,7 @@ def _url(environment: Mapping[str, str], url: str | None, directory: Path) -> tu
 
 def _named_token(environment: Mapping[str, str], token_file: Path | None) -> tuple[str | None, str]:
     if token_file is None and environment.get("CALLBOARD_TOKEN"):
-        return environment["CALLBOARD_TOKEN"], "CALLBOARD_TOKEN"
+        return environment["CALLBOARD_TOKEN"].strip(), "CALLBOARD_TOKEN"
     if token_file is None and environment.get("CALLBOARD_TOKEN_FILE"):
         token_file = Path(environment["CALLBOARD_TOKEN_FILE"])
     if token_file is None:
@@ -93,6 +95,6 @@ def _named_token(environment: Mapping[str, str], token_file: Path | None) -> tup
 def _text_of(file: Path) -> str | None:
     try:
         with file.open("rb") as opened:
-            return opened.read(_MAX_FILE_BYTES).decode("ascii").strip() or None
-    except (OSError, UnicodeDecodeError):
+            return opened.read(_MAX_FILE_BYTES).decode("utf-8", "surrogateescape").strip() or None
+    except OSError:
         return None

@@ -47,7 +47,7 @@ class AsyncClient:
         import httpx2  # noqa: PLC0415
 
         self.url = _checked(url)
-        self._token = token
+        self._token = check_token(token, "the token")
         self._retry = retry or RetryPolicy()
         self._http = httpx2.AsyncClient(
             verify=_tls(self.url),
@@ -113,7 +113,7 @@ class Client:
         import httpx2  # noqa: PLC0415
 
         self.url = _checked(url)
-        self._token = token
+        self._token = check_token(token, "the token")
         self._retry = retry or RetryPolicy()
         self._http = httpx2.Client(
             verify=_tls(self.url), trust_env=not is_loopback(self.url), limits=_limits(connections)
@@ -207,6 +207,18 @@ def _checked(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidRequest(f"{url!r} is no address of a coordinator.", hint="It looks like http://127.0.0.1:8765.")
     return url.rstrip("/")
+
+
+def check_token(token: str | None, origin: str) -> str | None:
+    """The token, if a request can carry it. InvalidRequest names the origin alone: what is shown is no secret."""
+    if token is None or (token.isascii() and token.isprintable()):
+        return token
+    lines = len(token.splitlines()) > 1
+    fault = "has more than one line" if lines else "holds a character that no token has"
+    raise InvalidRequest(
+        f"{origin[0].upper()}{origin[1:]} {fault}.",
+        hint="A token is one word, as `callboard token create` prints it.",
+    )
 
 
 def is_loopback(url: str) -> bool:
