@@ -86,6 +86,24 @@ def test_4_a_token_that_does_not_allow_it(callboard: CommandLine, tmp_path: Path
     assert (done.code, "forbidden" in done.err) == (4, True)
 
 
+@pytest.mark.parametrize("token", ["s3cret\nother", "s3crét"])
+def test_2_what_can_be_no_token_and_it_is_not_shown(token: str, callboard: CommandLine) -> None:
+    done = callboard("ps", CALLBOARD_TOKEN_FILE="", CALLBOARD_TOKEN=token)
+    assert (done.code, done.out) == (2, "")
+    assert "CALLBOARD_TOKEN h" in done.err
+    assert "s3cr" not in done.err
+
+
+def test_the_owners_token_is_not_revoked_without_a_question_and_not_the_one_in_use(callboard: CommandLine) -> None:
+    """S1: 2 without anybody to ask; 8 from the coordinator, with the way to renew it."""
+    owners = [one for one in callboard("token", "list", "--json").value["items"] if one["kind"] == "owner"]
+    asked = callboard("token", "revoke", owners[0]["token_id"])
+    assert (asked.code, "--yes" in asked.err) == (2, True)
+    refused = callboard("token", "revoke", owners[0]["token_id"], "--yes")
+    assert (refused.code, "own_token" in refused.err) == (8, True)
+    assert "restart `callboard serve`" in refused.err
+
+
 def test_5_a_coordinator_that_does_not_answer(nowhere: CommandLine) -> None:
     done = nowhere("ps")
     assert (done.code, done.out) == (5, "")

@@ -91,6 +91,23 @@ def test_tokens_survive_a_restart_and_a_lost_file_is_made_again(tmp_path: Path, 
         assert second.call("GET", "/tokens/self", token=second.join).json()["kind"] == "runner_join"
 
 
+def test_a_token_file_whose_token_was_revoked_is_renewed_and_the_owners_is_not_revoked(
+    tmp_path: Path, database: dict[str, str]
+) -> None:
+    """S1: no revocation locks the owner or new runners out for ever."""
+    with serving(tmp_path / "data", **database) as first:
+        tokens = {one["kind"]: one["token_id"] for one in first.done("GET", "/tokens")["items"]}
+        refused = first.call("DELETE", f"/tokens/{tokens['owner']}")
+        assert (refused.status_code, refused.json()["code"]) == (409, "own_token")
+        first.done("DELETE", f"/tokens/{tokens['runner_join']}")
+        before = first.join
+        assert first.call("GET", "/tokens/self", token=before).status_code == 401
+        first.stop()
+    with serving(tmp_path / "data", **database) as second:
+        assert second.join != before
+        assert second.call("GET", "/tokens/self", token=second.join).json()["kind"] == "runner_join"
+
+
 def test_a_second_serve_on_the_same_directory_is_a_conflict(coordinator: Coordinator) -> None:
     code, words = refusal(coordinator.data_dir)
     assert (code, words.startswith("data_dir_in_use:")) == (8, True)

@@ -10,7 +10,7 @@ import pytest
 from callboard.coordinator.services import tokens as token_service
 from callboard.coordinator.services.tokens import TokenService
 from callboard.domain.caller import Caller
-from callboard.domain.errors import CallboardError, Forbidden, InvalidRequest, NotFound, Unauthenticated
+from callboard.domain.errors import CallboardError, Conflict, Forbidden, InvalidRequest, NotFound, Unauthenticated
 from callboard.store.database import Database, T, Work
 from callboard.wire.requests import CreateToken
 from tests.services.reading_world import OWNER, READER, USER, Reading, agent_of, code_of, open_reading
@@ -235,3 +235,16 @@ async def test_the_secrets_of_the_data_directory_are_made_known_once(reading: Re
     assert (await reading.tokens.authenticate("the owner's")).is_owner
     assert (await reading.tokens.authenticate("the runners'")).kind == "runner_join"
     assert len((await reading.tokens.list(OWNER)).items) == 2
+
+
+async def test_the_owners_token_of_the_data_directory_cannot_be_revoked_away(reading: Reading) -> None:
+    """S1: nobody could manage tokens afterwards, and the file would hold a dead one."""
+    assert await reading.tokens.ensure_owner("the first")
+    first = (await reading.tokens.authenticate("the first")).token_id
+    with pytest.raises(Conflict) as raised:
+        await reading.tokens.revoke(OWNER, first)
+    assert raised.value.code == "own_token"
+    assert await reading.tokens.ensure_owner("the second")
+    await reading.tokens.revoke(OWNER, first)
+    assert await is_refused(reading, "the first")
+    assert not await reading.tokens.ensure_owner("the first")

@@ -54,17 +54,31 @@ def revoke(
     token_id: Annotated[str, Parameter(help="The token's id, tok_…")],
     /,
     *,
+    yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask, even for an owner's token.")] = False,
     where: Where = NO_WHERE,
     show: Show = NO_SHOW,
 ) -> int:
-    """End a token. What it holds open is closed within seconds."""
+    """End a token. What it holds open is closed within seconds; an owner's token only after a question."""
     context = Context(show, where)
+    if not yes and _is_owners(context, token_id):
+        context.confirm(f"{token_id} is an owner's: who has only this one is locked out. End it?", yes=yes)
     token = context.client.send(calls.tokens.revoke(token_id))
     if context.output.json_wanted:
         context.output.value(token)
     else:
         context.output.line(token_id if context.output.quiet else f"{token_id}  revoked")
     return 0
+
+
+def _is_owners(context: Context, token_id: str) -> bool:
+    """Whether a list of tokens has it as an owner's that is not revoked."""
+    mark: str | None = None
+    while True:
+        page = context.client.send(calls.tokens.list_(page=mark, limit=200))
+        found = next((one for one in page.items if one.token_id == token_id), None)
+        mark = page.next_page
+        if found is not None or mark is None:
+            return found is not None and found.kind == "owner" and found.revoked_at is None
 
 
 def _row(token: Token) -> list[Part]:

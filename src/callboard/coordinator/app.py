@@ -5,6 +5,8 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from callboard.coordinator.config import Config
 from callboard.coordinator.http.application import Application
 from callboard.coordinator.http.call import Process, Services
@@ -54,6 +56,8 @@ OWNER_FILE: Final = "token"
 JOIN_FILE: Final = "runner-token"
 URL_FILE: Final = "url"
 PRUNE_SECONDS: Final = 60.0
+
+log = structlog.get_logger(__name__)
 
 
 class Coordinator:
@@ -213,16 +217,17 @@ async def open_database(config: Config) -> Database:
 
 
 async def ensure_token_files(directory: DataDirectory, tokens: TokenService) -> None:
-    """Writes the two token files that are missing (0600), and makes the tokens in them known."""
-    await tokens.ensure_owner(_secret_in(directory.path / OWNER_FILE))
-    await tokens.ensure_join(_secret_in(directory.path / JOIN_FILE))
+    """Writes the two token files that are missing (0600) or revoked, and makes the tokens in them known."""
+    for name, ensure in ((OWNER_FILE, tokens.ensure_owner), (JOIN_FILE, tokens.ensure_join)):
+        path = directory.path / name
+        if not await ensure((read_private_file(path) or "").strip() or _new_secret_in(path)):
+            log.warning("the token in this file was revoked; there is a new one in it", file=str(path))
+            await ensure(_new_secret_in(path))
 
 
-def _secret_in(path: Path) -> str:
-    secret = (read_private_file(path) or "").strip()
-    if not secret:
-        secret = new_secret()
-        write_private_file(path, secret + "\n")
+def _new_secret_in(path: Path) -> str:
+    secret = new_secret()
+    write_private_file(path, secret + "\n")
     return secret
 
 

@@ -85,6 +85,7 @@ CODES: Final[dict[str, str]] = {
     "data_dir_in_use": "Another coordinator uses the data directory.",
     "database_in_use": "Coordinators use the database; stop them before its schema is changed.",
     "address_in_use": "Another program listens at the address.",
+    "own_token": "The token is the one in the data directory of this coordinator; it would lock its owner out.",
     "secret_shown_once": "The token of this repeated request exists; its secret was shown once and is kept nowhere.",
     # PreconditionFailed, PreconditionRequired
     "precondition_failed": "The thing has changed since it was read; read it again.",

@@ -35,6 +35,7 @@ class TokenService:
         self._database = database
         self._ids = new_ids
         self._remembered = _Remembered()
+        self._owner_hash: str | None = None
         database.subscribe(self._remembered.on_hints)
 
     async def authenticate(self, secret: str) -> Caller:
@@ -99,12 +100,16 @@ class TokenService:
         return page_of(_LIST, [render_token(row) for row in rows[:limit]], limit, last)
 
     async def revoke(self, caller: Caller, token_id: str) -> Token:
-        """Ends a token at once, and its streams within seconds; harmless when it has ended."""
+        """Ends a token at once, and its streams within seconds; harmless when it has ended.
+
+        Conflict `own_token` for the owner's token in the data directory: nobody could manage tokens afterwards.
+        """
         _check_owner(caller)
         check_id(ids.TOKEN, token_id, "/token_id")
 
         def work(tx: Transaction) -> Token:
-            _token(tx, caller, token_id)
+            if _token(tx, caller, token_id)["secret_hash"] == self._owner_hash:
+                raise _own_token(token_id)
             revoke(tx, token_id)
             return render_token(_token(tx, caller, token_id))
 
@@ -120,19 +125,24 @@ class TokenService:
             runner_id=caller.runner_id,
         )
 
-    async def ensure_owner(self, secret: str) -> None:
-        """Makes the secret of the data directory's `token` file known as an owner's; harmless when it is."""
-        await self._ensure(secret, "owner", "the owner's token file")
+    async def ensure_owner(self, secret: str) -> bool:
+        """Makes the secret of the data directory's `token` file known as an owner's; false when it was revoked."""
+        self._owner_hash = hash_of(secret)
+        return await self._ensure(secret, "owner", "the owner's token file")
 
-    async def ensure_join(self, secret: str) -> None:
-        """Makes the secret of the data directory's `runner-token` file known; harmless when it is."""
-        await self._ensure(secret, "runner_join", "the runner-token file")
+    async def ensure_join(self, secret: str) -> bool:
+        """Makes the secret of the data directory's `runner-token` file known; false when it was revoked."""
+        return await self._ensure(secret, "runner_join", "the runner-token file")
 
-    async def _ensure(self, secret: str, kind: str, label: str) -> None:
+    async def _ensure(self, secret: str, kind: str, label: str) -> bool:
         token_id, secret_hash = self._ids.new(ids.TOKEN), hash_of(secret)
-        await self._database.write(
-            lambda tx: insert_token(tx, token_id=token_id, kind=kind, secret_hash=secret_hash, label=label)
-        )
+
+        def work(tx: Transaction) -> bool:
+            insert_token(tx, token_id=token_id, kind=kind, secret_hash=secret_hash, label=label)
+            row = tx.one("token_by_hash", secret_hash=secret_hash)
+            return row is not None and works(row, tx.now_ms)
+
+        return await self._database.write(work)
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -198,6 +208,15 @@ def _unauthenticated() -> Unauthenticated:
     return Unauthenticated(
         "The bearer token is unknown, expired or revoked.",
         hint="Use the token in the coordinator's data directory, or have its owner make one: callboard token create",
+    )
+
+
+def _own_token(token_id: str) -> Conflict:
+    return Conflict(
+        f"{token_id} is the owner's token in this coordinator's data directory.",
+        code="own_token",
+        hint="To renew it: remove the file `token` there, restart `callboard serve`, which makes a new one, and revoke "
+        "this one with that.",
     )
 
 
