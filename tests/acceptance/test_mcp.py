@@ -109,7 +109,8 @@ async def test_a_repeat_with_the_same_request_id_does_nothing_twice(
             first = await agent.call("start_agent_session", **start)
             resume = {"session_id": first["session_id"], "prompt": "say more", "request_id": "one"}
             second = await agent.call("resume_agent_session", **resume)
-            message = {"session_id": first["session_id"], "message": "say yet more", "request_id": "one"}
+            message = {"session_id": first["session_id"], "message": "say yet more", "delivery": "resume"}
+            message["request_id"] = "one"
             third = await agent.call("send_message", **message)
             note = await agent.call("report_status", text="started", request_id="one")
             answers.append((first, second, third, note))
