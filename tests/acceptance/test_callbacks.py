@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from callboard.client.calls import callbacks
+from callboard.client.calls import callbacks, runs, sessions
 from callboard.wire.responses import RunCreated
 from callboard.wire.steering import Callback
 from tests.acceptance.conftest import Stage
-from tests.support.coordinator import QUICK, Coordinator, until
+from tests.support.coordinator import QUICK, Coordinator, payload_of, until
 from tests.support.world import World, hold
 
 CALLBOARD = f"{sys.executable} -m callboard"
@@ -210,3 +210,22 @@ def test_a_child_that_a_person_resumes_later_calls_nobody_back(stage: Stage) -> 
     again: RunCreated = coordinator.resume(callback.child_session_id, "result second")
     coordinator.ended(again.run_id)
     assert len(callbacks_to(coordinator, parent.session_id)) == 1
+
+
+def test_a04_a_sync_child_runs_while_its_parent_waits_and_hands_its_result_over(stage: Stage) -> None:
+    """A04: the parent's one run spans the child's whole run; nobody is called back."""
+    coordinator, world = stage.coordinator, stage.world
+    (world.project / "sync-child").write_text("say at work\nresult handed over 42", encoding="utf-8")
+    parent = coordinator.completed(f"run {CALLBOARD} run - --executor scripted --mode sync --wait < sync-child\nsay on")
+    (child,) = coordinator.client.send(sessions.list_(parent_session_id=parent.session_id)).items
+    (run,) = coordinator.client.send(runs.list_(session_id=child.session_id)).items
+    assert (run.execution_mode, run.trigger, run.result_text) == ("sync", "agent", "handed over 42")
+    assert parent.started_at is not None
+    assert run.ended_at is not None
+    assert parent.ended_at is not None
+    assert parent.started_at < run.created_at < run.ended_at < parent.ended_at
+    (told,) = [payload_of(event) for event in coordinator.events(parent.session_id, "post_tool")]
+    assert "handed over 42" in str(told["tool_output"])
+    assert coordinator.said(parent.session_id) == ["on"]
+    assert callbacks_to(coordinator, parent.session_id) == []
+    assert coordinator.session(parent.session_id).run_count == 1
