@@ -29,6 +29,20 @@ def test_r6_the_same_key_with_another_body_or_address_is_refused(coordinator: Co
     assert elsewhere.status_code == 422
 
 
+def test_r6_a_long_old_log_is_imported_whole_and_once(coordinator: Coordinator) -> None:
+    """A30: 60,000 lines in one request, in their order; the same key makes no second session."""
+    lines = [{"event_type": "message", "text": f"line {number} " + "x" * 80} for number in range(60_000)]
+    key = {"Idempotency-Key": "key-long-log"}
+    first = coordinator.call("POST", "/sessions/import", {"lines": lines}, headers=key)
+    assert first.status_code == 201, first.text
+    again = coordinator.call("POST", "/sessions/import", {"lines": lines}, headers=key)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert first.json()["last_seq"] == 60_001
+    page = coordinator.done("GET", f"/sessions/{first.json()['session_id']}/events?after=59999")
+    assert [event["payload"]["text"].split()[1] for event in page["items"]] == ["59998", "59999"]
+    assert coordinator.call("DELETE", f"/sessions/{first.json()['session_id']}").is_success
+
+
 def test_r6_a_key_belongs_to_its_token(coordinator: Coordinator) -> None:
     other = coordinator.make_token("user")["token"]
     key = {"Idempotency-Key": "key-3"}

@@ -228,7 +228,7 @@ async def test_a_line_that_cannot_be_read_is_named_and_nothing_is_created(
 async def test_a_log_without_lines_or_with_too_many_is_refused(reading: Reading) -> None:
     refusals: list[tuple[list[dict[str, Any]], type[CallboardError]]] = [
         ([], InvalidRequest),
-        ([OLD_LOG[0]] * 501, TooLarge),
+        ([OLD_LOG[0]] * 100_001, TooLarge),
     ]
     for lines, kind in refusals:
         with pytest.raises(kind):

@@ -125,7 +125,10 @@ def import_session(
     where: Where = NO_WHERE,
     show: Show = NO_SHOW,
 ) -> int:
-    """Read an old log into a new, archived session; old event names become today's."""
+    """Read an old log into a new, archived session; old event names become today's.
+
+    At most 100,000 lines and 32 MiB (import_bytes of the coordinator), in one request; a longer log in parts.
+    """
     context = Context(show, where)
     session = context.client.send(calls.sessions.import_log(ImportLog(lines=list(_log_lines(file)))))
     return _changed(context, session, "imported")

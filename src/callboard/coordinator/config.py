@@ -83,9 +83,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = False
 
     body_bytes: Annotated[Bytes, Meta(description="Largest body of a person's or agent's request.")] = 4 * 1024 * 1024
-    report_bytes: Annotated[Bytes, Meta(description="Largest body of a runner's report or of an import.")] = (
-        8 * 1024 * 1024
-    )
+    report_bytes: Annotated[Bytes, Meta(description="Largest body of a runner's report.")] = 8 * 1024 * 1024
+    import_bytes: Annotated[Bytes, Meta(description="Largest body of an import of an old log.")] = 32 * 1024 * 1024
     request_seconds: Annotated[Seconds, Meta(description="How long a request may take to arrive.")] = 30
     keep_alive_seconds: Annotated[
         int, Meta(ge=1, le=3600, extra={"unit": "seconds"}, description="How long an idle connection is kept.")

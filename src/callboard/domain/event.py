@@ -4,6 +4,8 @@ from typing import Final
 
 MAX_PAYLOAD_BYTES: Final = 256 * 1024
 MAX_BATCH: Final = 500
+MAX_IMPORT_LINES: Final = 100_000
+"""Of an old log, which is read in one request."""
 MAX_CLIENT_KEY: Final = 64
 
 RUN_START: Final = "run_start"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from callboard.domain.event import MAX_BATCH
+from callboard.domain.event import MAX_IMPORT_LINES
 from callboard.domain.run import ExecutionMode, OnBusy, OnLost, RunType
 from callboard.domain.session import Context
 from callboard.domain.text import MAX_INTEGER, MAX_TITLE
@@ -142,4 +142,4 @@ class ImportEvent(msgspec.Struct, kw_only=True):
 class ImportLog(Request, kw_only=True):
     """POST /sessions/import: the lines of an old log, in its order."""
 
-    lines: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=MAX_BATCH)]
+    lines: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=MAX_IMPORT_LINES)]

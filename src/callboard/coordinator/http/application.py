@@ -74,8 +74,7 @@ class Application:
     ) -> Iterable[tuple[str, str, Endpoint]]:
         for route in routes:
             tally = self._process.metrics.tally(route.method, route.path, timed=route.manner == "answer")
-            limit = config.report_bytes if route.large_body or route.report else config.body_bytes
-            endpoint = Endpoint(route, tally, in_flight, limit)
+            endpoint = Endpoint(route, tally, in_flight, _body_limit(route, config))
             yield route.method, route.path, endpoint
             if route.changes_nothing:
                 yield "HEAD", route.path, endpoint
@@ -155,3 +154,10 @@ class Application:
         if caller.run_id:
             facts |= {"caller_session_id": caller.session_id, "caller_run_id": caller.run_id, "attempt": caller.attempt}
         return facts
+
+
+def _body_limit(route: Route, config: Config) -> int:
+    """The most bytes that a body of this route may have."""
+    if route.imports:
+        return config.import_bytes
+    return config.report_bytes if route.report else config.body_bytes

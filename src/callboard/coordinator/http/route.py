@@ -43,7 +43,8 @@ class Route:
     also: tuple[int, ...] = ()
     """Other statuses of success."""
     optional_body: bool = False
-    large_body: bool = False
+    imports: bool = False
+    """Its body is a whole log."""
     report: bool = False
     """Sent by a runner: unknown fields are kept, bad texts are mended instead of refused."""
     creates: bool = False

@@ -81,7 +81,7 @@ SESSIONS: Final = (
           request=requests.CreateExternalSession, response=responses.ExternalSession, status=201, also=(200,),
           creates=True),
     Route("POST", "/sessions/import", sessions.import_log, "person", "Keep an old log as a finished session.",
-          request=requests.ImportLog, response=responses.Session, status=201, creates=True, large_body=True),
+          request=requests.ImportLog, response=responses.Session, status=201, creates=True, imports=True),
     Route("GET", "/sessions/{session_id}", sessions.show_session, "read", "A session.", response=responses.Session),
     Route("PATCH", "/sessions/{session_id}", sessions.update_session, "person", "Change title and labels.",
           request=requests.UpdateSession, response=responses.Session),

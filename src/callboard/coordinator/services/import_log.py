@@ -9,7 +9,7 @@ from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands, canonical, demand_class
 from callboard.domain.errors import InvalidRequest, TooLarge
-from callboard.domain.event import MAX_BATCH, SESSION_CREATED, present_name
+from callboard.domain.event import MAX_BATCH, MAX_IMPORT_LINES, SESSION_CREATED, present_name
 from callboard.domain.ids import Ids
 from callboard.domain.run import exit_code_of, status_of
 from callboard.store.database import Transaction
@@ -24,15 +24,8 @@ LogLines = list[dict[str, Any]]
 _TYPE: Final = re.compile(r"^[a-z][a-z0-9_.]{0,63}$")
 
 
-def import_log(tx: Transaction, caller: Caller, lines: LogLines, new_ids: Ids) -> str:
-    """The id of a finished, archived session with the events of these lines, in their order.
-
-    A line is an object with `event_type`, perhaps `timestamp` (RFC 3339), and whatever else it held, which becomes
-    the payload. InvalidRequest names every line that is none; nothing is created then.
-    """
-    if len(lines) > MAX_BATCH:
-        raise TooLarge(f"{len(lines)} lines; at most {MAX_BATCH} are taken at once.")
-    events = _events(lines)
+def import_log(tx: Transaction, caller: Caller, events: list[NewEvent], new_ids: Ids) -> str:
+    """The id of a finished, archived session with these events, in their order."""
     session_id, run_id = new_ids.new(ids.SESSION), new_ids.new(ids.RUN)
     _insert_session(tx, caller, session_id, run_id, events)
     _insert_ended_run(tx, caller, session_id, run_id)
@@ -45,11 +38,19 @@ def import_log(tx: Transaction, caller: Caller, lines: LogLines, new_ids: Ids) -
         run_id=None,
         attempt=None,
     )
-    append(tx, session_id, session_id, events, run_id=run_id, attempt=None)
+    for start in range(0, len(events), MAX_BATCH):
+        append(tx, session_id, session_id, events[start : start + MAX_BATCH], run_id=run_id, attempt=None)
     return session_id
 
 
-def _events(lines: LogLines) -> list[NewEvent]:
+def events_of_log(lines: LogLines) -> list[NewEvent]:
+    """The events that the lines of an old log are today. TooLarge.
+
+    A line is an object with `event_type`, perhaps `timestamp` (RFC 3339), and whatever else it held, which becomes
+    the payload. InvalidRequest names every line that is none; nothing is created then.
+    """
+    if len(lines) > MAX_IMPORT_LINES:
+        raise TooLarge(f"{len(lines)} lines; at most {MAX_IMPORT_LINES} are taken.", hint="Import the log in parts.")
     events: list[NewEvent] = []
     errors: list[dict[str, Any]] = []
     for number, line in enumerate(lines):

@@ -1,5 +1,6 @@
 """Sessions as people and agents read and keep them: lists, trees, results, titles, the archive. Starts no runs."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,7 @@ import msgspec
 
 from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.affinity import affinity_of
-from callboard.coordinator.services.import_log import LogLines, import_log
+from callboard.coordinator.services.import_log import LogLines, events_of_log, import_log
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.portability import stays
 from callboard.coordinator.services.rendering import render_binding
@@ -139,11 +140,13 @@ class SessionService:
     async def import_log(self, caller: Caller, lines: LogLines, idempotency: Idempotency | None = None) -> Session:
         """A finished, archived session that holds the events of an old log."""
         _check_writer(caller)
+        # A long log takes a second to read: neither the loop nor the writer waits for that.
+        events = await asyncio.to_thread(events_of_log, lines)
 
         def work(tx: Transaction) -> Session:
             if answered := remembered(tx, idempotency):
                 return msgspec.json.decode(answered, type=Session)
-            made = show_session(tx, import_log(tx, caller, lines, self._ids))
+            made = show_session(tx, import_log(tx, caller, events, self._ids))
             remember(tx, idempotency, 201, msgspec.json.encode(made))
             return made
 
