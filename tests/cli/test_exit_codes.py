@@ -16,6 +16,7 @@ from callboard.wire.responses import Run
 from tests.client.answering import Answer, AnsweringServer
 from tests.support.command import CommandLine
 from tests.support.coordinator import Coordinator
+from tests.support.programs import CALLBOARD
 
 
 def test_0_a_run_that_completes(callboard: CommandLine) -> None:
@@ -102,6 +103,44 @@ def test_the_owners_token_is_not_revoked_without_a_question_and_not_the_one_in_u
     refused = callboard("token", "revoke", owners[0]["token_id"], "--yes")
     assert (refused.code, "own_token" in refused.err) == (8, True)
     assert "restart `callboard serve`" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("option", "number"),
+    [
+        ("--budget", "nan"),
+        ("--budget", "inf"),
+        ("--budget=-inf", ""),
+        ("--budget", "1e300"),
+        ("--max-turns", "9" * 30),
+        ("--timeout", "9" * 400),
+        ("--queue-timeout", "9" * 400 + "d"),
+    ],
+)
+def test_2_a_number_that_is_none(option: str, number: str, callboard: CommandLine) -> None:
+    """A82: a sentence, and no defect."""
+    done = callboard(*("run", "say x", option, number)[: 4 if number else 3])
+    assert (done.code, done.out) == (2, ""), done.err
+    assert done.err.startswith("error: ")
+    assert "defect" not in done.err
+
+
+def test_2_a_directory_that_is_gone_is_said_and_is_in_no_ones_way_who_needs_none(
+    callboard: CommandLine, tmp_path: Path
+) -> None:
+    """A82: what needs no directory works in one that was deleted."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = f"cd {gone} && rmdir {gone} && exec {' '.join(CALLBOARD)}"
+    environment = callboard.whole_environment()
+    for command, code in (("ps", 0), ("run 'say x'", 2), (f"run 'say x' --project-dir {tmp_path}", 0)):
+        gone.mkdir(exist_ok=True)
+        done = subprocess.run(
+            ["sh", "-c", f"{words} {command}"], env=environment, capture_output=True, text=True, timeout=40, check=False
+        )
+        assert done.returncode == code, done.stderr
+        assert "defect" not in done.stderr
+        assert ("is gone" in done.stderr) == (code == 2)
 
 
 def test_5_a_coordinator_that_does_not_answer(nowhere: CommandLine) -> None:

@@ -12,6 +12,7 @@ from callboard.cli.context import Context
 from callboard.cli.exit_codes import FAILED
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Output, Part, span
+from callboard.cli.settings import whole_path
 from callboard.cli.text import one_line
 from callboard.client import calls
 from callboard.client.agent_files import CLAUDE_FOLDER, AgentSource, project_source, upload, user_source
@@ -42,7 +43,7 @@ def list_agents(
 ) -> int:
     """Agents by name, and where each comes from. Of several with one name project is before user, user before api."""
     context = Context(show, where)
-    directory = None if project_dir is None else str(project_dir.expanduser().resolve())
+    directory = None if project_dir is None else str(whole_path(project_dir))
     page = context.client.send(calls.agents.list_(project_dir=directory, limit=limit))
     output = context.output
     if output.json_wanted:
@@ -67,8 +68,7 @@ def show_agent(
 ) -> int:
     """All that an agent says."""
     context = Context(show, where)
-    local = Path.cwd() if is_loopback(context.access.url) else None
-    directory = project_dir.expanduser().resolve() if project_dir else local
+    directory = whole_path(project_dir) if project_dir or is_loopback(context.access.url) else None
     agent = context.client.send(calls.agents.get(name, project_dir=None if directory is None else str(directory)))
     if context.output.json_wanted:
         context.output.value(agent)
@@ -137,7 +137,7 @@ def _of(source: AgentSource, project: str | None) -> str | None:
 
 def _project(given: Path | None) -> Path:
     """The directory that is given, else the nearest one with agents or a repository, else this one."""
-    here = (given or Path.cwd()).expanduser().resolve()
+    here = whole_path(given)
     if given is None:
         for folder in (here, *here.parents):
             if (folder / ".callboard").is_dir() or (folder / ".git").exists():

@@ -1,5 +1,6 @@
 """`run`, `resume` and `retry`: everything that makes a run."""
 
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from callboard.cli.context import STDIN, Context
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import span
 from callboard.cli.references import run_id_of, session_id_of
+from callboard.cli.settings import whole_path
 from callboard.cli.text import seconds_of, short_id
 from callboard.cli.waiting import wait_and_show
 from callboard.client import calls
@@ -166,7 +168,7 @@ def resume(
     body.type = "resume_session"
     body.from_log = what.from_log
     body.session_id = session_id_of(context.client, reference, place.project or context.settings["project"])
-    body.project_dir = None if place.project_dir is None else str(place.project_dir.expanduser().resolve())
+    body.project_dir = None if place.project_dir is None else str(whole_path(place.project_dir))
     return _create(context, body, waiting)
 
 
@@ -280,12 +282,18 @@ def _limits(bounds: Bounds) -> Limits | None:
         timeout_seconds=None if bounds.timeout is None else seconds_of(bounds.timeout),
         queue_timeout_seconds=None if bounds.queue_timeout is None else seconds_of(bounds.queue_timeout),
         max_turns=bounds.max_turns,
-        budget_microdollars=None if bounds.budget is None else round(bounds.budget * MICRODOLLARS),
+        budget_microdollars=None if bounds.budget is None else _microdollars(bounds.budget),
     )
     return None if limits == Limits() else limits
 
 
+def _microdollars(dollars: float) -> int:
+    if not math.isfinite(dollars):
+        raise InvalidRequest(f"--budget {dollars} is no amount.", hint="Write dollars, such as 2.50.")
+    return round(dollars * MICRODOLLARS)
+
+
 def _directory(given: Path | None, url: str) -> str | None:
     if given is not None:
-        return str(given.expanduser().resolve())
-    return str(Path.cwd()) if is_loopback(url) else None
+        return str(whole_path(given))
+    return str(whole_path()) if is_loopback(url) else None

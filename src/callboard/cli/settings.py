@@ -84,7 +84,7 @@ def read_settings(
     InvalidRequest for an unknown key or a value of the wrong kind, with the nearest name; not `strict`, for a
     command that repairs settings, leaves such a file out.
     """
-    user, project = user_file(environment), project_file(directory or Path.cwd())
+    user, project = user_file(environment), _project_file_here() if directory is None else project_file(directory)
     found = {setting.name: Found(setting.default, "default") for setting in SETTINGS}
     tables: dict[str, Found] = {}
     files = [path for path in (user, project) if path is not None and path.is_file()]
@@ -101,6 +101,16 @@ def read_settings(
     return Settings(found, tables, tuple(files))
 
 
+def whole_path(given: Path | None = None) -> Path:
+    """An absolute path, from the current directory when it is relative; InvalidRequest when that was deleted."""
+    try:
+        return (given or Path.cwd()).expanduser().resolve()
+    except FileNotFoundError:
+        raise InvalidRequest(
+            "The directory that this runs in is gone.", hint="Change to one that exists, or name it: --project-dir."
+        ) from None
+
+
 def user_file(environment: Mapping[str, str] = os.environ) -> Path:
     """The user's file, whether it exists or not."""
     home = environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME") or Path.home()) / ".config"
@@ -115,6 +125,13 @@ def project_file(directory: Path) -> Path | None:
         if (folder / ".git").exists():
             return None
     return None
+
+
+def _project_file_here() -> Path | None:
+    try:
+        return project_file(Path.cwd())
+    except FileNotFoundError:  # somebody deleted the directory: most commands need none
+        return None
 
 
 def read_toml(path: Path) -> dict[str, Any]:

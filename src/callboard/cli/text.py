@@ -17,6 +17,7 @@ _JSON_CONTROLS: Final = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _SHORT_ID: Final = 8
+MAX_SECONDS: Final = 36_500 * 86_400
 
 
 def clean(text: str) -> str:
@@ -67,8 +68,13 @@ def short_id(full_id: str) -> str:
 
 def seconds_of(text: str) -> float:
     """A duration such as `90`, `30s`, `5m`, `1h30m` in seconds; InvalidRequest when it is none."""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
+    seconds = float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else _in_units(text)
+    if seconds > MAX_SECONDS:
+        raise InvalidRequest(f"{text[:20]!r} is over {MAX_SECONDS // 86_400} days.", hint="Write 90, 30s, 5m or 2d.")
+    return seconds
+
+
+def _in_units(text: str) -> float:
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise InvalidRequest(f"{text!r} is no duration.", hint="Write 90, 30s, 5m, 1h30m or 2d.")

@@ -16,6 +16,7 @@ from callboard.cli.exit_codes import FAILED, INTERRUPTED
 from callboard.cli.options import NO_SHOW, Show
 from callboard.cli.output import Output, span
 from callboard.cli.runner_offer import NO_OFFER, Offer
+from callboard.cli.settings import whole_path
 from callboard.client import calls
 from callboard.client.agent_files import project_source, upload, user_source
 from callboard.client.discovery import Access, default_data_dir, discover
@@ -131,7 +132,7 @@ class _Household:
 
     @property
     def _project_dir(self) -> Path:
-        return (self._offer.project_dir or Path.cwd()).expanduser().resolve()
+        return whole_path(self._offer.project_dir)
 
     def _start(self, name: str, arguments: list[str]) -> Child:
         child = Child(name, arguments, on_line=lambda line: self._forward(name, line))

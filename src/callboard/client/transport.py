@@ -243,6 +243,8 @@ def _request(url: str, token: str | None, call: Call[T]) -> _Request:
 def _encoded(call: Call[T]) -> bytes:
     try:
         return msgspec.json.encode(call.body)
+    except OverflowError:
+        raise InvalidRequest("A number in the request is too large.", hint="Give a smaller one.") from None
     except UnicodeEncodeError:
         raise InvalidRequest(
             "The request holds bytes that are no text in UTF-8.",
