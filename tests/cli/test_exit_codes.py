@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,16 @@ def test_1_a_run_that_is_stopped(callboard: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("runn",), ("run",), ("run", "x", "--executr", "y"), ("logs",), ("run", "x", "--context", "eternal")]
+    "words",
+    [
+        ("runner", "--slots", "0"),
+        ("up", "--slots", "-1"),
+        ("runn",),
+        ("run",),
+        ("run", "x", "--executr", "y"),
+        ("logs",),
+        ("run", "x", "--context", "eternal"),
+    ],
 )
 def test_2_a_command_line_that_is_wrong(words: tuple[str, ...], callboard: CommandLine) -> None:
     done = callboard(*words)
@@ -143,6 +153,25 @@ def test_2_a_directory_that_is_gone_is_said_and_is_in_no_ones_way_who_needs_none
         assert ("is gone" in done.stderr) == (code == 2)
 
 
+def test_a_stream_that_is_closed_or_full_is_no_defect(callboard: CommandLine) -> None:
+    """A82: who closes stdout wants none of it; where there is no room for it, 1 and a sentence."""
+    before = len(callboard("ps", "-q", "--all").out.split())
+    closings = (("ps >&-", 0), ("run 'say x' >&- 2>&-", 0), ("ps <&- >&-", 0), ("ps > /dev/full", 1))
+    for command, code in closings:
+        done = subprocess.run(
+            ["sh", "-c", f"exec {' '.join(CALLBOARD)} {command}"],
+            env=callboard.whole_environment(),
+            capture_output=True,
+            text=True,
+            timeout=40,
+            check=False,
+        )
+        assert done.returncode == code, (command, done.stderr)
+        assert ("could not be written" in done.stderr) == (code == 1)
+        assert "defect" not in done.stderr
+    assert len(callboard("ps", "-q", "--all").out.split()) == before + 1
+
+
 def test_5_a_coordinator_that_does_not_answer(nowhere: CommandLine) -> None:
     done = nowhere("ps")
     assert (done.code, done.out) == (5, "")
@@ -236,3 +265,21 @@ def test_every_class_of_errors_has_an_exit_code() -> None:
     assert codes["Conflict"] == 8
     assert codes["Internal"] == 1
     assert set(codes.values()) <= set(exit_codes.MEANINGS)
+
+
+def test_130_ctrl_c_before_anything_has_begun(callboard: CommandLine) -> None:
+    """A82: also while the program is still being loaded there is no traceback."""
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "callboard", "ps"],
+        env=callboard.whole_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "cyclopts" in line)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "Traceback" not in rest

@@ -20,7 +20,7 @@ from callboard.cli.exit_codes import (
     WaitsForInput,
 )
 from callboard.cli.failure import report_error, report_usage
-from callboard.cli.output import Output, span
+from callboard.cli.output import Output, Unprinted, span
 from callboard.domain.errors import CallboardError
 
 FLAGS: Final = frozenset({"--debug", "--json", "--quiet", "-q"})
@@ -80,6 +80,15 @@ def _report(output: Output, error: Exception) -> int:
     if isinstance(error, WaitsForInput):
         output.warn(f"{error} Look: callboard logs {error.session_id}")
         return WAITS_FOR_INPUT
+    if isinstance(error, Unprinted):
+        report_usage(
+            output,
+            str(error),
+            "Nothing was undone: callboard ps",
+            code="unprinted",
+            exit_code=FAILED,
+        )
+        return FAILED
     output.warn(span("error: ", "red", "bold"), f"A defect of Callboard: {type(error).__name__}: {error}")
     output.warn("next:  the same with --debug shows where; please report it.")
     return FAILED

@@ -47,10 +47,11 @@ def report_error(output: Output, error: CallboardError) -> int:
     return exit_code
 
 
-def report_usage(output: Output, sentence: str, command: str) -> None:
-    """Print what is wrong with a command line."""
+def report_usage(output: Output, sentence: str, command: str, *, code: str = "usage", exit_code: int = USAGE) -> None:
+    """Print what is wrong with a command line, or with where its output goes."""
     if output.json_wanted:
-        output.warn(msgspec.json.encode(Failure(code="usage", detail=sentence, exit_code=2, hint=command)).decode())
+        failure = Failure(code=code, detail=sentence, exit_code=exit_code, hint=command)
+        output.warn(msgspec.json.encode(failure).decode())
         return
     output.warn(span("error: ", "red", "bold"), sentence)
     output.warn(span("next:  ", "bold"), command)

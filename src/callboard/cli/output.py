@@ -78,16 +78,14 @@ class Output:
 
     def piece(self, text: str) -> None:
         """Data without a line end, at once."""
-        sys.stdout.write(self._safe(text))
-        sys.stdout.flush()
+        _put(sys.stdout, self._safe(text))
 
     def value(self, value: Any, *, lines: bool = False) -> None:
         """A value as JSON with the API's field names; indented for people unless it is one of many `lines`."""
         encoded = msgspec.json.encode(value)
         if self.on_terminal and not lines:
             encoded = msgspec.json.format(encoded, indent=2)
-        sys.stdout.write(clean_json(encoded.decode("utf-8", "replace")) + "\n")
-        sys.stdout.flush()
+        _put(sys.stdout, clean_json(encoded.decode("utf-8", "replace")) + "\n")
 
     def listing(
         self, value: Any, columns: Sequence[str], rows: Sequence[Sequence[Part]], *, flexible: int | None = None
@@ -114,8 +112,7 @@ class Output:
 
     def _write(self, stream: TextIO, parts: Sequence[Part]) -> None:
         painted = _wants_color(stream, self._color, self._environment)
-        stream.write("".join(self._shown(part, painted) for part in parts) + "\n")
-        stream.flush()
+        _put(stream, "".join(self._shown(part, painted) for part in parts) + "\n")
 
     def _shown(self, part: Part, painted: bool) -> str:
         text, styles = (part.text, part.styles) if isinstance(part, Span) else (part, ())
@@ -124,6 +121,23 @@ class Output:
 
     def _safe(self, text: str) -> str:
         return text if self._raw else clean(text)
+
+
+class Unprinted(Exception):
+    """What was to be printed could not be; what the command did stands."""
+
+
+def _put(stream: TextIO, text: str) -> None:
+    """Write at once. Unprinted when there is no room for it; BrokenPipeError when nobody reads."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        # What is still buffered must not fail again at the interpreter's end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise Unprinted(f"The output could not be written: {problem.strerror}.") from problem
 
 
 def terminal_cells() -> int:

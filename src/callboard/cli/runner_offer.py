@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Group, Parameter
+from cyclopts.types import PositiveInt
 
 RUNNER: Final = Group("The runner", sort_key=50)
 
@@ -21,7 +22,7 @@ class Offer:
     executor: Annotated[list[str] | None, Parameter(help="Offer only this executor; may be repeated.")] = None
     tag: Annotated[list[str] | None, Parameter(help="Tag that runs can demand; may be repeated.")] = None
     require_matching_tags: Annotated[bool, Parameter(help="Take only runs that share a tag.")] = False
-    slots: Annotated[int | None, Parameter(help="Most runs at once; default: two for each core.")] = None
+    slots: Annotated[PositiveInt | None, Parameter(help="Most runs at once; default: two for each core.")] = None
     name: Annotated[str | None, Parameter(help="Name, to tell several runners of one directory apart.")] = None
     hostname: Annotated[str | None, Parameter(help="Name of this machine; default: the system's.")] = None
     allow_shell: Annotated[bool, Parameter(help="Let the executor `command` run any prompt with sh.")] = False

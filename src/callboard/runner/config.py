@@ -165,7 +165,7 @@ def runner_settings(given: RunnerTable, *, url: str, join_token: str | None, sta
         roots=real_roots(project_dir, roots),
         tags=tuple(dict.fromkeys(given.tags or ())),
         require_matching_tags=bool(given.require_matching_tags),
-        slots=given.slots or SLOTS_PER_CORE * (os.cpu_count() or 1),
+        slots=SLOTS_PER_CORE * (os.cpu_count() or 1) if given.slots is None else given.slots,
         offer=None if given.offer is None else tuple(given.offer),
         allow_shell=bool(given.allow_shell),
         keeper=given.keeper,
