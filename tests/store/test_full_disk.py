@@ -4,13 +4,18 @@ import asyncio
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import apsw
 import pytest
 
-from callboard.domain.errors import Unavailable
+from callboard.cli.daemon_settings import database_as_setting
+from callboard.cli.exit_codes import UNREACHABLE, of_error
+from callboard.domain.errors import DISK_FULL, Unavailable
 from callboard.store.database import Database
 from callboard.store.event_log import current_cursor
 from callboard.store.events import NewEvent, append, page_by_seq
+from callboard.store.sqlite import bring_up
 from tests.store.harness import Harness, new_session
 
 PAYLOAD = b'"' + b"x" * 20_000 + b'"'
@@ -44,12 +49,26 @@ async def test_r24_no_room_in_the_database(harness: Harness, database: Database)
     acknowledged = [await post(database, session_id) for _ in range(3)]
     await database.write(harness.fill_disk)
     acknowledged += await post_until_refused(database, session_id)
-    await database.check()
     assert (await database.read(current_cursor)).batch_id >= len(acknowledged)
     await database.write(harness.free_disk)
     await everything_works_again(database, session_id, acknowledged)
     await database.close()
     assert harness.problems() == []
+
+
+@pytest.mark.parametrize("harness", ["sqlite"], indirect=True)  # the server's harness refuses events alone
+async def test_r24_what_has_no_room_is_not_ready_until_it_has_some(harness: Harness, database: Database) -> None:
+    """R24: the check is red from the first refusal on, and green as soon as a write has room again."""
+    session_id = await database.write(new_session)
+    await database.write(harness.fill_disk)
+    await database.check()
+    await post_until_refused(database, session_id)
+    for _ in range(2):
+        with pytest.raises(Unavailable) as refused:
+            await database.check()
+        assert refused.value.code == DISK_FULL
+    await database.write(harness.free_disk)
+    await database.check()
 
 
 @contextmanager
@@ -75,3 +94,14 @@ async def test_r24_the_operating_system_refuses_to_write(harness: Harness, datab
     await everything_works_again(database, session_id, acknowledged)
     await database.close()
     assert harness.problems() == []
+
+
+def test_r24_a_new_database_without_room_says_so_and_not_that_a_setting_is_wrong(tmp_path: Path) -> None:
+    """R24: what begins without room waits for a person who makes some (exit 5), and can be begun again."""
+    connection = apsw.Connection(str(tmp_path / "new.db"))
+    connection.pragma("max_page_count", 2)
+    with pytest.raises(Unavailable) as refused, database_as_setting():
+        bring_up(connection, tmp_path / "new.db")
+    assert (refused.value.code, of_error(refused.value)) == (DISK_FULL, UNREACHABLE)
+    connection.pragma("max_page_count", 100_000)
+    bring_up(connection, tmp_path / "new.db")

@@ -13,7 +13,7 @@ import msgspec
 
 from callboard.cli.settings import Found, Settings, read_toml
 from callboard.coordinator.config import Config, Source, from_environment, read_config
-from callboard.domain.errors import InvalidRequest, Unavailable
+from callboard.domain.errors import DISK_FULL, InvalidRequest, Unavailable
 from callboard.runner.config import RunnerTable, merged, read_tables
 
 RUNNER_PREFIX: Final = "CALLBOARD_RUNNER_"
@@ -37,11 +37,11 @@ def coordinator_config(
 
 @contextmanager
 def database_as_setting() -> Iterator[None]:
-    """Inside, a database that refuses us is a wrong setting (exit 2); one that is not ready stays so (exit 5)."""
+    """Inside, a database that refuses us is a wrong setting (exit 2); one that is not ready, or has no room, stays so (exit 5)."""
     try:
         yield
     except Unavailable as refused:
-        if refused.code == "database_not_ready":
+        if refused.code in ("database_not_ready", DISK_FULL):
             raise
         # Nobody has been served yet: it is not that a coordinator cannot be reached, it is that none can be made.
         raise InvalidRequest(refused.detail, hint=refused.hint) from refused

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
 import resource
@@ -18,7 +19,7 @@ import uvloop
 from callboard.coordinator import app, logs
 from callboard.coordinator.config import Config
 from callboard.coordinator.http.protocol import BoundedProtocol
-from callboard.domain.errors import Conflict, InvalidRequest, Unavailable
+from callboard.domain.errors import DISK_FULL, Conflict, InvalidRequest, Unavailable
 
 SPARE_FILES: Final = 256
 BACKLOG: Final = 2048
@@ -58,6 +59,11 @@ async def serve(config: Config, announce: Callable[[str], None] | None = None, m
     try:
         with listen(config) as listener:
             await _serve(config, directory, listener, announce or _announce, mount)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        hint = "Free some space, or choose another place with --data-dir; nothing was lost."
+        raise Unavailable(f"There is no room in {directory.path}.", code=DISK_FULL, hint=hint) from error
     finally:
         directory.release()
 

@@ -18,6 +18,7 @@ CallboardError
 
 from typing import Any, ClassVar, Final
 
+DISK_FULL: Final = "disk_full"
 CODES: Final[dict[str, str]] = {
     # InvalidRequest
     "invalid_request": "A field is missing, of the wrong kind, or not known; `errors` names each.",
@@ -99,6 +100,7 @@ CODES: Final[dict[str, str]] = {
     "rate_limited": "Too many failed logins from this address; wait.",
     "unavailable": "The coordinator cannot answer now; try again shortly.",
     "database_not_ready": "The database cannot be reached, or is not ready; a start waits a while for it.",
+    DISK_FULL: "There is no room where the database is; free some, and try again. Nothing was lost.",
     "store_timeout": "The database did not answer in time; nothing is known of this request's effect, try again.",
     "backup_failed": "The copy of the database could not be made; nothing is left of it.",
     "internal": "A defect; the log has the details under the request's id.",

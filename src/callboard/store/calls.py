@@ -10,11 +10,13 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from callboard.domain.errors import Unavailable
+from callboard.domain.errors import DISK_FULL, Unavailable
 from callboard.store.database import Listener, T, Transaction, Work
 from callboard.store.hints import Hint
 
 MAX_WAITING: Final = 20_000
+ROOM_KEY: Final = "room"
+ROOM_BYTES: Final = 65_536
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,7 @@ class Lane:
         self._timeout_seconds = timeout_seconds
         self._listeners: list[Listener] = []
         self._closed = False
+        self._no_room = False
 
     async def call(self, work: Work[T] | None, timeout_seconds: float | None = None) -> T:
         """What the work came to; Unavailable when there is no answer in time, or too many wait already."""
@@ -68,6 +71,13 @@ class Lane:
             return await future
         finally:
             timer.cancel()
+
+    async def check_room(self, timeout_seconds: float) -> None:
+        """After a write had no room: whether there is some now, by taking and returning a little. Unavailable."""
+        if self._no_room:
+            await self.call(lambda tx: _keep_room(tx, ROOM_BYTES), timeout_seconds)
+            await self.call(lambda tx: _keep_room(tx, 0), timeout_seconds)
+            self._no_room = False
 
     def subscribe(self, listener: Listener) -> None:
         """Calls the listener with all hints of later answers."""
@@ -110,6 +120,7 @@ class Lane:
             for listener in self._listeners:
                 self._loop.call_soon(listener, hints)
         for call in calls:
+            self._no_room |= isinstance(call.error, Unavailable) and call.error.code == DISK_FULL
             if call.future.done():
                 continue
             if call.error is None:
@@ -129,3 +140,7 @@ class Lane:
         log.error("the database does not answer", running=connection is not None)
         if connection is not None:
             connection.interrupt()
+
+
+def _keep_room(tx: Transaction, size_bytes: int) -> None:
+    tx.run("set_meta_value", key=ROOM_KEY, value=" " * size_bytes)

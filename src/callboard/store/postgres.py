@@ -78,6 +78,7 @@ class PostgresDatabase:
         seconds = min(CHECK_SECONDS, self._timeout_seconds)
         await self._reads.call(lambda transaction: transaction.one("ping"), seconds)
         await self._writes.call(None, seconds)
+        await self._writes.check_room(seconds)
 
     async def close(self) -> None:
         """Finishes what waits; a thread that hangs is left behind after a few seconds. Harmless when repeated."""

@@ -9,7 +9,7 @@ from psycopg import errors
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
-from callboard.domain.errors import Unavailable
+from callboard.domain.errors import DISK_FULL, Unavailable
 from callboard.store.database import ConstraintFailed, Row
 from callboard.store.hints import Hint
 from callboard.store.postgres_refusals import checked, why_not_connected
@@ -111,7 +111,9 @@ def translate(error: psycopg.Error) -> Exception:
     if isinstance(error, _TOO_SLOW):
         return Unavailable("The database took too long and was interrupted.", code="store_timeout")
     if isinstance(error, errors.DiskFull):
-        return Unavailable("The disk of the database is full.", hint="Free some space; nothing was lost.")
+        return Unavailable(
+            "The disk of the database is full.", code=DISK_FULL, hint="Free some space; nothing was lost."
+        )
     if isinstance(error, _LOST_RACE):
         return Unavailable("Too many want the same at once; try again shortly.")
     if isinstance(error, _PASSING):

@@ -10,7 +10,7 @@ from typing import Final
 
 import apsw
 
-from callboard.domain.errors import Unavailable
+from callboard.domain.errors import DISK_FULL, Unavailable
 from callboard.store import migrate, queries
 from callboard.store.backup import copy_database
 from callboard.store.calls import Lane
@@ -68,10 +68,11 @@ class SqliteDatabase:
         return self._clock.now_ms()
 
     async def check(self) -> None:
-        """Asks a reader for a row and the writer for a sign of life. Unavailable `store_timeout`."""
+        """Asks a reader for a row and the writer for a sign of life. Unavailable `store_timeout`, `disk_full`."""
         seconds = min(CHECK_SECONDS, self._timeout_seconds)
         await self._reads.call(lambda transaction: transaction.one("ping"), seconds)
         await self._writes.call(None, seconds)
+        await self._writes.check_room(seconds)
 
     async def close(self) -> None:
         """Finishes what waits; a thread that hangs is left behind after a few seconds. Harmless when repeated."""
@@ -120,14 +121,14 @@ def _connections(path: Path) -> list[apsw.Connection]:
     with contextlib.ExitStack() as opened:
         writer = connect(path)
         opened.callback(writer.close)
-        _bring_up(writer, path)
+        bring_up(writer, path)
         readers = [connect(path, query_only=True) for _ in range(READERS)]
         opened.pop_all()
         return [writer, *readers]
 
 
-def _bring_up(connection: apsw.Connection, path: Path) -> None:
-    """Runs the migrations that the file still needs, each in one transaction."""
+def bring_up(connection: apsw.Connection, path: Path) -> None:
+    """Runs the migrations that the file still needs, each in one transaction. StoreRefused, Unavailable."""
     version = _version(connection, path)
     steps = migrate.missing(version, migrate.load())
     if version and steps:
@@ -156,4 +157,7 @@ def _run_step(connection: apsw.Connection, step: Migration) -> None:
     except (apsw.Error, Unavailable) as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        cause = translate(error) if isinstance(error, apsw.Error) else error
+        if isinstance(cause, Unavailable) and cause.code == DISK_FULL:
+            raise cause from error
         raise StoreRefused(f"The migration {step.name} failed: {error}") from error

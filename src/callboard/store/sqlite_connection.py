@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import apsw
 
-from callboard.domain.errors import Unavailable
+from callboard.domain.errors import DISK_FULL, Unavailable
 from callboard.store.database import ConstraintFailed, Row
 from callboard.store.hints import Hint
 from callboard.store.queries import Queries
@@ -63,7 +63,9 @@ def translate(error: apsw.Error) -> Exception:
     if isinstance(error, apsw.InterruptError):
         return Unavailable("The database took too long and was interrupted.", code="store_timeout")
     if isinstance(error, apsw.FullError):
-        return Unavailable("The disk of the database is full.", hint="Free some space; nothing was lost.")
+        return Unavailable(
+            "The disk of the database is full.", code=DISK_FULL, hint="Free some space; nothing was lost."
+        )
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return Unavailable("Another process holds the database.", hint="Let only one coordinator use it.")
     if isinstance(error, _PASSING):
