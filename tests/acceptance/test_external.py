@@ -82,6 +82,17 @@ def test_a43_an_external_session_is_logged_like_any_other(coordinator: Coordinat
     assert payload_of(coordinator.events(made["session_id"], "run_completed")[0])["reason"] == "completed"
 
 
+def test_a43_the_end_of_an_external_session_may_be_reported_twice(coordinator: Coordinator) -> None:
+    """R6: its answer may have been lost; the token that died with the end repeats that and does nothing else."""
+    made = announce(coordinator, executor_session_id="0199aa00-0000-7000-8000-0000000000ff").json()
+    with coordinator.with_token(made["session_token"]) as its:
+        ends = [its.post(f"/runner/runs/{made['run_id']}/completed", json={"exit_code": 0}) for _ in range(3)]
+        assert [(end.status_code, end.json()["status"]) for end in ends] == [(200, "completed")] * 3
+        assert its.post(f"/runner/runs/{made['run_id']}/failed", json={}).status_code == 401
+        assert its.get(f"/sessions/{made['session_id']}").status_code == 401
+    assert len(coordinator.events(made["session_id"], "run_completed")) == 1
+
+
 def test_a43_our_resume_is_refused_while_the_lease_lives(coordinator: Coordinator) -> None:
     native_id = "0199aa00-0000-7000-8000-000000000002"
     made = announce(coordinator, executor_session_id=native_id).json()

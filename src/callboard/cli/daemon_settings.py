@@ -37,7 +37,7 @@ def coordinator_config(
 
 @contextmanager
 def database_as_setting() -> Iterator[None]:
-    """Inside, a database that refuses us is a wrong setting (exit 2); one that is not ready, or has no room, stays so (exit 5)."""
+    """Inside, a database that refuses us is a wrong setting (exit 2); one not ready, or without room, stays so (5)."""
     try:
         yield
     except Unavailable as refused:

@@ -20,6 +20,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str | None = None
     run_id: str | None = None
     attempt: int | None = None
+    ended: bool = False
+    """The token died with its attempt a short while ago: it may repeat the report of that end and nothing else."""
 
     @property
     def is_person(self) -> bool:

@@ -61,7 +61,8 @@ class Application:
         self._log_all = config.access_log
         self._site = SiteCheck(config.host_names(), config.allowed_origins)
         per_second = config.failed_logins_per_second
-        self._login = Login(services.tokens.authenticate, AddressBudget(config.failed_logins, per_second))
+        tokens, budget = services.tokens, AddressBudget(config.failed_logins, per_second)
+        self._login = Login(tokens.authenticate, tokens.authenticate_ended, budget)
         self._loud = AddressBudget(config.failed_logins, per_second)
         self._unknown = process.metrics.tally("", "")
         self._prefix = secrets.token_hex(4)
@@ -104,8 +105,9 @@ class Application:
         endpoint = found.methods.get(scope["method"]) if found else None
         linked = endpoint is not None and endpoint.route.is_static_page and scope["method"] == "GET"
         self._site.check(headers, scope["scheme"], may_be_linked=linked)
+        repeats_end = endpoint is not None and endpoint.route.ends_run
         if endpoint is None or endpoint.route.access != "open":
-            exchange.caller = await self._login.caller(headers, exchange.peer)
+            exchange.caller = await self._login.caller(headers, exchange.peer, repeats_end=repeats_end)
         if found is None:
             raise NotFound(f"There is nothing at {scope['path'][:200]}.")
         if endpoint is None:

@@ -13,6 +13,7 @@ from callboard.domain.errors import Forbidden, InvalidRequest, Misdirected, Rate
 
 Headers = Mapping[bytes, bytes]
 Authenticate = Callable[[str], Awaitable[Caller]]
+OfEnded = Callable[[str], Awaitable[Caller | None]]
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 MAX_SECRET: Final = 512
@@ -119,14 +120,16 @@ class AddressBudget:
 class Login:
     """Turns a bearer token into the caller that it proves."""
 
-    def __init__(self, authenticate: Authenticate, failures: AddressBudget) -> None:
+    def __init__(self, authenticate: Authenticate, of_ended: OfEnded, failures: AddressBudget) -> None:
         self._authenticate = authenticate
+        self._of_ended = of_ended
         self._failures = failures
 
-    async def caller(self, headers: Headers, address: str) -> Caller:
+    async def caller(self, headers: Headers, address: str, *, repeats_end: bool = False) -> Caller:
         """Who asks; Unauthenticated without a valid token, RateLimited after too many failures of an address.
 
-        A valid token is never refused for failures of others behind the same address.
+        A valid token is never refused for failures of others behind the same address. With `repeats_end` the token
+        of an attempt that ended a short while ago passes too, marked so.
         """
         secret = bearer(headers)
         if secret is None:
@@ -134,6 +137,8 @@ class Login:
         try:
             return await self._authenticate(secret)
         except Unauthenticated:
+            if repeats_end and (ended := await self._of_ended(secret)):
+                return ended
             if self._failures.spend(address):
                 raise
             raise RateLimited("Too many failed logins from this address.") from None

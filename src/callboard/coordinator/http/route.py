@@ -47,6 +47,8 @@ class Route:
     """Its body is a whole log."""
     report: bool = False
     """Sent by a runner: unknown fields are kept, bad texts are mended instead of refused."""
+    ends_run: bool = False
+    """Ends an external session, and its token: for a while that token may repeat it."""
     creates: bool = False
     """Takes an Idempotency-Key."""
     repeated: str = ""

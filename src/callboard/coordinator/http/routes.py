@@ -51,7 +51,8 @@ REPORTS: Final = (
           request=wire.ApprovalSettled, response=steering.Approval, report=True),
     *(
         Route("POST", f"/runner/runs/{{run_id}}/{kind}", reports.report_end(kind), "report", f"Report the end: {kind}.",
-              request=wire.Ended, external_request=wire.ExternalEnd, response=wire.EndedAnswer, report=True)
+              request=wire.Ended, external_request=wire.ExternalEnd, response=wire.EndedAnswer, report=True,
+              ends_run=True)
         for kind in reports.KINDS
     ),
 )

@@ -11,6 +11,7 @@ from callboard.coordinator.services.run_agents import output_misfits
 from callboard.coordinator.services.run_changes import RunEnd, note_event
 from callboard.coordinator.services.run_requests import check_run_id
 from callboard.coordinator.services.runner_access import check_runner
+from callboard.coordinator.services.tokens import unauthenticated
 from callboard.domain import event as event_types
 from callboard.domain import ids as id_kinds
 from callboard.domain.caller import Caller
@@ -306,10 +307,14 @@ class ReportService:
         return follows
 
     async def external_ended(self, caller: Caller, run_id: str, report: ExternalEnd) -> EndedAnswer:
-        """The end of an external session, by its session token."""
+        """The end of an external session, by its session token; the same end again gets the same answer."""
         check_run_id(run_id)
 
         def work(tx: Transaction) -> EndedAnswer:
+            if run_changes.has_ended_so(tx, caller, run_id, report.reason):
+                return EndedAnswer(status=status_of(report.reason), reason=report.reason)
+            if caller.ended:
+                raise unauthenticated()
             run = external_run(tx, caller, run_id, self._rules)
             how = RunEnd(
                 reason=report.reason,

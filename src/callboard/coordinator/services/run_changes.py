@@ -13,6 +13,7 @@ from callboard.coordinator.services.approval_changes import deadline_of, expire_
 from callboard.coordinator.services.callback_changes import give_back, note_child_end
 from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain import event as event_types
+from callboard.domain.caller import Caller
 from callboard.domain.run import ENDED, LIVE, REASON_SENTENCES, RUN, exit_code_of, queue_key, status_of
 from callboard.domain.session import session_status
 from callboard.domain.usage import UsageRow, is_adjustment
@@ -310,3 +311,11 @@ def is_external(run: Row) -> bool:
 def is_ended(run: Row) -> bool:
     """Whether the run has ended."""
     return run["status"] in ENDED
+
+
+def has_ended_so(tx: Transaction, caller: Caller, run_id: str, reason: str) -> bool:
+    """Whether the external run that the caller led has ended with this reason: it repeats its report of that."""
+    run = tx.one("run_for_report", run_id=run_id) if caller.run_id == run_id else None
+    if run is None or not is_external(run) or caller.attempt != run["attempt"]:
+        return False
+    return run["status"] in ENDED and run["reason"] == reason

@@ -22,6 +22,7 @@ from callboard.wire.requests import CreateToken
 from callboard.wire.responses import Me, Page, Token, TokenCreated
 
 REMEMBERED_MS: Final = 5_000
+ENDED_MS: Final = 10 * 60_000
 REMEMBERED_TOKENS: Final = 10_000
 MAX_SECRET: Final = 500
 _LIST: Final = "tokens"
@@ -41,10 +42,23 @@ class TokenService:
     async def authenticate(self, secret: str) -> Caller:
         """Who holds the secret. Unauthenticated when it is unknown, expired or revoked: the answer is the same."""
         if not 0 < len(secret) <= MAX_SECRET:
-            raise _unauthenticated()
+            raise unauthenticated()
         secret_hash = hash_of(secret)
         caller = self._remembered.get(secret_hash, self._database.clock.now_ms())
         return caller or await self._look_up(secret_hash)
+
+    async def authenticate_ended(self, secret: str) -> Caller | None:
+        """Who held a session's token that was revoked in the last minutes: its report of the end may come twice."""
+        secret_hash = hash_of(secret)
+
+        def work(tx: Transaction) -> Caller | None:
+            row = tx.one("token_by_hash", secret_hash=secret_hash)
+            if row is None or row["kind"] != "session" or row["revoked_at"] is None:
+                return None
+            late = tx.now_ms - row["revoked_at"] > ENDED_MS
+            return None if late else msgspec.structs.replace(_caller(row), ended=True)
+
+        return await self._database.read(work)
 
     async def _look_up(self, secret_hash: str) -> Caller:
         revocations = self._remembered.revocations
@@ -54,7 +68,7 @@ class TokenService:
 
         row, now_ms = await self._database.read(work)
         if row is None or not hmac.compare_digest(row["secret_hash"], secret_hash) or not works(row, now_ms):
-            raise _unauthenticated()
+            raise unauthenticated()
         caller = _caller(row)
         if revocations == self._remembered.revocations:
             self._remembered.put(secret_hash, caller, now_ms, row["expires_at"])
@@ -204,7 +218,8 @@ def _caller(row: Row) -> Caller:
     )
 
 
-def _unauthenticated() -> Unauthenticated:
+def unauthenticated() -> Unauthenticated:
+    """What every bearer of a token that proves nobody is told."""
     return Unauthenticated(
         "The bearer token is unknown, expired or revoked.",
         hint="Use the token in the coordinator's data directory, or have its owner make one: callboard token create",
