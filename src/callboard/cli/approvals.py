@@ -12,7 +12,7 @@ from callboard.cli.references import session_id_of
 from callboard.client import calls
 from callboard.client.transport import Client
 from callboard.domain.approval import ApprovalStatus
-from callboard.domain.errors import Conflict, NotFound
+from callboard.domain.errors import Conflict, InvalidRequest, NotFound
 from callboard.domain.ids import APPROVAL, is_id
 from callboard.wire.requests import Decide
 from callboard.wire.steering import Approval
@@ -62,6 +62,10 @@ def _decide(reference: str, decision: Literal["allow", "deny"], reason: str | No
 
 def _waiting(client: Client, reference: str, project: str | None) -> Approval:
     """The approval that is meant. NotFound; Conflict when a session has several."""
+    if reference.startswith(f"{APPROVAL}_") and not is_id(APPROVAL, reference):
+        raise InvalidRequest(
+            f"{reference!r} is no approval's id.", code="invalid_id", hint="callboard approvals list shows them."
+        )
     if is_id(APPROVAL, reference):
         page = client.send(calls.approvals.list_(limit=200))
         found = [one for one in page.items if one.approval_id == reference]

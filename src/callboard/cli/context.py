@@ -53,7 +53,7 @@ class Context:
             raise InvalidRequest(f"{question} Nobody can be asked here.", hint="Add --yes if that is what you want.")
         self.output.warn(f"{question} [y/N] ")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise InvalidRequest("Nothing was changed.")
+            raise InvalidRequest("Nothing was changed.", hint="Answer y, or add --yes, if that is what you want.")
 
 
 def _path(text: str | None) -> Path | None:

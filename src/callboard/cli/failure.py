@@ -74,4 +74,6 @@ def _line(one: dict[str, object]) -> str:
         return f"{one['session_id']}  {one.get('status', '')}  {one.get('title') or ''}"
     where = str(one.get("pointer", ""))
     message = str(one.get("message", ""))
+    if not where and not message:
+        return ", ".join(f"{name} {value}" for name, value in one.items() if value is not None)
     return f"{where}: {message}" if where and message else where or message

@@ -70,8 +70,12 @@ def logs(
     printer = _Printer(context.output, live=follow)
     since_ms = None if selection.since is None else _moment_ms(selection.since)
     history = _History(context.client, session_id, selection.type_names, since_ms)
+    shown = 0
     for event in history.events() if selection.tail is None else history.last(selection.tail):
         printer.event(event)
+        shown += 1
+    if not shown and selection.type_names:
+        context.output.note(f"No event that was asked for is of {' or '.join(selection.type_names)}.")
     if history.begins_with > 1:
         context.output.note(f"The log begins with event {history.begins_with}; what was before is not kept any more.")
     if follow:

@@ -15,6 +15,7 @@ from callboard.domain.errors import InvalidRequest
 
 PROJECT_FILE: Final = Path(".callboard") / "config.toml"
 USER_FILE: Final = Path("callboard") / "config.toml"
+COLORS: Final = ("auto", "always", "never")
 TABLES: Final = ("coordinator", "runner", "executors")
 """Tables of the user's file that others read."""
 _MAX_FILE_BYTES: Final = 1024 * 1024
@@ -165,6 +166,8 @@ def _check(name: str, value: Any, origin: str, *, of_project: bool = False) -> N
         )
     if not isinstance(value, setting.kind):
         raise InvalidRequest(f"{origin}: {name} must be of the kind {setting.kind.__name__}, not {value!r}.")
+    if name == "color" and value not in COLORS:
+        raise InvalidRequest(f"{origin}: {value!r} is none of {', '.join(COLORS)}.")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Found]:
@@ -179,6 +182,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Found]:
 def _of_text(setting: Setting, text: str) -> Any:
     if setting.kind is list:
         return [part.strip() for part in text.split(",") if part.strip()]
+    if setting.name == "color" and text not in COLORS:
+        raise InvalidRequest(f"{setting.environment}: {text!r} is none of {', '.join(COLORS)}.")
     if setting.kind is bool:
         if text.lower() not in ("0", "1", "false", "true", "no", "yes"):
             raise InvalidRequest(f"{setting.environment}: {text!r} is neither true nor false.")

@@ -64,6 +64,12 @@ def _script() -> dict[str, str]:
         "sleep SECONDS, stream N SECONDS, emit N BYTES": "waits; writes in N pieces; N messages of that size",
         "usage MODEL INPUT OUTPUT MICRODOLLARS": "figures of usage",
         "result TEXT, data JSON": "the run's result",
+        "ask NAME JSON": "asks for permission, and says what was decided",
+        "child MODE AGENT SCRIPT": "starts a child; AGENT may be -, and ;; stands between the lines of its script",
+        "wait last, wait all": "waits for the child, or for all children",
+        "mcp TOOL JSON": "calls one of Callboard's own tools",
+        "daemon SECONDS, hold-stdout SECONDS": "leaves a process behind, detached or holding the output",
+        "garbage": "writes what is no message",
         "fail MESSAGE, exit N, crash, hang, ignore-term": "misbehaves in that way",
         "fail-first N MESSAGE": "fails on the first N runs of the conversation",
     }

@@ -24,6 +24,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The token died with its attempt a short while ago: it may repeat the report of that end and nothing else."""
 
     @property
+    def kind_in_words(self) -> str:
+        """The kind of token with its article, to begin a sentence with."""
+        return f"An {self.kind}" if self.kind == "owner" else f"A {self.kind}"
+
+    @property
     def is_person(self) -> bool:
         """Whether a person, or a person's program, holds the token."""
         return self.kind in _PEOPLE

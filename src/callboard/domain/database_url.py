@@ -37,8 +37,9 @@ def without_secrets(url: str) -> str | None:
 
 
 def holds_secret(url: str) -> bool:
-    """Whether the URL has a password in it, or cannot be read, so that it may have one."""
-    return shown(url) != url
+    """Whether the URL has a password in it that is not empty, or cannot be read, so that it may have one."""
+    plain = url.replace(":@", "@", 1)
+    return shown(plain) != plain
 
 
 def _put_together(found: re.Match[str], instead: str) -> str:

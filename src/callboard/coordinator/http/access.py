@@ -45,4 +45,4 @@ MEANING: Final[dict[Access, str]] = {
 def require(caller: Caller, access: Access) -> None:
     """Forbidden unless the caller's kind of token is one that the route takes."""
     if caller.kind not in KINDS[access]:
-        raise Forbidden(f"A {caller.kind} token does not allow this.", hint=f"This is for: {MEANING[access]}.")
+        raise Forbidden(f"{caller.kind_in_words} token does not allow this.", hint=f"This is for: {MEANING[access]}.")

@@ -70,7 +70,8 @@ class ApprovalService:
         """A person's decision. Conflict when it is about something else, or another decision stands."""
         if not caller.may_write:
             raise Forbidden(
-                f"A {caller.kind} token may not decide on approvals.", hint="A person decides, with a user's token."
+                f"{caller.kind_in_words} token may not decide on approvals.",
+                hint="A person decides, with a user's token.",
             )
 
         def work(tx: Transaction) -> Approval:

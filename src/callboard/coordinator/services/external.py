@@ -151,7 +151,7 @@ class ExternalService:
 def _check(caller: Caller, request: CreateExternalSession, agent_session_id: str | None) -> None:
     if not caller.may_write:
         raise Forbidden(
-            f"A {caller.kind} token may not report a conversation.", hint="Use a user's or an owner's token."
+            f"{caller.kind_in_words} token may not report a conversation.", hint="Use a user's or an owner's token."
         )
     for value in (request.parent_session_id, agent_session_id):
         if value is not None:

@@ -49,5 +49,5 @@ def proven_parent(caller: Caller, named: str | None, header: str | None) -> str 
                 )
         return caller.session_id
     if not caller.may_write:
-        raise Forbidden(f"A {caller.kind} token may not start runs.", hint="Use a user's or an owner's token.")
+        raise Forbidden(f"{caller.kind_in_words} token may not start runs.", hint="Use a user's or an owner's token.")
     return named if named is not None else header

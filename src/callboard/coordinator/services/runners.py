@@ -58,7 +58,8 @@ class RunnerService:
             )
         if caller.kind not in ("runner", "runner_join", "owner"):
             raise Forbidden(
-                f"A {caller.kind} token may not register a runner.", hint="Use the runner-token of the coordinator."
+                f"{caller.kind_in_words} token may not register a runner.",
+                hint="Use the runner-token of the coordinator.",
             )
         registered = await self._database.write(lambda tx: self._register(tx, runner_id, request))
         self._signals.wake(runner_key(runner_id))
@@ -250,9 +251,9 @@ def _remove(tx: Transaction, runner_id: str) -> None:
 
 def _require_owner(caller: Caller) -> None:
     if not caller.is_owner:
-        raise Forbidden(f"A {caller.kind} token may not manage runners.", hint="Use the owner's token.")
+        raise Forbidden(f"{caller.kind_in_words} token may not manage runners.", hint="Use the owner's token.")
 
 
 def _require_reader(caller: Caller) -> None:
     if not caller.is_person:
-        raise Forbidden(f"A {caller.kind} token may not see the runners.")
+        raise Forbidden(f"{caller.kind_in_words} token may not see the runners.")

@@ -13,6 +13,7 @@ from callboard.coordinator.services.import_log import LogLines, events_of_log, i
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.portability import stays
 from callboard.coordinator.services.rendering import render_binding
+from callboard.coordinator.services.run_changes import is_external
 from callboard.coordinator.services.run_lists import shown_runs
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.coordinator.services.session_lists import SessionQuery, check_query, list_sessions, show_session
@@ -170,7 +171,7 @@ class SessionService:
 def _check_writer(caller: Caller) -> None:
     if not caller.may_write:
         raise Forbidden(
-            f"A {caller.kind} token may not change what people keep.", hint="Use a user's or an owner's token."
+            f"{caller.kind_in_words} token may not change what people keep.", hint="Use a user's or an owner's token."
         )
 
 
@@ -247,7 +248,9 @@ def _check_idle(tx: Transaction, session: Row) -> None:
         raise Conflict(
             f"{session['session_id']} has a run that is {state}.",
             code="session_busy",
-            hint=f"Stop it first: callboard stop {session['session_id']}",
+            hint="Another process leads it: end the conversation there, or wait until its lease is over."
+            if live is not None and is_external(live)
+            else f"Stop it first: callboard stop {session['session_id']}",
         )
 
 

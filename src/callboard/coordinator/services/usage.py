@@ -62,7 +62,7 @@ class UsageService:
         """
         if not caller.is_person:
             raise Forbidden(
-                f"A {caller.kind} token may not read the ledger of all sessions.",
+                f"{caller.kind_in_words} token may not read the ledger of all sessions.",
                 hint="Read the usage of your own session.",
             )
         if group_by not in GROUPS:
