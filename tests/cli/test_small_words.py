@@ -34,6 +34,15 @@ def test_a_colour_that_is_none_is_refused(tmp_path: Path) -> None:
         read_settings({"HOME": str(tmp_path)}, tmp_path)
 
 
+def test_every_wrong_setting_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / ".config" / "callboard" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('color = "purple"\nexecuter = "x"\nagent = 5\n')
+    done = CommandLine(tmp_path, {"HOME": str(tmp_path)})("config", "check")
+    assert done.code == 2
+    assert [word for word in ("purple", "'executer'", "executor?", "agent must be") if word not in done.out] == []
+
+
 def test_a_malformed_approval_is_called_that(callboard: CommandLine) -> None:
     done = callboard("approve", "apr_xxx")
     assert (done.code, "no approval's id" in done.err) == (2, True)

@@ -120,7 +120,8 @@ def _problems() -> list[str]:
         try:
             look()
         except CallboardError as error:
-            problems.append(f"{error.detail} {error.hint}".strip())
+            each = [str(one["message"]) for one in error.errors if "message" in one]
+            problems += each or [f"{error.detail} {error.hint}".strip()]
     return [*dict.fromkeys([*problems, *_unknown_variables()])]
 
 

@@ -146,8 +146,17 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def _read(path: Path, *, of_project: bool) -> dict[str, Any]:
     values = read_toml(path)
+    wrong: list[InvalidRequest] = []
     for name, value in values.items():
-        _check(name, value, str(path), of_project=of_project)
+        try:
+            _check(name, value, str(path), of_project=of_project)
+        except InvalidRequest as problem:
+            wrong.append(problem)
+    if len(wrong) > 1:
+        errors: list[dict[str, Any]] = [{"message": f"{one.detail} {one.hint}".strip()} for one in wrong]
+        raise InvalidRequest(f"{path}: {len(wrong)} settings are wrong.", hint="callboard config check", errors=errors)
+    if wrong:
+        raise wrong[0]
     return values
 
 
