@@ -259,14 +259,17 @@ async def test_what_another_writes_in_the_prompt_never_runs(scripted_stage: Stag
     assert not (scripted_stage.work / "pwned").exists()
 
 
-def test_it_starts_in_less_than_60_milliseconds(tmp_path: Path, scripted_stage: Stage) -> None:
-    """The best of several: other work on this machine is not its fault."""
+def test_it_starts_not_much_slower_than_the_bare_interpreter(tmp_path: Path, scripted_stage: Stage) -> None:
+    """A ratio of the best of several, taken in turns: other work on this machine is not its fault."""
     launch = scripted_stage.subject.executor().start(scripted_stage.invocation("say hi"))
     (begin,) = scripted_stage.attempt("say hi").conversation.begin()
     assert isinstance(begin, Input)
-    times = []
+    times, bare = [], []
     for number in range(5):
         order = json.loads(begin.text) | {"conversation_id": f"timed-{number}", "mode": "start"}
+        begun = time.perf_counter()
+        subprocess.run([launch.argv[0], "-I", "-S", "-c", "pass"], check=True, timeout=20)
+        bare.append(time.perf_counter() - begun)
         begun = time.perf_counter()
         done = subprocess.run(
             launch.argv,
@@ -279,4 +282,4 @@ def test_it_starts_in_less_than_60_milliseconds(tmp_path: Path, scripted_stage: 
         )
         times.append(time.perf_counter() - begun)
         assert '"completed"' in done.stdout
-    assert min(times) < 0.06
+    assert min(times) < 6 * min(bare)
