@@ -28,7 +28,7 @@ SERVER_DIRECTORY = "CALLBOARD_TEST_SERVER_DIRECTORY"
 SERVER_OWNER = "CALLBOARD_TEST_SERVER_OWNER"
 
 IN_CI = os.environ.get("CALLBOARD_CI") == "1"
-DEFAULT_ROUNDS = 5
+DEFAULT_ROUNDS = 3
 DEFAULT_SEED = 1
 
 # Whoever runs the tests may be an agent of Callboard, or a user of an agent client; their sessions, servers and
