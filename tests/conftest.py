@@ -5,6 +5,7 @@ Knows nothing of Callboard itself; fixtures that start its parts live beside the
 
 import os
 import random
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Bound Hypothesis in time and number, and give this process a home of its own."""
+    # Whoever runs the tests in the background may have had it ignored; the programs that they interrupt must not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith(FOREIGN_PREFIXES) and name not in KEPT]:
         del os.environ[name]
     home = tempfile.TemporaryDirectory(prefix="callboard-tests-")

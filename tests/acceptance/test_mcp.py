@@ -63,7 +63,7 @@ async def test_an_agent_finds_agents_and_starts_one_by_its_name(stage: Stage, pa
     """A03: with parameters by the schema that it was shown; what does not fit is said with its place."""
     schema = {"type": "object", "properties": {"bird": {"type": "string"}}, "required": ["bird"]}
     agent_made = {
-        "name": "counter",
+        "name": "birds",
         "description": "Counts birds.",
         "executor": "scripted",
         "parameters_schema": schema,
@@ -72,13 +72,13 @@ async def test_an_agent_finds_agents_and_starts_one_by_its_name(stage: Stage, pa
     assert stage.coordinator.http.post("/agents", json=agent_made).status_code == 201
     async with mcp_agent(stage.coordinator, "http", parent.token) as agent:
         shown = await agent.call("list_agents")
-        child = await agent.call("start_agent_session", agent_name="counter", parameters={"bird": "heron"}, mode="sync")
-        wrong = await agent.refused("start_agent_session", agent_name="counter", parameters={"bird": 1})
+        child = await agent.call("start_agent_session", agent_name="birds", parameters={"bird": "heron"}, mode="sync")
+        wrong = await agent.refused("start_agent_session", agent_name="birds", parameters={"bird": 1})
         unknown = await agent.refused("start_agent_session", agent_name="nobody", prompt="x")
-    about = {"agent_name": "counter", "description": "Counts birds.", "executor_type": "scripted"}
+    about = {"agent_name": "birds", "description": "Counts birds.", "executor_type": "scripted"}
     assert about | {"parameters_schema": schema} in shown["agents"]
     assert (child["status"], child["result_text"]) == ("completed", "42 herons")
-    assert stage.coordinator.session(child["session_id"]).agent_name == "counter"
+    assert stage.coordinator.session(child["session_id"]).agent_name == "birds"
     assert (wrong["code"], wrong["errors"][0]["pointer"]) == ("invalid_parameters", "/parameters/bird")
     assert (unknown["code"], "list_agents" in unknown["hint"]) == ("agent_not_found", True)
 

@@ -7,6 +7,7 @@ import fcntl
 import os
 import subprocess
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -116,7 +117,10 @@ def start_server(data: Path, settings: str) -> str:
         found.ensure_pgdata_inited()
         with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(settings)
-    found.ensure_postgres_running()
+    with warnings.catch_warnings():
+        # It drops its hold on the process that it starts; whoever guards the directory ends that.
+        warnings.simplefilter("ignore", ResourceWarning)
+        found.ensure_postgres_running()
     return found.get_uri()
 
 
