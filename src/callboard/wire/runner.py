@@ -9,6 +9,7 @@ from callboard.domain.event import MAX_BATCH, MAX_CLIENT_KEY
 from callboard.domain.portability import MAX_PARTS, PART_BYTES
 from callboard.domain.text import MAX_INTEGER
 from callboard.domain.usage import UsageRow
+from callboard.wire.jobs import JobOrder
 
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Number = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
@@ -110,6 +111,7 @@ class HeartbeatAnswer(msgspec.Struct, kw_only=True):
     stale: list[AttemptRef] = []
     decisions: list[DecisionOrder] = []
     messages: list[MessageOrder] = []
+    jobs: list[JobOrder] = []
     draining: bool = False
     server_time: str = ""
     clock_skew_ms: int = 0
@@ -170,6 +172,7 @@ class PollAnswer(msgspec.Struct, kw_only=True):
     stale: list[AttemptRef] = []
     decisions: list[DecisionOrder] = []
     messages: list[MessageOrder] = []
+    jobs: list[JobOrder] = []
     draining: bool = False
 
 

@@ -1,0 +1,161 @@
+"""What each kind of job asks of a runner, and what it answers. Knows no rules."""
+
+from typing import Any
+
+import msgspec
+
+
+class JobOrder(msgspec.Struct, kw_only=True):
+    """A job for a runner; said again until it is reported. Doing it twice has one effect."""
+
+    job_id: str
+    kind: str
+    project_id: str
+    session_id: str | None
+    path: str
+    """The repository."""
+    request: dict[str, Any]
+
+
+class Asked(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The request of a job, or what it answers; unknown fields of newer sides are accepted."""
+
+
+class IssueText(Asked, kw_only=True):
+    """An issue as its tracker has it."""
+
+    number: int
+    title: str
+    body: str = ""
+    state: str = "open"
+
+
+class Prepare(Asked, kw_only=True):
+    """Job `prepare`: branch, worktree and state file for a work session."""
+
+    session_id: str
+    handle: str
+    issues: list[IssueText]
+    """With a tracker elsewhere, title and body are empty: the runner asks for them."""
+    tracker: str
+    branch: str
+    directory_name: str
+    worktree_root: str | None = None
+    """null: the parent of the repository."""
+    base_branch: str | None = None
+    """null: the default branch of the repository."""
+    reuse_branch: bool = False
+    new_branch: bool = False
+    dry_run: bool = False
+    """Only look: answer what would be made, or why not."""
+
+
+class Prepared(Asked, kw_only=True):
+    """What `prepare` answers."""
+
+    hostname: str
+    path: str
+    """Of the worktree; its real path."""
+    branch: str
+    base_branch: str
+    base_commit: str
+    branch_created: bool
+    issues: list[IssueText]
+
+
+class Undo(Asked, kw_only=True):
+    """Job `undo`: remove what `prepare` made for this session, as its journal says; nothing else, never work."""
+
+    session_id: str
+
+
+class WriteState(Asked, kw_only=True):
+    """Job `write_state`: put this into the state file of a session's worktree."""
+
+    session_id: str
+    path: str
+    """Of the worktree."""
+    file_name: str
+    content: dict[str, Any]
+
+
+class Remove(Asked, kw_only=True):
+    """Job `remove`: the worktree, and its branch if it was ours and is merged or pushed."""
+
+    path: str
+    branch: str | None = None
+    base_commit: str | None = None
+    confirm: str | None = None
+    keep_branch: bool = False
+
+
+class Removed(Asked, kw_only=True):
+    """What `remove` answers."""
+
+    path: str
+    branch_removed: bool
+    lost: list[str] = []
+    """What was lost with it, as was confirmed."""
+
+
+class Ship(Asked, kw_only=True):
+    """Job `ship`: push the branch and open the pull request."""
+
+    path: str
+    branch: str
+    base_branch: str
+    title: str
+    body: str
+    allow_uncommitted: bool = False
+    draft: bool = False
+
+
+class Shipped(Asked, kw_only=True):
+    """What `ship` answers."""
+
+    pull_request_url: str
+    already_open: bool = False
+
+
+class Diff(Asked, kw_only=True):
+    """Job `diff`: what the worktree changes against the commit it began at."""
+
+    path: str
+    base_commit: str
+    max_bytes: int = 1_048_576
+
+
+class DiffText(Asked, kw_only=True):
+    """What `diff` answers."""
+
+    text: str
+    truncated: bool = False
+    files: list[dict[str, Any]] = []
+    """{path, status, insertions, deletions}; also what is not committed and what git does not know yet."""
+    uncommitted: bool = False
+    unpushed: int = 0
+
+
+class ListWorktrees(Asked, kw_only=True):
+    """Job `list_worktrees`: the worktrees of the repository that look like ours."""
+
+    prefix: str
+
+
+class Worktree(Asked, kw_only=True):
+    """One of them."""
+
+    path: str
+    branch: str | None
+    head: str | None
+    uncommitted: int
+    unpushed: int
+    missing: bool = False
+    """git knows it, but its directory is gone."""
+
+
+class FetchIssues(Asked, kw_only=True):
+    """Job `fetch_issues`: from a tracker elsewhere; numbers empty: the open ones, newest first."""
+
+    numbers: list[int] = []
+    limit: int = 100
