@@ -98,3 +98,22 @@ def test_a36_a_restart_of_the_coordinator_leaves_no_gap_in_what_is_followed(worl
         assert process.wait(SECONDS) == 0
     assert [event["seq"] for event in seen] == list(range(1, len(seen) + 1))
     assert seen[-1]["type"] == "run_completed"
+
+
+def test_a_wait_ends_in_time_though_the_coordinator_is_away(world: World) -> None:
+    """60: exit code 7 when the time is over, whoever is away meanwhile."""
+    own: Coordinator = world.coordinator()
+    world.runner(own, name="away")
+    callboard = world.command_line(own)
+    run_id = callboard("run", hold("live-5"), "--json").value["run_id"]
+    process = callboard.start(
+        "wait", run_id, "--timeout", "4s", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    assert b"" != process.stderr.readline()
+    own.kill()
+    _, told = process.communicate(timeout=SECONDS)
+    assert process.returncode == 7, told
+    assert b"asking again" in told
+    own.restart()
+    world.let_go("live-5")

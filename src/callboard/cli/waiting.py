@@ -38,12 +38,12 @@ def wait_for_end(context: Context, run_id: str, timeout_seconds: float | None = 
     PATIENCE_SECONDS, KeyboardInterrupt when the person goes away; the run goes on in each case.
     """
     deadline = None if timeout_seconds is None else clock.monotonic_seconds() + timeout_seconds
-    session_id = context.client.send(calls.runs.get(run_id)).session_id
+    run = context.client.send(calls.runs.get(run_id))
     told = False
-    with _Progress(context, session_id, run_id):
+    with _Progress(context, run.session_id, run_id):
         while True:
             left = SLICE_SECONDS if deadline is None else deadline - clock.monotonic_seconds()
-            run = _ask_patiently(context, run_id, max(0.0, min(SLICE_SECONDS, left)))
+            run = _ask_patiently(context, run, max(0.0, min(SLICE_SECONDS, left)), deadline)
             if run.status in ENDED:
                 return run
             if left <= SLICE_SECONDS and deadline is not None:
@@ -81,19 +81,22 @@ def _why(run: Run) -> str:
     return run.error.message if run.error else run.reason_text or ""
 
 
-def _ask_patiently(context: Context, run_id: str, seconds: float) -> Run:
+def _ask_patiently(context: Context, run: Run, seconds: float, deadline: float | None) -> Run:
+    """The run as it is after `seconds` at most; WaitedTooLong when the coordinator is away until the deadline."""
     away_since: float | None = None
     while True:
         try:
-            return context.client.send(calls.runs.wait(run_id, seconds))
+            return context.client.send(calls.runs.wait(run.run_id, seconds))
         except Unreachable as error:
             now = clock.monotonic_seconds()
+            if deadline is not None and now >= deadline:
+                raise WaitedTooLong(run) from error
             if away_since is None:
                 away_since = now
                 context.output.note(span(f"{error.detail} The run goes on; asking again.", "yellow"))
             if now - away_since > PATIENCE_SECONDS:
                 raise
-            clock.pause(1.0)
+            clock.pause(1.0 if deadline is None else min(1.0, max(0.0, deadline - now)))
 
 
 def _tell_why(context: Context, run_id: str) -> None:
