@@ -2,11 +2,11 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from callboard.domain.invocation import Launch
+from callboard.domain.invocation import CheckOrder, Launch
 from callboard.executors.journal import Record
 from callboard.executors.process import KeeperLink, close_journal, end_strays, keeper_process, start_keeper
 from callboard.keeper.processes import Process, process
@@ -88,6 +88,7 @@ class Keepers:
         stdin: Any = "pipe",
         cgroup: bool = True,
         connect: bool = True,
+        checks: Sequence[CheckOrder] = (),
         **limits: float,
     ) -> Kept:
         """Starts a program under a keeper."""
@@ -95,7 +96,8 @@ class Keepers:
         kept = Kept(self._directory / f"launch-{number}", f"run_{self._name}.{number}")
         self._made.append(kept)
         launch = Launch(argv=list(argv), env=ENVIRONMENT | (env or {}), cwd=str(cwd or self._directory), stdin=stdin)
-        await start_keeper(kept.directory, launch, tracking=kept.tracking, limits=limits, cgroup=cgroup)
+        about: dict[str, Any] = {"tracking": kept.tracking, "limits": limits, "cgroup": cgroup, "checks": checks}
+        await start_keeper(kept.directory, launch, **about)
         if connect:
             assert await kept.link.connect()
         return kept

@@ -86,9 +86,9 @@ def _coordinator(settings: Settings) -> list[Line]:
 
 def _runner(settings: Settings) -> list[Line]:
     told = runner_table(settings)
-    named = ("executors", "mcp_servers")
+    named = ("executors", "mcp_servers", "checks")
     values = {name: getattr(told, name) for name in RunnerTable.__struct_fields__ if name not in (*named, "keeper")}
-    # Of executors and MCP servers only the names: what is in them may be secret.
+    # Of executors, MCP servers and checks only the names: what is in them may be secret.
     values |= {name: sorted(getattr(told, name)) for name in named}
     return [
         Line(

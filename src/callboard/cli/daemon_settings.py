@@ -11,12 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
-from callboard.cli.settings import Found, Settings, read_toml
+from callboard.cli.settings import Settings, read_toml
 from callboard.coordinator.config import Config, Source, from_environment, read_config
 from callboard.domain.errors import DISK_FULL, InvalidRequest, Unavailable
 from callboard.runner.config import RunnerTable, merged, read_tables
 
 RUNNER_PREFIX: Final = "CALLBOARD_RUNNER_"
+RUNNER_TABLES: Final = ("runner", "executors", "checks")
 _LISTS: Final = ("roots", "tags", "offer")
 _FLAGS: Final = ("require_matching_tags", "allow_shell")
 
@@ -51,21 +52,21 @@ def runner_table(
     settings: Settings, *by_precedence: RunnerTable, environment: Mapping[str, str] = os.environ
 ) -> RunnerTable:
     """What a runner was told: by those that are given, then by the environment, then by the user's file."""
-    runner, executors = settings.tables.get("runner"), settings.tables.get("executors")
+    tables = {name: settings.tables[name] for name in RUNNER_TABLES if name in settings.tables}
     told = [*by_precedence, _from_environment(environment)]
-    if runner or executors:
-        origin = (runner or executors or Found(None, "")).origin
-        told.append(read_tables(runner.value if runner else None, executors.value if executors else None, origin))
+    if tables:
+        runner, executors, checks = (tables[name].value if name in tables else None for name in RUNNER_TABLES)
+        told.append(read_tables(runner, executors, next(iter(tables.values())).origin, checks))
     return merged(*told)
 
 
 def table_in(file: Path) -> RunnerTable:
-    """The tables [runner] and [executors] of a file; InvalidRequest when there is anything else in it."""
+    """The tables of a runner in a file; InvalidRequest when there is anything else in it."""
     values = read_toml(file)
-    unknown = sorted(set(values) - {"runner", "executors"})
+    unknown = sorted(set(values) - set(RUNNER_TABLES))
     if unknown:
-        raise InvalidRequest(f"{file}: {unknown[0]!r} is neither [runner] nor [executors.NAME].")
-    return read_tables(values.get("runner"), values.get("executors"), str(file))
+        raise InvalidRequest(f"{file}: {unknown[0]!r} is none of [runner], [executors.NAME] and [checks.NAME].")
+    return read_tables(values.get("runner"), values.get("executors"), str(file), values.get("checks"))
 
 
 def runner_origin(settings: Settings, name: str, environment: Mapping[str, str] = os.environ) -> str:
@@ -73,8 +74,8 @@ def runner_origin(settings: Settings, name: str, environment: Mapping[str, str] 
     variable = RUNNER_PREFIX + name.upper()
     if variable in environment:
         return variable
-    if name == "executors":
-        found = settings.tables.get("executors")
+    if name in ("executors", "checks"):
+        found = settings.tables.get(name)
         return found.origin if found else "default"
     found = settings.tables.get("runner")
     return found.origin if found and name in found.value else "default"

@@ -16,8 +16,10 @@ from callboard.domain.errors import InvalidRequest
 PROJECT_FILE: Final = Path(".callboard") / "config.toml"
 USER_FILE: Final = Path("callboard") / "config.toml"
 COLORS: Final = ("auto", "always", "never")
-TABLES: Final = ("coordinator", "runner", "executors")
+TABLES: Final = ("coordinator", "runner", "executors", "checks")
 """Tables of the user's file that others read."""
+OF_REPOSITORY: Final = ("checks",)
+"""What a project's file may hold besides settings: for runners that trust the file, see `callboard trust`."""
 _MAX_FILE_BYTES: Final = 1024 * 1024
 
 
@@ -96,7 +98,10 @@ def read_settings(
             if strict:
                 raise
             continue
-        tables |= {name: Found(values.pop(name), str(path)) for name in TABLES if name in values}
+        for name in [name for name in TABLES if name in values]:
+            table = Found(values.pop(name), str(path))
+            if path == user:
+                tables[name] = table
         found |= {name: Found(value, str(path)) for name, value in values.items()}
     found |= _from_environment(environment)
     return Settings(found, tables, tuple(files))
@@ -162,6 +167,8 @@ def _read(path: Path, *, of_project: bool) -> dict[str, Any]:
 
 def _check(name: str, value: Any, origin: str, *, of_project: bool = False) -> None:
     if name in TABLES and not of_project and isinstance(value, dict):
+        return
+    if name in OF_REPOSITORY and of_project and isinstance(value, dict | list):
         return
     setting = BY_NAME.get(name)
     if setting is None:

@@ -23,6 +23,7 @@ RUN_INTERRUPTED: Final = "run_interrupted"
 RUN_RECONNECTED: Final = "run_reconnected"
 STOP_REQUESTED: Final = "stop_requested"
 GUIDANCE: Final = "guidance"
+CHECK_COMPLETED: Final = "check_completed"
 USAGE: Final = "usage"
 NOTE: Final = "note"
 APPROVAL_REQUESTED: Final = "approval_requested"
@@ -59,14 +60,14 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     APPROVAL_EXPIRED: "approval_id",
     "lifecycle_changed": "from, to, reason",
     GUIDANCE: "text; of a message to a live run: message_id, status (offered, cancelled, refused), run_id, by, why",
-    "check_completed": "name, exit_code, tail",
+    CHECK_COMPLETED: "name, exit_code, tail, duration_ms; signal or timed_out where that ended it",
     "budget_changed": "what changed",
     USAGE: "what was booked, or `usage_incomplete`",
     NOTE: "text",
 }
 """The closed list of what we write ourselves; unknown types of newer runners are kept and shown."""
 
-REPORTED_BY_RUNNER: Final = frozenset({PRE_TOOL, POST_TOOL, MESSAGE, RESULT, NOTE, "check_completed"})
+REPORTED_BY_RUNNER: Final = frozenset({PRE_TOOL, POST_TOOL, MESSAGE, RESULT, NOTE, CHECK_COMPLETED})
 """Types that a runner may post for its attempt; types that are not in DESCRIPTIONS are allowed as well."""
 
 EXTERNAL_TYPES: Final = frozenset({MESSAGE, PRE_TOOL, POST_TOOL, RESULT, NOTE})

@@ -75,6 +75,16 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """Private files for it, by plain name: what must not stand in an argument that everybody can read."""
 
 
+class CheckOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A check as it is executed after the agent's end. The environment is complete."""
+
+    name: str
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    timeout_seconds: float
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """A person's answer to a permission request."""
 

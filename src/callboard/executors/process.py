@@ -13,7 +13,7 @@ import socket
 import sys
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 import callboard.keeper
-from callboard.domain.invocation import LAUNCH_FILES, Launch
+from callboard.domain.invocation import LAUNCH_FILES, CheckOrder, Launch
 from callboard.executors.journal import JournalReader, Record
 from callboard.keeper import IDENTITY, JOURNAL, LAUNCH, READY, SOCKET
 from callboard.keeper.journal import Journal
@@ -71,12 +71,15 @@ async def start_keeper(
     tracking: str,
     limits: Mapping[str, float] | None = None,
     cgroup: bool = True,
+    checks: Sequence[CheckOrder] = (),
 ) -> None:
     """Starts a keeper, and with it the agent, for the launch in this new directory.
 
-    It lives on when we die. Returns when its socket is there; KeeperFailed when there is none.
+    It lives on when we die. With checks it waits after the agent's end for `check` or `release`.
+    Returns when its socket is there; KeeperFailed when there is none.
     """
-    _prepare(directory, launch, {"limits": dict(limits or {}), "tracking": tracking, "cgroup": cgroup})
+    more = {"limits": dict(limits or {}), "tracking": tracking, "cgroup": cgroup}
+    _prepare(directory, launch, more | {"checks": [msgspec.to_builtins(check) for check in checks]})
     starter = await _spawn(directory)
     try:
         async with asyncio.timeout(START_SECONDS):
@@ -151,6 +154,10 @@ class KeeperLink:
     async def stop(self, *, after_interrupt: bool) -> bool:
         """Begins the stop ladder, with a pause first when the executor's own interrupt was sent."""
         return await self._done("stop", after_interrupt=after_interrupt)
+
+    async def check(self, *, run: bool) -> bool:
+        """After the agent's end: its checks are to run, or not to. Asking again changes nothing."""
+        return await self._done("check" if run else "release")
 
     async def acknowledge(self, offset: int) -> bool:
         """Says that everything before this offset is safe, so that the journal may grow."""

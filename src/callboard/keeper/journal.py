@@ -71,7 +71,7 @@ class Journal:
         self.waiting += b"".join(b"%s%d\n%s\n" % (head, len(line), line) for line in lines)
         self.flush()
 
-    def fact(self, name: str, **details: Any) -> None:
+    def fact(self, name: str, /, **details: Any) -> None:
         """Adds a fact of our own."""
         self.append("k", json.dumps({"fact": name, **details}).encode())
 

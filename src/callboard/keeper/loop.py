@@ -1,4 +1,4 @@
-"""The keeper's loop: output into the journal, orders from the runner, the stop ladder, and the end of every process."""
+"""The keeper's loop: output into the journal, orders from the runner, checks, the stop ladder, every process's end."""
 
 import os
 import selectors
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from callboard.keeper import DEFAULT_LIMITS, JOURNAL
 from callboard.keeper.agent import CHUNK_BYTES, MAX_PENDING_BYTES, Agent, NotStarted
+from callboard.keeper.checks import CANNOT_START, Checks
 from callboard.keeper.control import Control
 from callboard.keeper.journal import Journal, Lines
 from callboard.keeper.processes import LINUX, Cgroup, Process, descendants, end_all, processes, tracked
@@ -22,7 +23,11 @@ RETRY_SECONDS: Final = 1.0
 
 
 class Keeper:
-    """One launch, in one loop without threads. Timers are callables with the moment at which they are due."""
+    """One launch, in one loop without threads. Timers are callables with the moment at which they are due.
+
+    First the agent runs; then, if the runner says so, one check after another in its place. What is said of the agent
+    (the ladder, its end, the processes that it leaves) holds for each check as well.
+    """
 
     def __init__(self, launch: dict[str, Any]) -> None:
         self._launch = launch
@@ -36,6 +41,10 @@ class Keeper:
         self._feeding = False
         self._inputs: set[str] = set()
         self._ladder: list[str] = []
+        self._checks = Checks(launch.get("checks", []))
+        self._stopping = False
+        self._killed = 0
+        self._umask = 0o077
         self._done = False
         self._watch_signals()
         self._control = Control(self._selector, self._obey, self._runner_changed)
@@ -45,19 +54,26 @@ class Keeper:
 
     def start(self, umask: int) -> None:
         """Starts the agent; what prevents it becomes the journal's last record."""
+        self._umask = umask
         self._cgroup = Cgroup(self._launch["tracking"], wanted=self._launch.get("cgroup", True))
         try:
-            self._agent = agent = Agent(self._launch, self._cgroup, umask)
+            agent = self._begin(self._launch, self._cgroup)
         except NotStarted as problem:
             self._cgroup.remove()
             self._journal.fact("launch_failed", **problem.facts)
             self._leave()
             return
         self._cgroup.confirm()
+        self._journal.fact("started", pid=agent.pid, start_time=agent.start_time)
+
+    def _begin(self, launch: dict[str, Any], cgroup: Cgroup) -> Agent:
+        """Starts the agent, or what takes its place."""
+        self._agent = agent = Agent(launch, cgroup, self._umask)
         for end in agent.outputs:
             self._lines[end] = Lines(self._limits["line_bytes"])
-            self._selector.register(end, selectors.EVENT_READ, partial(self._read, end))
-        self._journal.fact("started", pid=agent.pid, start_time=agent.start_time)
+            if self._reading:
+                self._selector.register(end, selectors.EVENT_READ, partial(self._read, end))
+        return agent
 
     def run(self) -> None:
         """Serves until no process of the attempt is left and the journal says so."""
@@ -77,7 +93,8 @@ class Keeper:
         """Ends everything after an error of our own."""
         traceback.print_exception(problem, file=sys.stderr)
         self._journal.fact("keeper_failed", message=repr(problem))
-        self._end()
+        self._stopping = True
+        self._over()
 
     # ------------------------------------------------------------------ what may happen
 
@@ -108,9 +125,10 @@ class Keeper:
                 return
             if self._agent and pid == self._agent.pid:
                 self._agent.exit_code = os.waitstatus_to_exitcode(status)
-                self._journal.fact("exit", **self._agent.exit_facts())
+                if not self._checks.current:
+                    self._journal.fact("exit", **self._agent.exit_facts())
                 hurry = self._ladder or not self._lines
-                self._after(0.0 if hurry else self._limits["drain_seconds"], self._end)
+                self._after(0.0 if hurry else self._limits["drain_seconds"], self._over)
 
     def _read(self, end: int) -> int:
         """Takes what an output holds now; returns how much, 0 when there is nothing."""
@@ -118,7 +136,9 @@ class Keeper:
             data = os.read(end, CHUNK_BYTES)
         except BlockingIOError:
             return 0
-        if data:
+        if data and self._checks.current:
+            self._checks.hear(data)
+        elif data:
             self._journal.append(self._channel(end), *self._lines[end].feed(data))
         else:
             self._close_output(end)
@@ -135,7 +155,7 @@ class Keeper:
             self._journal.append(self._channel(end), lines.take())
         os.close(end)
         if not self._lines and self._agent and not self._agent.running:
-            self._after(0.0, self._end)
+            self._after(0.0, self._over)
 
     def _runner_changed(self, connected: bool) -> None:
         self._timers.pop(self._orphaned, None)
@@ -148,7 +168,11 @@ class Keeper:
 
     def _overdue(self) -> None:
         self._journal.fact("overdue")
-        self._stop()
+        self._climb()
+
+    def _check_overdue(self) -> None:
+        self._checks.overdue()
+        self._climb()
 
     def _after(self, seconds: float, action: Callable[[], None]) -> None:
         self._timers[action] = time.monotonic() + seconds
@@ -157,7 +181,7 @@ class Keeper:
         """Brings what we watch in line with what there is room for, and tells the runner of news."""
         if self._journal.waiting:
             self._timers.setdefault(self._journal.flush, time.monotonic() + RETRY_SECONDS)
-        if self._reading == self._journal.full:
+        if self._reading == (self._journal.full and not self._checks.current):
             self._reading = not self._reading
             for end in self._lines:
                 if self._reading:
@@ -186,7 +210,10 @@ class Keeper:
                 self._signal(signal.Signals[order["signal"]])
             case "stop":
                 self._stop(after_interrupt=bool(order.get("after_interrupt")))
-            case "close_input" | "signal" | "status":
+            case "check" | "release" if self._checks.awaited and agent and not agent.running:
+                self._checks.decide(run=order["do"] == "check")
+                self._after(0.0, self._over)
+            case "close_input" | "signal" | "status" | "check" | "release":
                 pass
             case _:
                 return {"ok": False, "error": "unknown_order"}
@@ -228,9 +255,14 @@ class Keeper:
     # ------------------------------------------------------------------ the end
 
     def _stop(self, *, after_interrupt: bool = False) -> None:
-        """Climbs the ladder: the interrupt that the executor sent, SIGTERM, SIGKILL. Asking again changes nothing."""
+        """Nothing more is begun, and what runs has to end. Asking again changes nothing."""
+        self._stopping = True
+        self._climb(after_interrupt=after_interrupt)
+
+    def _climb(self, *, after_interrupt: bool = False) -> None:
+        """Climbs the ladder: the interrupt that the executor sent, SIGTERM, SIGKILL."""
         if self._agent is None or not self._agent.running:
-            self._after(0.0, self._end)
+            self._after(0.0, self._over)
         elif not after_interrupt and "SIGTERM" not in self._ladder:
             self._terminate()
         elif not self._ladder:
@@ -246,31 +278,65 @@ class Keeper:
 
     def _kill(self) -> None:
         self._ladder.append("SIGKILL")
-        self._journal.fact("signal", signal="SIGKILL")
-        self._end()
+        self._note_signal("SIGKILL")
+        self._over()
 
     def _signal(self, number: signal.Signals) -> None:
-        self._journal.fact("signal", signal=number.name)
+        self._note_signal(number.name)
         if self._agent:
             self._agent.signal_group(number)
 
-    def _end(self) -> None:
-        """Ends every process of the attempt, keeps what they still had to say, and writes the last record."""
+    def _note_signal(self, name: str) -> None:
+        """A check that is stopped says nothing of how the agent ended."""
+        self._journal.fact("check_signal" if self._checks.current else "signal", signal=name)
+
+    def _over(self) -> None:
+        """Ends what the agent left behind, keeps what that still had to say, and goes on with what is left to do."""
         killed, left = self._kill_all()
         if self._agent and self._agent.running:  # not even SIGKILL ended it: nothing is claimed before it is gone
-            self._after(RETRY_SECONDS, self._end)
+            self._after(RETRY_SECONDS, self._over)
             return
-        self._timers.pop(self._end, None)
         for end in list(self._lines):
             taken = 0
             while end in self._lines and taken < LAST_OUTPUT_BYTES and (size := self._read(end)):
                 taken += size
             if end in self._lines:
                 self._close_output(end)
+        for timer in (self._over, self._overdue, self._check_overdue, self._terminate, self._kill):
+            self._timers.pop(timer, None)
+        self._ladder.clear()
+        self._killed += killed
+        self._go_on(left)
+
+    def _go_on(self, left: int) -> None:
+        if self._checks.current and self._agent and not self._stopping:
+            self._journal.fact("check_ended", **self._checks.ended(self._agent.exit_facts()))
+        if self._stopping or not (self._checks.awaited or self._checks.left):
+            self._end(left)
+        elif self._checks.awaited:
+            self._journal.fact("agent_over")
+        else:
+            self._check()
+
+    def _check(self) -> None:
+        """Starts the next check in the agent's place; the first time it is the runner that asked for it."""
+        check = self._checks.begin_next()
+        self._journal.fact("check_started", name=check["name"])
+        try:
+            if self._cgroup:
+                self._begin(check | {"tracking": self._launch["tracking"], "stdin": "null"}, self._cgroup)
+            self._after(check["timeout_seconds"], self._check_overdue)
+        except NotStarted as problem:
+            self._checks.hear(str(problem).encode())
+            self._journal.fact("check_ended", **self._checks.ended({"code": CANNOT_START, "signal": None}))
+            self._after(0.0, self._over)
+
+    def _end(self, left: int) -> None:
+        """Nothing of the attempt is left: writes the last record."""
         certainty = "cgroup" if self._cgroup and self._cgroup.made else "descendants" if LINUX else "group"
         if self._cgroup:
             self._cgroup.remove()
-        self._journal.fact("gone", certainty=certainty, killed=killed, left=left)
+        self._journal.fact("gone", certainty=certainty, killed=self._killed, left=left)
         self._leave()
 
     def _kill_all(self) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 [runner]            hostname, name, project_dir, roots, tags, slots, ...      -> RunnerTable
 [runner.keeper]     limits of the process that keeps an attempt              -> KeeperTable
 [executors.NAME]    a program that can be executed here, and only here named  -> ExecutorTable
+[checks.NAME]       a program that judges what an agent did                  -> CheckTable
 """
 
 import difflib
@@ -79,6 +80,19 @@ class ExecutorTable(_Table, frozen=True):
         return settings if path is None else {"argv": [path]} | settings
 
 
+class CheckTable(_Table, frozen=True):
+    """`[checks.NAME]`: a program that judges what an agent did, by its exit code."""
+
+    argv: Annotated[list[str], Meta(min_length=1)]
+    """The program with its arguments; never text for a shell."""
+    timeout_seconds: Annotated[float, Meta(gt=0, le=600)] | None = None
+    """After this time it is ended and has failed; default 600."""
+    env: dict[str, str] = {}
+    """Variables that it gets."""
+    environment: list[str] = []
+    """Names of the runner's own variables that it gets as well."""
+
+
 class McpServerTable(_Table, frozen=True):
     """`[runner.mcp_servers.NAME]`: an MCP server that agents may name; a program, or an address."""
 
@@ -91,7 +105,7 @@ class McpServerTable(_Table, frozen=True):
 
 
 class RunnerTable(_Table, frozen=True):
-    """`[runner]` and `[executors]`, or what flags say in their place. A field that is None is not set there."""
+    """`[runner]`, `[executors]` and `[checks]`, or what flags say in their place; None where nothing is set."""
 
     hostname: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
     name: Annotated[str, Meta(max_length=100)] | None = None
@@ -108,6 +122,8 @@ class RunnerTable(_Table, frozen=True):
     executors: dict[Name, ExecutorTable] = {}
     mcp_servers: dict[Name, McpServerTable] = {}
     """MCP servers that agents name."""
+    checks: dict[Name, CheckTable] = {}
+    """Checks that tasks name."""
 
 
 class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +146,7 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
     keeper: KeeperTable = KeeperTable()
     executors: dict[str, ExecutorTable] = {}
     mcp_servers: dict[str, McpServerTable] = {}
+    checks: dict[str, CheckTable] = {}
     poll_seconds: float = 30.0
     """How long one poll for work is held."""
 
@@ -138,12 +155,19 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
         return f"RunnerSettings(url={self.url!r}, project_dir={str(self.project_dir)!r}, name={self.name!r})"
 
 
-def read_tables(runner: Mapping[str, Any] | None, executors: Mapping[str, Any] | None, origin: str) -> RunnerTable:
+def read_tables(
+    runner: Mapping[str, Any] | None,
+    executors: Mapping[str, Any] | None,
+    origin: str,
+    checks: Mapping[str, Any] | None = None,
+) -> RunnerTable:
     """The tables of a file. Raises InvalidRequest with the place and a suggestion for what is wrong in them."""
-    if runner and "executors" in runner:
-        raise InvalidRequest(f"{origin}: there is no [runner.executors].", hint="Write [executors.NAME].")
+    for name in ("executors", "checks"):
+        if runner and name in runner:
+            raise InvalidRequest(f"{origin}: there is no [runner.{name}].", hint=f"Write [{name}.NAME].")
+    named = {"executors": dict(executors or {}), "checks": dict(checks or {})}
     try:
-        return msgspec.convert(dict(runner or {}) | {"executors": dict(executors or {})}, RunnerTable)
+        return msgspec.convert(dict(runner or {}) | named, RunnerTable)
     except msgspec.ValidationError as cause:
         raise InvalidRequest(f"{origin}: {cause}.", hint=_suggestion(str(cause))) from cause
 
@@ -171,19 +195,21 @@ def runner_settings(given: RunnerTable, *, url: str, join_token: str | None, sta
         keeper=given.keeper,
         executors=given.executors,
         mcp_servers=given.mcp_servers,
+        checks=given.checks,
     )
 
 
 def merged(*by_precedence: RunnerTable) -> RunnerTable:
-    """One table out of several, the first that sets a field decides; executors of all of them by name."""
+    """One table out of several, the first that sets a field decides; executors and checks of all of them by name."""
     values: dict[str, Any] = {}
     executors: dict[str, ExecutorTable] = {}
+    checks: dict[str, CheckTable] = {}
     for one in by_precedence:
         for name in RunnerTable.__struct_fields__:
             if name not in values and getattr(one, name) not in (None, {}, KeeperTable()):
                 values[name] = getattr(one, name)
-        executors = one.executors | executors
-    return RunnerTable(**(values | {"executors": executors}))
+        executors, checks = one.executors | executors, one.checks | checks
+    return RunnerTable(**(values | {"executors": executors, "checks": checks}))
 
 
 def _directory(text: str) -> Path:
@@ -202,6 +228,8 @@ def _suggestion(message: str) -> str:
     if not found:
         return ""
     wrong = rest.partition("`")[0]
-    known = [name for table in (RunnerTable, KeeperTable, ExecutorTable) for name in table.__struct_fields__]
+    known = [
+        name for table in (RunnerTable, KeeperTable, ExecutorTable, CheckTable) for name in table.__struct_fields__
+    ]
     near = difflib.get_close_matches(wrong, known, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(set(known)))}."

@@ -9,8 +9,11 @@ from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
+import msgspec
 import structlog
 
+from callboard.domain.checks import CheckOutcome
+from callboard.domain.event import CHECK_COMPLETED
 from callboard.domain.invocation import (
     Action,
     Approve,
@@ -48,8 +51,8 @@ _LOG = structlog.get_logger(__name__)
 class Following:
     """One reading of one launch.
 
-    `interrupted` and `signalled` say afterwards which steps of the stop ladder came before the agent's exit, and
-    `certainty` how sure it is that no process is left.
+    `interrupted` and `signalled` say afterwards which steps of the stop ladder came before the agent's exit,
+    `certainty` how sure it is that no process is left, and `checks` what became of those that ran to their end.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Following:
         self.interrupted = False
         self.signalled = False
         self.certainty: str | None = None
+        self.checks: list[CheckOutcome] = []
         self._held = held
         self._number = number
         self._conversation = conversation
@@ -79,6 +83,8 @@ class Following:
                 others = [group.create_task(one) for one in self._others(clock)]
                 async for record in self._link.records():
                     await self._take(record)
+                    if record.is_fact("agent_over"):
+                        await self._decide_on_checks(clock)
                     await self._let_others_run(record, clock)
                 for other in others:
                     other.cancel()
@@ -105,9 +111,26 @@ class Following:
         self._note_fact(record)
         self._event_index = 0
         await self._do(self._conversation.record(record), record)
+        if record.is_fact("check_ended"):
+            self._note_check(record)
         self._outbox.mark(self._number, record.end)
         self._note_position(record.end)
         await self._outbox.room()
+
+    def _note_check(self, record: Record) -> None:
+        outcome = msgspec.convert(record.fact, CheckOutcome)
+        self.checks.append(outcome)
+        self._emit(Emit(CHECK_COMPLETED, msgspec.to_builtins(outcome)), record)
+
+    async def _decide_on_checks(self, clock: Clock) -> None:
+        """The keeper waits to be told; of a keeper that is gone the journal tells the rest."""
+        outcome = self._conversation.outcome()
+        wanted = isinstance(outcome, Outcome) and outcome.kind == "completed" and not self._held.stopping
+        while self._link.connected:
+            with suppress(TimeoutError):
+                await self._link.check(run=wanted)
+                return
+            await clock.pause(STOP_RETRY_SECONDS)
 
     async def _let_others_run(self, record: Record, clock: Clock) -> None:
         """A journal that is long is read without ever waiting, so others have to be let in."""

@@ -6,15 +6,17 @@ Each step is taken once the one before it is certain; nothing is started without
 import asyncio
 import hashlib
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast, get_args
 
 import msgspec
 
 from callboard.domain.ids import uuid_of
-from callboard.domain.invocation import Invocation, Launch, PermissionMode
+from callboard.domain.invocation import CheckOrder, Invocation, Launch, PermissionMode
 from callboard.executors import base
 from callboard.executors.process import KeeperFailed, close_journal, start_keeper
 from callboard.runner.attempt_reports import AttemptReports
+from callboard.runner.checks import CheckUnknown, check_orders
 from callboard.runner.context import OfferedExecutor, RunnerContext
 from callboard.runner.directories import DirectoryRefused, working_directory
 from callboard.runner.environment import agent_environment, agent_identity
@@ -46,14 +48,23 @@ def prepare(context: RunnerContext, held: HeldAttempt) -> tuple[Invocation, Laun
     try:
         invocation = invocation_of(context, held, offered)
         launch = base.launch(offered.executor, invocation)
+        _checks(context, held, launch.cwd)
         held.files.save_invocation(invocation)
     except DirectoryRefused as refused:
         raise NotLaunchable(refused.code, str(refused), retry=False) from refused
     except ValueError as cause:
         raise NotLaunchable("launch_refused", str(cause), retry=False) from cause
+    except CheckUnknown as unknown:
+        raise NotLaunchable("check_unknown", str(unknown), retry=False) from unknown
     except OSError as cause:
         raise NotLaunchable("runner_state_unwritable", str(cause), retry=True) from cause
     return invocation, launch
+
+
+def _checks(context: RunnerContext, held: HeldAttempt, directory: str) -> list[CheckOrder]:
+    """What follows on the agent, as it stands before the agent could change it. Raises CheckUnknown."""
+    repository = Path(held.claim.repository or directory)
+    return check_orders(held.claim.checks, context.settings, context.environment, directory, repository)
 
 
 def invocation_of(context: RunnerContext, held: HeldAttempt, offered: OfferedExecutor) -> Invocation:
@@ -123,6 +134,10 @@ async def start(context: RunnerContext, held: HeldAttempt, number: int, launch: 
     Is not to be cancelled half-way: see `undisturbed`.
     """
     _check_again(context, launch)
+    try:
+        checks = await asyncio.to_thread(_checks, context, held, launch.cwd)
+    except CheckUnknown as unknown:
+        raise NotLaunchable("check_unknown", str(unknown), retry=False) from unknown
     held.progress.phase = "launching"
     held.progress.launch = number
     held.progress.boot_id = await asyncio.to_thread(boot_id)
@@ -133,6 +148,7 @@ async def start(context: RunnerContext, held: HeldAttempt, number: int, launch: 
             launch,
             tracking=held.attempt.tracking,
             limits=context.settings.keeper.as_limits(),
+            checks=checks,
         )
     except (KeeperFailed, OSError) as cause:
         await _make_sure_it_never_starts(held, number)

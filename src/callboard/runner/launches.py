@@ -13,7 +13,7 @@ from callboard.runner.follow import Following
 from callboard.runner.held import HeldAttempt
 from callboard.runner.launch import NotLaunchable, start
 from callboard.runner.outbox import Outbox
-from callboard.runner.report import End, end_of, failed
+from callboard.runner.report import End, end_of, failed, with_checks
 from callboard.runner.waiting import undisturbed
 from callboard.wire.runner import Claim
 
@@ -30,7 +30,8 @@ async def run_launches(
         outcome = await following.until_end(context.clock)
         again = outcome if isinstance(outcome, Relaunch) else _begun_anew(executor, invocation, outcome, held.claim)
         if isinstance(outcome, Outcome) and again is None:
-            return end_of(outcome, held.progress, interrupted=following.interrupted, signalled=following.signalled)
+            end = end_of(outcome, held.progress, interrupted=following.interrupted, signalled=following.signalled)
+            return with_checks(end, held.progress, len(held.claim.checks), following.checks)
         if again is None or (held.stopping and number >= held.progress.launch):
             return End(kind="stopped", details={"certainty": following.certainty})
         invocation = again.invocation

@@ -5,14 +5,16 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from callboard.domain.checks import CheckOutcome
 from callboard.domain.errors import CallboardError
 from callboard.domain.invocation import Outcome
-from callboard.runner.attempt_files import Progress
+from callboard.runner.attempt_files import CutShort, Progress
 from callboard.runner.attempt_reports import AttemptReports, EndKind
 from callboard.wire.runner import EndedAnswer
 
 MAX_ERROR_CHARACTERS: Final = 4_000
 NEVER_LAUNCHED: Final = "never_launched"
+_CHECKS_LOST: Final = "The keeper was ended while checks ran."
 _LOG = structlog.get_logger(__name__)
 
 
@@ -60,6 +62,23 @@ def end_of(outcome: Outcome, progress: Progress, *, interrupted: bool, signalled
     reason = "interrupted" if lost else outcome.reason
     error: dict[str, Any] = {"reason": reason, "error_code": outcome.error_code, "error_message": outcome.error_message}
     return End(kind="failed", details=details | error, left=outcome.left)
+
+
+def with_checks(end: End, progress: Progress, wanted: int, outcomes: list[CheckOutcome]) -> End:
+    """The end of an attempt whose agent's work was to be judged by so many checks.
+
+    Only an agent that completed is judged; when not all checks came to their end, neither did the attempt.
+    """
+    if end.kind != "completed" or not wanted:
+        return end
+    details = end.details | {"checks": outcomes}
+    if len(outcomes) == wanted:
+        return msgspec.structs.replace(end, details=details)
+    if progress.stop is not None:
+        return msgspec.structs.replace(end, kind="stopped", details=details)
+    cut = progress.cut_short or CutShort(reason="interrupted", code="checks_lost", message=_CHECKS_LOST)
+    why = {"reason": cut.reason, "error_code": cut.code, "error_message": cut.message}
+    return msgspec.structs.replace(end, kind="failed", details=details | why)
 
 
 async def report_end(reports: AttemptReports, end: End, event_count: int) -> EndedAnswer:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from callboard.domain.checks import MAX_CHECKS, Check, CheckOutcome
 from callboard.domain.event import MAX_BATCH, MAX_CLIENT_KEY
 from callboard.domain.portability import MAX_PARTS, PART_BYTES
 from callboard.domain.text import MAX_INTEGER
@@ -162,6 +163,10 @@ class Claim(msgspec.Struct, kw_only=True):
     """Whether the coordinator wants the transcript after the run."""
     transcript: TranscriptCopy | None = None
     """What is kept of the conversation, where this runner may need it."""
+    checks: list[Check] = []
+    """What judges the agent's work, once it has completed."""
+    repository: str | None = None
+    """Whose `.callboard/config.toml` may say what a check executes; null: the working directory's."""
 
 
 class PollAnswer(msgspec.Struct, kw_only=True):
@@ -261,6 +266,7 @@ class Ended(Report, kw_only=True):
     result_data: Any = None
     usage: Annotated[list[UsageRow], Meta(max_length=500)] = []
     usage_incomplete: bool = False
+    checks: Annotated[list[CheckOutcome], Meta(max_length=MAX_CHECKS)] = []
     signal: str | None = None
     certainty: Annotated[str, Meta(max_length=100)] | None = None
     """How sure it is that no process of the attempt is left: `cgroup`, `descendants`, `group`."""
