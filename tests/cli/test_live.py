@@ -110,7 +110,7 @@ def test_a_wait_ends_in_time_though_the_coordinator_is_away(world: World) -> Non
         "wait", run_id, "--timeout", "4s", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stderr is not None
-    assert b"" != process.stderr.readline()
+    assert process.stderr.readline() != b""
     own.kill()
     _, told = process.communicate(timeout=SECONDS)
     assert process.returncode == 7, told

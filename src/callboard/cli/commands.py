@@ -246,6 +246,7 @@ COMMANDS: Final = (
         START,
         ("callboard mcp", "callboard mcp --token-file ~/.config/callboard/token"),
     ),
+    Command("trust", "callboard.cli.trust:trust", LOOK_AFTER, ("callboard trust", "callboard trust ~/src/web --json")),
     Command("doctor", "callboard.cli.doctor:doctor", LOOK_AFTER, ("callboard doctor", "callboard doctor --json")),
     Command(
         "config show",

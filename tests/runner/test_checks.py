@@ -1,0 +1,58 @@
+"""What a check executes is named on the runner's machine, or in a repository's file that is trusted as it is."""
+
+from pathlib import Path
+
+import pytest
+
+from callboard.domain.checks import Check
+from callboard.domain.invocation import CheckOrder
+from callboard.runner.checks import CheckUnknown, check_orders, checks_in
+from callboard.runner.config import RunnerSettings, read_tables, runner_settings
+from callboard.runner.trust import REPOSITORY_FILE, trust
+
+ENVIRONMENT = {"PATH": "/bin", "SECRET": "s", "TOOL_HOME": "/opt", "CALLBOARD_TOKEN": "cbr_x"}
+
+
+def settings(folder: Path) -> RunnerSettings:
+    """A runner whose file names one check."""
+    told = {"test": {"argv": ["make", "test"], "timeout_seconds": 5, "environment": ["TOOL_HOME"], "env": {"CI": "1"}}}
+    table = read_tables({"project_dir": str(folder)}, None, "the file", told)
+    return runner_settings(table, url="http://127.0.0.1:1", join_token=None, state_dir=folder / "state")
+
+
+def orders(folder: Path, *asked: Check) -> list[CheckOrder]:
+    """What these checks execute."""
+    return check_orders(asked, settings(folder), ENVIRONMENT, "/work", folder)
+
+
+def test_s6_a_check_executes_what_the_runners_file_says_with_nothing_of_the_runner_in_its_environment(
+    tmp_path: Path,
+) -> None:
+    (test, text) = orders(tmp_path, Check(name="test"), Check(name="lint", argv=["ruff"]))
+    assert (test.argv, test.timeout_seconds, test.cwd) == (["make", "test"], 5.0, "/work")
+    assert test.env == {"PATH": "/bin", "TOOL_HOME": "/opt", "CI": "1"}
+    assert (text.argv, text.timeout_seconds, text.env) == (["ruff"], 600.0, {"PATH": "/bin"})
+
+
+def test_a_check_of_a_repository_counts_only_while_its_file_is_the_one_that_was_trusted(tmp_path: Path) -> None:
+    file = tmp_path / REPOSITORY_FILE
+    file.parent.mkdir()
+    (tmp_path / "state").mkdir()
+    file.write_text('[checks.unit]\nargv = ["pytest"]\n[checks.test]\nargv = ["evil"]\n', encoding="utf-8")
+    with pytest.raises(CheckUnknown, match=r"does not know the check 'unit'.*\[checks.unit\] .* callboard trust "):
+        orders(tmp_path, Check(name="unit"))
+    assert trust(tmp_path / "state", file, file.read_bytes())
+    assert not trust(tmp_path / "state", file, file.read_bytes())
+    assert [one.argv for one in orders(tmp_path, Check(name="unit"), Check(name="test"))] == [
+        ["pytest"],
+        ["make", "test"],
+    ]
+    file.write_text(file.read_text(encoding="utf-8").replace("pytest", "curl"), encoding="utf-8")
+    with pytest.raises(CheckUnknown):
+        orders(tmp_path, Check(name="unit"))
+
+
+def test_what_is_no_check_in_a_file_is_refused() -> None:
+    assert checks_in(b'checks = ["test"]') == {}
+    with pytest.raises(ValueError, match="run"):
+        checks_in(b"[checks.test]\nrun = 'make'")
