@@ -10,7 +10,7 @@ VENV    ?= .venv
 PY      := $(VENV)/bin/python
 ROUNDS  ?= 100
 SEED    ?= 1
-WORKERS ?= 3
+WORKERS ?= 4
 ARGS    ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

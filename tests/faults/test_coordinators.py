@@ -68,6 +68,7 @@ def test_r13_a_coordinator_that_ends_under_many_readers_is_not_noticed_by_agents
     working = pids_of(created)
     readers = [coordinator.stream() for _ in range(STREAMS)]
     waiting = world.meanwhile(lambda: coordinator.http.get(f"/runs/{created[0].run_id}/wait", params={"timeout": 60}))
+    until(lambda: requests_held(coordinator) == 3, 20, "both polls and the wait are held")
     began = time.monotonic()
     coordinator.program.signal(signal.SIGTERM)
     assert coordinator.program.ended() == 0
@@ -92,6 +93,12 @@ def test_r13_a_coordinator_that_ends_under_many_readers_is_not_noticed_by_agents
             seen = [event["seq"] for event in reader.events if event["session_id"] == run.session_id]
             assert seen == log[-len(seen) :]
     assert_promises_kept(coordinator, *(run.session_id for run in created))
+
+
+def requests_held(coordinator: Coordinator) -> float:
+    """How many polls and waits the coordinator holds now."""
+    lines = coordinator.http.get("/metrics").text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("callboard_requests_held "))
 
 
 def pids_of(created: list[RunCreated]) -> set[int]:

@@ -5,7 +5,6 @@ CALLBOARD_TEST_POSTGRES names another one, whose user may create databases. Ever
 
 import fcntl
 import os
-import subprocess
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -31,7 +30,6 @@ fsync = off
 full_page_writes = off
 """
 TEMPLATE: Final = "callboard_template"
-_guards: Final[list["subprocess.Popen[bytes]"]] = []
 
 
 def new_database() -> str:
@@ -98,7 +96,7 @@ def server() -> str:
     directory = Path(os.environ[SERVER_DIRECTORY])
     with _alone(directory / "lock"):
         if not (directory / "data").exists():
-            _guards.append(guard(directory, int(os.environ[SERVER_OWNER])))
+            guard(directory, int(os.environ[SERVER_OWNER]))
         return start_server(directory / "data", SETTINGS)
 
 

@@ -3,9 +3,9 @@
 Runs as a process of its own beside each server. Knows no database, only a directory with a server's `data` in it.
 """
 
+import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -19,11 +19,14 @@ STOP_SECONDS: Final = 20.0
 LOOK_SECONDS: Final = 0.01
 
 
-def guard(directory: Path, owner_pid: int) -> "subprocess.Popen[bytes]":
-    """Start the guard of the server in this directory; nothing of either is left when the owner is gone."""
+def guard(directory: Path, owner_pid: int) -> psutil.Process:
+    """Start the guard of the server in this directory; nothing of either is left when the owner is gone.
+
+    It outlives whoever starts it, which a Popen would complain about at that one's end.
+    """
     argv = [sys.executable, "-I", __file__, str(owner_pid), str(directory)]
-    silent = subprocess.DEVNULL
-    return subprocess.Popen(argv, start_new_session=True, stdin=silent, stdout=silent, stderr=silent, cwd="/")
+    silent = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
+    return psutil.Process(os.posix_spawn(sys.executable, argv, os.environ, file_actions=silent, setsid=True))
 
 
 def postmaster_of(data: Path) -> psutil.Process | None:
@@ -54,6 +57,7 @@ def _wait_for_end(process: psutil.Process) -> None:
 
 def main(owner_pid: str, directory: str) -> None:
     """Wait for the owner's end."""
+    os.chdir("/")
     with suppress(psutil.NoSuchProcess):
         psutil.Process(int(owner_pid)).wait()
     if Path(directory).exists():
