@@ -1,0 +1,295 @@
+"""Makes branch, worktree and state file for a work session, and undoes exactly what was made.
+
+Each step is in the journal, on the disk, before it is taken; doing it twice has one effect.
+"""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from callboard.wire.jobs import Prepare, Prepared
+from callboard.workspace import files
+from callboard.workspace.git import Git
+from callboard.workspace.journal import Entry, Journal, failed_files, no_room
+from callboard.workspace.names import check_branch, check_commit, check_folder_name
+from callboard.workspace.places import free_place, worktree_root
+from callboard.workspace.proof import losses_of
+from callboard.workspace.refusal import WorkspaceRefused
+from callboard.workspace.repository import Base, Linked, Repository, open_repository
+from callboard.workspace.state_file import NO_REPORT, write_state
+from callboard.workspace.view import view
+
+MAX_NEXT: Final = 99
+CHECKOUT_SECONDS: Final = 50.0
+_NOTHING: Final = "0" * 40
+_LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be made. `tip` is where the branch is, or will be."""
+
+    path: Path
+    branch: str
+    base: Base
+    tip: str
+    creates_branch: bool
+
+
+def prepare(
+    repository: Repository, journal: Journal, order: Prepare, *, hostname: str, roots: Sequence[Path]
+) -> Prepared:
+    """Make it all, or nothing. Said again for a session that is prepared, the same answer. Raises WorkspaceRefused."""
+    with repository.locked() as ours:
+        if order.dry_run:
+            return _answer(plan(ours, order, roots), order, hostname)
+        earlier = journal.find(order.session_id)
+        if earlier is not None:
+            if earlier.prepared is not None and ours.worktree_at(Path(earlier.path)) is not None:
+                return earlier.prepared
+            _undo(ours, journal, earlier)
+        planned = plan(ours, order, roots)
+        entry = Entry(
+            session_id=order.session_id,
+            repository=str(ours.path),
+            path=str(planned.path),
+            branch=planned.branch,
+            base_commit=planned.tip,
+        )
+        try:
+            _make(ours, journal, entry, planned)
+            linked = _linked(ours, entry)
+            answer = _answer(planned, order, hostname)
+            entry.file_name = f"work-{order.handle}.json"
+            write_state(ours, linked, entry.file_name, first_state(order, answer, ours.path))
+            entry.prepared = answer
+            journal.save(entry)
+        except WorkspaceRefused as refused:
+            entry.prepared = None
+            full = refused.code == "git_failed" and files.is_full(planned.path)
+            if refused.code != "interrupted":
+                _undo_in_silence(ours, journal, entry)
+            raise (no_room(planned.path) if full else refused) from refused
+        return answer
+
+
+def plan(repository: Repository, order: Prepare, roots: Sequence[Path]) -> Plan:
+    """What would be made; looks only. Raises WorkspaceRefused."""
+    check_branch(order.branch)
+    check_folder_name(order.directory_name)
+    root = worktree_root(repository.path, order.worktree_root, roots)
+    base = repository.base(order.base_branch)
+    check_commit(base.commit)
+    for number in range(1, MAX_NEXT + 1):
+        suffix = "" if number == 1 else f"-{number}"
+        branch = check_branch(order.branch + suffix)
+        tip = repository.branch_tip(branch)
+        place = free_place(root, order.directory_name + suffix)
+        if tip is None and place is not None:
+            return Plan(place, branch, base, base.commit, creates_branch=True)
+        if order.new_branch:
+            continue
+        if place is None:
+            raise _taken(root / order.directory_name)
+        if not order.reuse_branch:
+            hint = "Go on with it: --reuse-branch. Take the next free name: --new-branch."
+            raise WorkspaceRefused("branch_exists", f"There is a branch {branch!r} already.", hint)
+        _check_unused(repository, branch)
+        return Plan(place, branch, base, tip or base.commit, creates_branch=tip is None)
+    raise WorkspaceRefused("branch_exists", f"{order.branch}-2 to {order.branch}-{MAX_NEXT} are taken, too.")
+
+
+def undo(repository: Repository, journal: Journal, session_id: str) -> None:
+    """Remove what was made for a session, as the journal says; nothing when it says nothing. Never work.
+
+    Raises `work_kept` when somebody has worked there.
+    """
+    with repository.locked() as ours:
+        entry = journal.find(session_id)
+        if entry is not None:
+            _undo(ours, journal, entry)
+
+
+def first_state(order: Prepare, made: Prepared, repository: Path) -> dict[str, Any]:
+    """What the state file holds until the coordinator writes it."""
+    return {
+        "session_id": order.session_id,
+        "handle": order.handle,
+        "issues": [{"number": one.number, "title": one.title, "body": one.body} for one in order.issues],
+        "repository": str(repository),
+        "branch": made.branch,
+        "base_branch": made.base_branch,
+        "worktree": made.path,
+        "pull_request_url": None,
+        "guidance": None,
+        "report": dict(NO_REPORT),
+    }
+
+
+def _make(repository: Repository, journal: Journal, entry: Entry, planned: Plan) -> None:
+    _step(journal, entry, "folder")
+    try:
+        planned.path.mkdir(mode=0o755)
+    except FileExistsError:
+        entry.begun.remove("folder")
+        raise _taken(planned.path) from None
+    except OSError as cause:
+        raise failed_files(cause, planned.path) from cause
+    entry.folder = files.identity(planned.path)
+    if planned.creates_branch:
+        _step(journal, entry, "branch")
+        ref, message = f"refs/heads/{planned.branch}", f"callboard: {entry.session_id}"
+        nothing = _NOTHING if len(planned.tip) == len(_NOTHING) else "0" * len(planned.tip)
+        repository.git.run(
+            repository.git_dir, "update-ref", "--create-reflog", "-m", message, ref, planned.tip, nothing
+        )
+    entry.names_before = [one.name for one in _folders(repository)]
+    _step(journal, entry, "worktree")
+    repository.git.run(
+        repository.git_dir,
+        *("worktree", "add", "--quiet", "--no-checkout", "--end-of-options", str(planned.path), planned.branch),
+    )
+    linked = _linked(repository, entry)
+    entry.name = linked.name
+    _step(journal, entry, "state_file")
+    with view(repository, linked, planned.tip, writes=True) as shown:
+        shown.run("read-tree", "--reset", "-u", planned.tip, seconds=CHECKOUT_SECONDS)
+
+
+def _step(journal: Journal, entry: Entry, step: str) -> None:
+    match step:
+        case "folder" | "branch" | "worktree" | "state_file":
+            entry.begun.append(step)
+    journal.save(entry)
+
+
+def _linked(repository: Repository, entry: Entry) -> Linked:
+    linked = repository.worktree_at(Path(entry.path))
+    if linked is None:
+        raise WorkspaceRefused("git_failed", f"git made no worktree at {entry.path}.")
+    return linked
+
+
+def _answer(planned: Plan, order: Prepare, hostname: str) -> Prepared:
+    return Prepared(
+        hostname=hostname,
+        path=str(planned.path),
+        branch=planned.branch,
+        base_branch=planned.base.branch,
+        base_commit=planned.base.commit,
+        branch_created=planned.creates_branch,
+        issues=list(order.issues),
+    )
+
+
+def _check_unused(repository: Repository, branch: str) -> None:
+    """git lets a branch be checked out once only; it says where."""
+    for linked in repository.worktrees():
+        if repository.head(linked)[0] == branch:
+            sentence = f"The branch {branch!r} is checked out in {linked.path}."
+            raise WorkspaceRefused("branch_in_use", sentence, "Take the next free name: --new-branch.")
+
+
+def _taken(path: Path) -> WorkspaceRefused:
+    return WorkspaceRefused("path_taken", f"There is something at {path} already.", "Move it away, or --new-branch.")
+
+
+# ---------------------------------------------------------------------------------------------------- undoing
+
+
+def _undo_in_silence(repository: Repository, journal: Journal, entry: Entry) -> None:
+    """Undo because something else failed, which is what is told; what stays is in the journal for the next time."""
+    try:
+        _undo(repository, journal, entry)
+    except WorkspaceRefused as refused:
+        _LOG.error("undo_failed", session_id=entry.session_id, code=refused.code, detail=refused.sentence)
+
+
+def _undo(repository: Repository, journal: Journal, entry: Entry) -> None:
+    if entry.prepared is not None:
+        _refuse_work(repository, entry)
+    if "folder" in entry.begun:
+        _undo_folder(entry)
+    if "worktree" in entry.begun:
+        _undo_worktree(repository, entry)
+    if "branch" in entry.begun:
+        _undo_branch(repository, entry)
+    journal.forget(entry.session_id)
+
+
+def _refuse_work(repository: Repository, entry: Entry) -> None:
+    linked = repository.worktree_at(Path(entry.path))
+    if linked is None:
+        return
+    losses = losses_of(
+        repository, linked, branch=entry.branch, began_at=entry.base_commit, keep_branch="branch" not in entry.begun
+    )
+    if losses.any:
+        sentence = f"{entry.path} was not undone: {losses.sentence}."
+        raise WorkspaceRefused("work_kept", sentence, "`callboard worktrees` lists it.")
+
+
+def _undo_folder(entry: Entry) -> None:
+    """The folder that was made, known by its number; without that only an empty one."""
+    path = Path(entry.path)
+    if entry.folder is None:
+        with suppress(OSError):
+            path.rmdir()
+    elif files.identity(path) == entry.folder:
+        files.remove_tree(path)
+
+
+def _undo_worktree(repository: Repository, entry: Entry) -> None:
+    """git's folders for our worktree, also one that git had only half made."""
+    for linked in _folders(repository):
+        if linked.name in entry.names_before or not _is_named_after(linked.name, entry.path):
+            continue
+        if linked.path in (Path(entry.path), Path()):
+            files.remove_tree(repository.private_dir(linked))
+    with suppress(OSError):
+        (repository.git_dir / "worktrees").rmdir()
+
+
+def _folders(repository: Repository) -> list[Linked]:
+    """All of git's folders for worktrees; a half made one has no path."""
+    whole = {one.name: one for one in repository.worktrees()}
+    try:
+        with files.folder(repository.git_dir, "worktrees") as handle:
+            names = files.names(handle)
+    except OSError:
+        return []
+    return [whole.get(name) or Linked(name=name, path=Path(), locked=False) for name in names]
+
+
+def _is_named_after(name: str, path: str) -> bool:
+    """git takes the folder's own name, or that with a number behind it; letters that it does not like it changes."""
+    wanted = re.sub(r"[^A-Za-z0-9]", ".", Path(path).name)
+    return re.fullmatch(f"{wanted}[0-9]*", name) is not None
+
+
+def _undo_branch(repository: Repository, entry: Entry) -> None:
+    """The branch, while it is where we made it: then nothing is lost with it."""
+    ref = f"refs/heads/{entry.branch}"
+    if repository.branch_tip(entry.branch) == entry.base_commit and not _checked_out(repository, entry.branch):
+        repository.git.run(repository.git_dir, "update-ref", "-d", ref, entry.base_commit)
+
+
+def _checked_out(repository: Repository, branch: str) -> bool:
+    return any(repository.head(one)[0] == branch for one in repository.worktrees())
+
+
+def recover(git: Git, journal: Journal) -> list[str]:
+    """Undo what an earlier process left half done; the sessions of it. What cannot be undone now stays noted."""
+    undone: list[str] = []
+    for entry in [one for one in journal.entries() if one.prepared is None]:
+        try:
+            undo(open_repository(git, Path(entry.repository)), journal, entry.session_id)
+            undone.append(entry.session_id)
+        except WorkspaceRefused as refused:
+            _LOG.error("undo_failed", session_id=entry.session_id, code=refused.code, detail=refused.sentence)
+    return undone

@@ -1,0 +1,170 @@
+"""What would be lost with a worktree and its branch: looked at, never guessed. Removes nothing."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from callboard.workspace.refusal import WorkspaceRefused
+from callboard.workspace.repository import Linked, Repository
+from callboard.workspace.view import View, view
+
+MOST_NAMED: Final = 5
+_MAX_STAMPED: Final = 10_000
+_UNREADABLE: Final = "what is not committed cannot be told, because its index cannot be read"
+
+
+class Losses(msgspec.Struct, frozen=True, kw_only=True):
+    """What is nowhere else."""
+
+    branch: str | None
+    """What the worktree is on."""
+    head: str | None
+    uncommitted: list[str]
+    """Paths that are changed or that git does not know, as git shows them."""
+    submodules: list[str]
+    """Submodules with files in them, which are not looked into."""
+    unpushed: int
+    """Commits that are on no remote, tag or other branch."""
+    wrong_branch: bool
+    readable: bool
+    stamp: str
+    """Another one, other losses."""
+
+    @property
+    def any(self) -> bool:
+        """Whether anything would be lost."""
+        return bool(self.uncommitted or self.submodules or self.unpushed or self.wrong_branch or not self.readable)
+
+    @property
+    def listed(self) -> list[str]:
+        """Each loss in words."""
+        said = [] if self.readable else [_UNREADABLE]
+        if self.uncommitted:
+            more = "" if len(self.uncommitted) <= MOST_NAMED else ", …"
+            said.append(f"{_count(self.uncommitted)} not committed ({', '.join(self.uncommitted[:MOST_NAMED])}{more})")
+        if self.submodules:
+            said.append(f"submodules that were not looked into ({', '.join(self.submodules[:MOST_NAMED])})")
+        if self.unpushed:
+            said.append(f"{self.unpushed} {'commit is' if self.unpushed == 1 else 'commits are'} only here")
+        if self.wrong_branch:
+            said.append(f"it is on {self.branch or 'no branch'} instead of its own branch")
+        return said
+
+    @property
+    def sentence(self) -> str:
+        """All of them."""
+        return "; ".join(self.listed)
+
+    @property
+    def confirmation(self) -> str:
+        """What has to be repeated for exactly this to be lost."""
+        return f"lose-{self.stamp[:10]}"
+
+
+def losses_of(
+    repository: Repository,
+    linked: Linked,
+    *,
+    branch: str | None,
+    began_at: str | None = None,
+    keep_branch: bool = False,
+) -> Losses:
+    """What would be lost with a worktree, and with its branch unless that is kept."""
+    on, head = repository.head(linked)
+    if os.path.lexists(linked.path):
+        _check_folder(linked.path)
+        paths, submodules, readable = _changes(repository, linked, head)
+    else:
+        paths, submodules, readable = [], [], True
+    wrong = branch is not None and on != branch
+    unpushed = 0
+    if head is not None and head != began_at:
+        goes = on if on == branch and not keep_branch else None
+        if goes is not None or on is None:
+            unpushed = repository.count_only_on(head, goes)
+    if wrong and branch is not None and not keep_branch:
+        unpushed += _only_on_branch(repository, branch, began_at)
+    stamp = _stamp(
+        linked.path, [str(head), str(on), str(unpushed), str(keep_branch), str(readable)], [*paths, *submodules]
+    )
+    return Losses(
+        branch=on,
+        head=head,
+        uncommitted=paths,
+        submodules=submodules,
+        unpushed=unpushed,
+        wrong_branch=wrong,
+        readable=readable,
+        stamp=stamp,
+    )
+
+
+def uncommitted(shown: View) -> list[str]:
+    """Paths that are changed or that git does not know, without what it ignores."""
+    said = shown.run(
+        "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules=all"
+    )
+    return [_shown(line[3:]) for line in said.out.split(b"\0") if len(line) > 3]
+
+
+def _changes(repository: Repository, linked: Linked, head: str | None) -> tuple[list[str], list[str], bool]:
+    try:
+        with view(repository, linked, head) as shown:
+            return uncommitted(shown), _submodules(shown), True
+    except WorkspaceRefused as refused:
+        if refused.code != "git_failed":
+            raise
+    except OSError:
+        pass
+    return [], [], False
+
+
+def _submodules(shown: View) -> list[str]:
+    """Submodules whose folder holds something; git is not asked about them, it would obey their configuration."""
+    staged = shown.run("ls-files", "--stage", "-z").out.split(b"\0")
+    named = [line.partition(b"\t")[2] for line in staged if line.startswith(b"160000 ")]
+    return [_shown(name) for name in named if _holds_something(shown.worktree / os.fsdecode(name))]
+
+
+def _holds_something(path: Path) -> bool:
+    try:
+        return any(True for _ in os.scandir(path))
+    except OSError:
+        return path.is_symlink()
+
+
+def _only_on_branch(repository: Repository, branch: str, began_at: str | None) -> int:
+    tip = repository.branch_tip(branch)
+    return 0 if tip is None or tip == began_at else repository.count_only_on(tip, branch)
+
+
+def _check_folder(path: Path) -> None:
+    if path.is_symlink() or Path(os.path.realpath(path)) != path:
+        raise WorkspaceRefused("link_refused", f"{path} has become a link; it was not followed.")
+
+
+def _stamp(root: Path, facts: Iterable[str], names: list[str]) -> str:
+    digest = hashlib.sha256("\0".join(facts).encode(errors="surrogateescape"))
+    for name in names[:_MAX_STAMPED]:
+        digest.update(f"\0{name}\0{_state(root / name)}".encode(errors="replace"))
+    return digest.hexdigest()
+
+
+def _state(path: Path) -> str:
+    try:
+        found = path.lstat()
+    except OSError:
+        return "gone"
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
+def _shown(name: bytes) -> str:
+    return name.decode(errors="replace")
+
+
+def _count(paths: list[str]) -> str:
+    return "1 path is" if len(paths) == 1 else f"{len(paths)} paths are"

@@ -1,0 +1,217 @@
+"""One repository as it is found at a path: its facts, branches and worktrees, and the lock for those who change it.
+
+Asks git and reads git's own small files; changes nothing.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+import msgspec
+
+from callboard.workspace import files
+from callboard.workspace.git import Git
+from callboard.workspace.names import check_branch, is_commit, without_credentials
+from callboard.workspace.refusal import WorkspaceRefused
+
+LOCK_FILE: Final = "callboard.lock"
+LOCK_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.05
+_SMALL_FILE_BYTES: Final = 8192
+_MAX_WORKTREES: Final = 2000
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a project is made of. `remote_url` is without credentials."""
+
+    name: str
+    path: str
+    default_branch: str | None
+    remote_url: str | None
+
+
+class Linked(msgspec.Struct, frozen=True, kw_only=True):
+    """A worktree as git's own folder for it (`.git/worktrees/NAME`) tells."""
+
+    name: str
+    path: Path
+    locked: bool
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True):
+    """Where work begins."""
+
+    branch: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository with files of its own; `git_dir` is what its worktrees share."""
+
+    git: Git
+    path: Path
+
+    @property
+    def git_dir(self) -> Path:
+        """The git directory that all worktrees share."""
+        return self.path / ".git"
+
+    def facts(self) -> Facts:
+        """Name, default branch and remote."""
+        return Facts(
+            name=self.path.name,
+            path=str(self.path),
+            default_branch=self.default_branch(),
+            remote_url=self.remote_url(),
+        )
+
+    def default_branch(self) -> str | None:
+        """What `origin` calls its HEAD, else the branch that is checked out; None when neither is known."""
+        for name, prefix in (("refs/remotes/origin/HEAD", "refs/remotes/origin/"), ("HEAD", "refs/heads/")):
+            found = self.git.run(self.git_dir, "symbolic-ref", "--quiet", name, fine=(0, 1, 128)).text
+            if found.startswith(prefix):
+                return found.removeprefix(prefix)
+        return None
+
+    def remote_url(self) -> str | None:
+        """Where `origin` is, without credentials; None when there is none that is pushed to."""
+        found = self.git.run(self.git_dir, "config", "--get", "remote.origin.url", fine=(0, 1, 2))
+        return without_credentials(found.text) if found.code == 0 else None
+
+    def commit_of(self, ref: str) -> str | None:
+        """The commit of a whole reference name (`refs/…`), None when there is none."""
+        asked = f"{ref}^{{commit}}"
+        found = self.git.run(
+            self.git_dir, "rev-parse", "--verify", "--quiet", "--end-of-options", asked, fine=(0, 1, 128)
+        )
+        return found.text if found.code == 0 and is_commit(found.text) else None
+
+    def branch_tip(self, branch: str) -> str | None:
+        """The commit of a local branch; None when there is no such branch."""
+        return self.commit_of(f"refs/heads/{branch}")
+
+    def base(self, asked: str | None) -> Base:
+        """The branch to begin at, and its commit: the local one, else that of `origin`."""
+        if self.git.run(self.git_dir, "rev-parse", "--is-bare-repository").text == "true":
+            raise WorkspaceRefused("bare_repository", f"{self.path} is a bare repository.", "Name a clone of it.")
+        branch = check_branch(asked) if asked else self.default_branch()
+        if branch is None:
+            sentence = f"{self.path} is on no branch, so that nobody knows where to begin."
+            raise WorkspaceRefused("detached_head", sentence, "Name the branch to begin at: --base BRANCH.")
+        commit = self.branch_tip(branch) or self.commit_of(f"refs/remotes/origin/{branch}")
+        if commit is None:
+            raise self._without_base(branch)
+        return Base(branch=branch, commit=commit)
+
+    def _without_base(self, branch: str) -> WorkspaceRefused:
+        if not self.git.run(self.git_dir, "rev-list", "--all", "--max-count=1", fine=(0, 128)).out:
+            return WorkspaceRefused("empty_repository", f"{self.path} has no commit yet.", "Make a first commit.")
+        shallow = self.git.run(self.git_dir, "rev-parse", "--is-shallow-repository").text == "true"
+        hint = "git fetch --unshallow" if shallow else f"git fetch origin {branch}, or name another: --base BRANCH."
+        kind = "a shallow clone without" if shallow else "without"
+        return WorkspaceRefused("base_missing", f"{self.path} is {kind} the branch {branch!r}.", hint)
+
+    def worktrees(self) -> list[Linked]:
+        """The worktrees that git knows besides the repository itself; unreadable ones are left out."""
+        found: list[Linked] = []
+        with suppress(OSError), files.folder(self.git_dir, "worktrees") as handle:
+            for name in files.names(handle)[:_MAX_WORKTREES]:
+                with suppress(OSError), files.folder(self.git_dir, "worktrees", name) as inner:
+                    if linked := self._linked(name, inner):
+                        found.append(linked)
+        return found
+
+    def worktree_at(self, path: Path) -> Linked | None:
+        """What git knows of the worktree at a path."""
+        return next((one for one in self.worktrees() if one.path == path), None)
+
+    def private_dir(self, linked: Linked) -> Path:
+        """git's own folder for a worktree."""
+        return self.git_dir / "worktrees" / linked.name
+
+    def head(self, linked: Linked) -> tuple[str | None, str | None]:
+        """Branch and commit of a worktree; None for a detached HEAD, and for a branch without a commit."""
+        private = self.private_dir(linked)
+        ref = self.git.run(private, "symbolic-ref", "--quiet", "HEAD", fine=(0, 1, 128)).text
+        commit = self.git.run(private, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", fine=(0, 1, 128)).text
+        return ref.removeprefix("refs/heads/") or None, commit if is_commit(commit) else None
+
+    def count_only_on(self, commit: str, but_for_branch: str | None) -> int:
+        """How many commits of a history are on no remote, tag or branch, but for one branch that does not count."""
+        left_out = () if but_for_branch is None else (f"--exclude={but_for_branch}",)
+        listed = self.git.run(
+            self.git_dir, "rev-list", "--count", commit, "--not", "--remotes", "--tags", *left_out, "--branches"
+        )
+        return int(listed.text)
+
+    def _linked(self, name: str, handle: int) -> Linked | None:
+        pointer = files.read(handle, "gitdir", _SMALL_FILE_BYTES)
+        if not pointer or not pointer.strip():
+            return None
+        said = os.fsdecode(pointer.rstrip(b"\n"))
+        place = Path(os.path.normpath(self.git_dir / "worktrees" / name / said))
+        return Linked(name=name, path=place.parent, locked=_is_there(handle, "locked"))
+
+    @contextmanager
+    def locked(self) -> Iterator["Repository"]:
+        """Alone among all who prepare, ship or remove here; what git does meanwhile is part of it.
+
+        Raises `repository_busy` after a bounded wait.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            with files.folder(self.git_dir) as handle:
+                lock = os.open(LOCK_FILE, flags, 0o600, dir_fd=handle)
+        except OSError as cause:
+            raise WorkspaceRefused("files_failed", f"{self.git_dir / LOCK_FILE}: {cause}.") from cause
+        try:
+            _wait_for(lock, self.path, self.git.stop)
+            yield replace(self, git=self.git.holding(lock))
+        finally:
+            os.close(lock)
+
+
+def open_repository(git: Git, path: Path) -> Repository:
+    """The repository whose files are in this folder. Raises WorkspaceRefused when it is none that can be worked in."""
+    real = Path(os.path.realpath(path))
+    inner = real / ".git"
+    if inner.is_symlink():
+        raise WorkspaceRefused("link_refused", f"{inner} is a link.", "Name the repository that it leads to.")
+    if inner.is_file():
+        sentence = f"{real} is a worktree or a submodule of another repository."
+        raise WorkspaceRefused("linked_worktree", sentence, "Name that repository itself.")
+    if not inner.is_dir():
+        bare = (real / "HEAD").is_file() and (real / "objects").is_dir()
+        code = "bare_repository" if bare else "not_a_repository"
+        what = "a bare repository" if bare else "no repository of git"
+        raise WorkspaceRefused(code, f"{real} is {what}.", "Name the folder that holds `.git`.")
+    return Repository(git, real)
+
+
+def _wait_for(lock: int, path: Path, stop: Event) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                sentence = f"Another process works in {path}."
+                raise WorkspaceRefused("repository_busy", sentence, "Try again when it is done.") from None
+        if stop.wait(_LOOK_SECONDS):
+            raise WorkspaceRefused("interrupted", "The runner is ending.")
+
+
+def _is_there(handle: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=handle, follow_symlinks=False)
+    except OSError:
+        return False
+    return True

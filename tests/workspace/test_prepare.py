@@ -1,0 +1,156 @@
+"""A55: a worktree is made whole or not at all, and what is undone is exactly what was made."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from callboard.workspace.preparation import recover
+from callboard.workspace.refusal import WorkspaceRefused
+from tests.workspace.place import SESSION, Place
+
+FAILING_GIT = """#!/bin/sh
+count=$(($(cat "$0.count") + 1))
+echo $count > "$0.count"
+if [ $count -eq $(cat "$0.at") ]; then {what}; fi
+exec {git} "$@"
+"""
+
+
+def _git_that(place: Place, what: str) -> Path:
+    """A `git` first on the runner's PATH that does something at its n-th call."""
+    folder = place.folder / "first"
+    folder.mkdir()
+    found = next(Path(one, "git") for one in os.environ["PATH"].split(":") if Path(one, "git").exists())
+    program = folder / "git"
+    program.write_text(FAILING_GIT.format(what=what, git=found))
+    program.chmod(0o755)
+    place.environment["PATH"] = f"{folder}:{place.environment['PATH']}"
+    return program
+
+
+def _at(program: Path, call: int) -> None:
+    Path(f"{program}.at").write_text(str(call))
+    Path(f"{program}.count").write_text("0")
+
+
+def test_branch_worktree_and_state_file_are_there_and_said_twice_it_is_done_once(place: Place) -> None:
+    (place.path / "not committed").write_text("")
+    made = place.prepare()
+    assert (made.path, made.branch, made.base_branch, made.branch_created) == (
+        str(place.worktree),
+        "issue-42",
+        "main",
+        True,
+    )
+    assert made.base_commit == place.git("rev-parse", "main")
+    assert place.git("status", "--porcelain", "--branch", at=place.worktree) == "## issue-42"
+    state = place.path / ".git/worktrees/shop-issue-42/work-42.json"
+    assert json.loads(state.read_text())["issues"][0]["title"] == "Prices are wrong"
+    assert state.stat().st_mode & 0o777 == 0o600
+    assert place.prepare() == made
+    place.undo()
+    assert place.left() == []
+    place.undo()
+    assert place.prepare() == made
+
+
+def test_a_dry_run_makes_nothing(place: Place) -> None:
+    assert place.prepare(dry_run=True).path == str(place.worktree)
+    assert place.left() == []
+
+
+def test_git_that_fails_at_any_step_leaves_nothing_behind(place: Place) -> None:
+    program = _git_that(place, "echo broken >&2; exit 128")
+    refused = 0
+    for call in range(1, 60):
+        _at(program, call)
+        try:
+            place.prepare()
+        except WorkspaceRefused:
+            refused += 1
+            assert place.left() == [], f"call {call}"
+            continue
+        if int(Path(f"{program}.count").read_text()) < call:
+            break
+        place.undo()
+    assert refused >= 5
+    assert place.worktree.is_dir()
+
+
+KILLED = """
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tests.workspace.place import Place
+place = object.__new__(Place)
+place.folder, place.path = Path(sys.argv[1]), Path(sys.argv[1]) / "project" / "shop"
+from callboard.workspace.journal import Journal
+place.journal, place.environment = Journal(place.folder / "work"), {"PATH": sys.argv[2]}
+place.prepare()
+"""
+
+
+def test_kill_9_at_any_step_is_recovered_from(place: Place) -> None:
+    """The runner dies while git works; git may live on, and the next process waits for it."""
+    program = _git_that(place, "kill -9 $PPID; sleep 0.1")
+    killed = 0
+    for call in range(1, 60):
+        _at(program, call)
+        argv = [sys.executable, "-c", KILLED, str(place.folder), place.environment["PATH"]]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        killed += 1
+        _at(program, 0)
+        recover(place.guarded(), place.journal)
+        for view in (place.folder / "home").iterdir():
+            view.rename(place.folder / f"old-{view.name}-{call}")
+        assert place.left() == [], f"call {call}"
+    assert killed >= 5
+    assert json.loads((place.journal.folder / f"{SESSION}.json").read_text())["prepared"]
+
+
+@contextmanager
+def _full_disk(folder: Path) -> Iterator[str]:
+    """A folder that takes less than 2 MB, and how git is refused there: a file system of its own where that may be
+    mounted, else a limit on files."""
+    folder.mkdir()
+    argv = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if subprocess.run(argv, capture_output=True, check=False).returncode == 0:
+        try:
+            yield "disk_full"
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+        return
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, before[1]))
+    try:
+        yield "git_failed"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_behind(place: Place) -> None:
+    """Disk full at the worktree; once there is room the same order works."""
+    place.commit("large", "x" * 3_000_000)
+    small = place.folder / "small"
+    with _full_disk(small) as code:
+        with pytest.raises(WorkspaceRefused) as refused:
+            place.prepare(worktree_root=str(small))
+        assert refused.value.code == "outside_roots"
+        with pytest.raises(WorkspaceRefused) as refused:
+            place.prepare(worktree_root=str(small), roots=(small,))
+        assert refused.value.code == code
+        assert place.left() == []
+        assert list(small.iterdir()) == []
+    place.prepare()
