@@ -25,15 +25,19 @@ from callboard.coordinator.services.dispatch import Dispatch
 from callboard.coordinator.services.external import ExternalService
 from callboard.coordinator.services.feed import EventFeed
 from callboard.coordinator.services.fleet import Fleet
+from callboard.coordinator.services.issues import IssueService
+from callboard.coordinator.services.jobs import JobService
 from callboard.coordinator.services.journal import EventService
 from callboard.coordinator.services.leases import LeaseService
 from callboard.coordinator.services.messages import MessageService
+from callboard.coordinator.services.projects import ProjectService
 from callboard.coordinator.services.reports import ReportService
 from callboard.coordinator.services.retention import RetentionService
 from callboard.coordinator.services.runners import RunnerService
 from callboard.coordinator.services.runs import RunService
 from callboard.coordinator.services.sessions import SessionService
 from callboard.coordinator.services.signals import Signals
+from callboard.coordinator.services.spawn import SpawnService
 from callboard.coordinator.services.stops import StopService
 from callboard.coordinator.services.tokens import TokenService
 from callboard.coordinator.services.transcripts import TranscriptService
@@ -118,6 +122,10 @@ class Coordinator:
             messages=MessageService(database, ids, limits),
             agents=AgentService(database),
             agent_files=AgentFileService(database),
+            projects=ProjectService(*shared, ids),
+            issues=IssueService(database),
+            spawn=SpawnService(*shared, ids, rules, limits, config.work_rules(), config.default_executor),
+            jobs=JobService(*shared, self._signals, ids),
         )
 
     def _looking_after(self, leases: LeaseService, config: Config) -> Loops:
@@ -126,6 +134,7 @@ class Coordinator:
                 self._callbacks,
                 self._messages,
                 Loop("leases", leases.sweep_once, config.sweep_seconds),
+                Loop("jobs", self.services.jobs.sweep_once, config.sweep_seconds),
                 Loop("stops", self.services.stops.sweep_once, config.sweep_seconds),
                 Loop("prune", leases.prune_once, PRUNE_SECONDS),
                 Loop("retention", self._retention.sweep_once, config.retention_sweep_seconds),

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from callboard.coordinator.services.limits import TreeLimits
+from callboard.coordinator.services.limits import TreeLimits, WorkRules
 from callboard.coordinator.stream import StreamRules
 from callboard.domain.database_url import HIDDEN, is_postgres
 from callboard.domain.errors import InvalidRequest
@@ -147,6 +147,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ),
     ] = MAX_TRANSCRIPT_BYTES
 
+    prepare_seconds: Annotated[
+        Seconds, Meta(description="How long a spawn may take to have its worktree, the wait for a runner included.")
+    ] = 60
+
     retention_days: Annotated[
         float,
         Meta(ge=0, le=36_500, extra={"unit": "days"}, description="Events older than this are forgotten; 0: never."),
@@ -223,6 +227,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             sessions_per_root=self.sessions_per_root,
             waiting_runs_per_session=self.waiting_runs_per_session,
         )
+
+    def work_rules(self) -> WorkRules:
+        """The numbers of work on issues."""
+        return WorkRules(prepare_ms=_ms(self.prepare_seconds))
 
     def new_sessions(self) -> tuple[str, bool]:
         """Executor and portability of a session that names none."""

@@ -45,18 +45,19 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     executor_type: str
     hostname: str | None = None
     project_dir: str | None = None
+    repository: str | None = None
+    """Of a worktree: the repository that it belongs to; who may work in that may work in the worktree."""
     tags: tuple[str, ...] = ()
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a runner is and offers. `roots` are real, absolute directories; `workspaces` those it prepared."""
+    """What a runner is and offers. `roots` are real, absolute directories."""
 
     hostname: str
     roots: tuple[str, ...]
     executor_types: tuple[str, ...]
     tags: tuple[str, ...] = ()
     require_matching_tags: bool = False
-    workspaces: tuple[str, ...] = ()
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,9 +77,16 @@ def merge(*parts: tuple[str, Demands | None], executor_type: str, tags: Iterable
     """Demands that meet all parts (source, demands); InvalidRequest `contradicting_demands` when none can."""
     hostname = _agreed("hostname", [(source, part.hostname) for source, part in parts if part])
     project_dir = _agreed("project_dir", [(source, part.project_dir) for source, part in parts if part])
+    repository = next((part.repository for _, part in parts if part and part.repository), None)
     _agreed("executor_type", [(source, part.executor_type) for source, part in parts if part])
     united = set(tags).union(*(part.tags for _, part in parts if part))
-    return Demands(executor_type=executor_type, hostname=hostname, project_dir=project_dir, tags=tuple(sorted(united)))
+    return Demands(
+        executor_type=executor_type,
+        hostname=hostname,
+        project_dir=project_dir,
+        repository=repository,
+        tags=tuple(sorted(united)),
+    )
 
 
 def _agreed(name: str, wanted: list[tuple[str, str | None]]) -> str | None:
@@ -127,13 +135,14 @@ def _place_reasons(demands: Demands, offer: Offer) -> list[Reason]:
         reasons.append(
             Reason(code="executor_missing", wanted=demands.executor_type, found=", ".join(offer.executor_types))
         )
-    if demands.project_dir is not None and not _directory_fits(demands.project_dir, offer):
+    if demands.project_dir is not None and not _directory_fits(demands, offer):
         reasons.append(Reason(code="outside_roots", wanted=demands.project_dir, found=", ".join(offer.roots)))
     return reasons
 
 
-def _directory_fits(directory: str, offer: Offer) -> bool:
-    return directory in offer.workspaces or any(inside(directory, root) for root in offer.roots)
+def _directory_fits(demands: Demands, offer: Offer) -> bool:
+    directories = [one for one in (demands.project_dir, demands.repository) if one is not None]
+    return any(inside(directory, root) for directory in directories for root in offer.roots)
 
 
 def _tag_reasons(demands: Demands, offer: Offer) -> list[Reason]:

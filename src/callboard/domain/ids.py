@@ -18,12 +18,17 @@ MESSAGE: Final = "msg"
 TOKEN: Final = "tok"
 NONCE: Final = "nnc"
 RUNNER: Final = "rnr"
+PROJECT: Final = "prj"
+JOB: Final = "job"
+GUIDANCE: Final = "gdn"
+TASK: Final = "tsk"
+MILESTONE: Final = "mst"
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 """Two characters for each value of ten bits: an id is made twice as fast."""
 _VALUES: Final = {character: value for value, character in enumerate(_ALPHABET)}
-_TYPEID = re.compile(r"^(ses|run|cbk|apr|msg|tok)_([0-7][0-9a-hjkmnp-tv-z]{25})$")
+_TYPEID = re.compile(r"^(ses|run|cbk|apr|msg|tok|prj|job|gdn|tsk|mst)_([0-7][0-9a-hjkmnp-tv-z]{25})$")
 _RUNNER_ID = re.compile(r"^rnr_[0-9a-f]{20}$")
 
 

@@ -44,6 +44,18 @@ class CallbackDue(Struct, frozen=True, tag=True):
     session_id: str
 
 
+class JobWaits(Struct, frozen=True, tag=True):
+    """A job waits for a runner of this host; of any, when it is empty."""
+
+    hostname: str
+
+
+class JobEnded(Struct, frozen=True, tag=True):
+    """A job is done, or has failed."""
+
+    job_id: str
+
+
 class TokenRevoked(Struct, frozen=True, tag=True):
     """A token must not be accepted any more."""
 
@@ -54,4 +66,15 @@ class LookAgain(Struct, frozen=True, tag=True):
     """Hints were lost, nobody knows which: whatever memory says may be old."""
 
 
-Hint = LookAgain | Appended | Queued | RunnerTold | RunChanged | RunnersChanged | CallbackDue | TokenRevoked
+Hint = (
+    LookAgain
+    | Appended
+    | Queued
+    | RunnerTold
+    | RunChanged
+    | RunnersChanged
+    | CallbackDue
+    | JobWaits
+    | JobEnded
+    | TokenRevoked
+)

@@ -15,8 +15,6 @@ NEWEST: Final = "ses_" + "z" * 26
 WINDOW: Final = 1_000
 MAX_WINDOWS: Final = 10
 MAX_TREE: Final = 1_000
-MAX_ISSUE_WINDOWS: Final = 100
-_ENDED_LIFECYCLES: Final = ("complete", "cancelled")
 
 
 class SessionFilters(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +43,14 @@ _QUERIES: Final = (
 def session_cards(tx: Transaction, session_ids: Sequence[str]) -> dict[str, Row]:
     """Sessions with what their answers show besides their columns, by id; what is not there is missing."""
     found = tx.all("session_cards", ids=msgspec.json.encode(session_ids).decode())
+    return {row["session_id"]: row for row in found}
+
+
+def work_cards(tx: Transaction, session_ids: Sequence[str]) -> dict[str, Row]:
+    """What only work sessions have, by id; of a page without one nothing is asked."""
+    if not session_ids:
+        return {}
+    found = tx.all("work_cards", ids=msgspec.json.encode(session_ids).decode())
     return {row["session_id"]: row for row in found}
 
 
@@ -98,21 +104,10 @@ def sessions_ending_in(tx: Transaction, ending: str, limit: int) -> list[str]:
 
 
 def sessions_on_issue(tx: Transaction, number: int, project_id: str) -> list[str]:
-    """The active work sessions on an issue, else the latest that was; newest first.
+    """The active work sessions on an issue, else the latest that was; newest first. Empty project: over all.
 
-    Active is every lifecycle but complete and cancelled, whatever the runs do.
+    Active is every lifecycle but complete, cancelled and deleted, whatever the runs do.
     """
-    latest: list[str] = []
-    active: list[str] = []
-    before = NEWEST
-    for _ in range(MAX_ISSUE_WINDOWS):
-        rows = tx.all("work_sessions", project_id=project_id, before=before, limit=WINDOW)
-        for row in rows:
-            if any(issue.get("number") == number for issue in msgspec.json.decode(row["issues"])):
-                latest = latest or [row["session_id"]]
-                if row["lifecycle"] is not None and row["lifecycle"] not in _ENDED_LIFECYCLES:
-                    active.append(row["session_id"])
-        if len(rows) < WINDOW:
-            break
-        before = rows[-1]["session_id"]
-    return active or latest
+    place = {"number": number, "project_id": project_id}
+    rows = tx.all("active_sessions_on_issue", **place) or tx.all("latest_session_on_issue", **place)
+    return [row["session_id"] for row in rows]

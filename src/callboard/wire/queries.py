@@ -19,6 +19,8 @@ RunId = Annotated[str, Meta(pattern="^run" + _ID_END)]
 ApprovalId = Annotated[str, Meta(pattern="^apr" + _ID_END)]
 CallbackId = Annotated[str, Meta(pattern="^cbk" + _ID_END)]
 TokenId = Annotated[str, Meta(pattern="^tok" + _ID_END)]
+ProjectId = Annotated[str, Meta(pattern="^prj" + _ID_END)]
+JobId = Annotated[str, Meta(pattern="^job" + _ID_END)]
 RunnerId = Annotated[str, Meta(pattern="^rnr_[0-9a-f]{20}$")]
 ShortWord = Annotated[str, Meta(min_length=1, max_length=200)]
 TypeList = Annotated[str, Meta(max_length=2000, pattern="^[a-z][a-z0-9_.]*(,[a-z][a-z0-9_.]*)*$")]
@@ -82,6 +84,27 @@ class SessionsQuery(PageQuery, kw_only=True):
     project: ShortWord | None = None
     ref: Annotated[str, Meta(min_length=1, max_length=100, description="A session reference.")] | None = None
     q: Annotated[str, Meta(min_length=1, max_length=200, description="Words in the title or the labels.")] | None = None
+
+
+class ProjectsQuery(PageQuery, kw_only=True):
+    """GET /projects; hostname and path together: of which a place or a worktree holds that directory."""
+
+    name: ShortWord | None = None
+    hostname: ShortWord | None = None
+    path: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
+
+
+class LocationQuery(Query, kw_only=True):
+    """DELETE /projects/{id}/locations."""
+
+    hostname: Annotated[str, Meta(min_length=1, max_length=255)]
+    path: Annotated[str, Meta(min_length=1, max_length=4096)]
+
+
+class IssuesQuery(PageQuery, kw_only=True):
+    """GET /projects/{id}/issues."""
+
+    state: Literal["open", "closed"] | None = None
 
 
 class EventsQuery(PageQuery, kw_only=True):

@@ -95,6 +95,22 @@ class Workspace(Response, kw_only=True):
     base_commit: str | None
 
 
+class WorkState(Response, kw_only=True):
+    """What only a work session has; within a session."""
+
+    state: str
+    """`preparing`, `prepared`, `undoing`, `undone` or `removed`: how it is with the worktree."""
+    base_branch: str | None
+    lifecycle_before: str | None
+    stuck_reason: str | None
+    pull_request_url: str | None
+    guidance: str | None
+    """The current one."""
+    heartbeat_at: str | None
+    lifecycle_at: str
+    task_id: str | None
+
+
 class Children(Response, kw_only=True):
     """How many children a session has, and how many of them have no live or waiting run."""
 
@@ -125,6 +141,8 @@ class Session(Response, kw_only=True):
     issues: list[dict[str, Any]]
     workspace: Workspace | None
     lifecycle: str | None
+    work: WorkState | None
+    """Of a work session."""
     waiting_for: str | None
     summary: str | None
     project_dir: str | None

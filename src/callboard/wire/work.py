@@ -10,7 +10,6 @@ from callboard.wire.requests import Limits, Name, Path, PermissionMode, Request
 from callboard.wire.responses import Response
 from callboard.wire.runner import Number, Report
 
-MAX_ISSUES_PER_SPAWN = 20
 MAX_BODY_CHARACTERS = 65_536
 
 IssueNumber = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
@@ -73,7 +72,8 @@ class ChangeIssue(Request, kw_only=True):
 class Spawn(Request, kw_only=True):
     """POST /projects/{id}/spawn: one session for these issues, in their order, in a worktree of its own."""
 
-    issues: Annotated[list[IssueNumber], Meta(min_length=1, max_length=MAX_ISSUES_PER_SPAWN)]
+    issues: Annotated[list[int], Meta(max_length=1000)]
+    """At most 20, each once; the refusal names every one that is wrong."""
     executor_type: Name | None = None
     agent_name: Name | None = None
     model: Name | None = None
@@ -173,22 +173,6 @@ class Spawned(Response, kw_only=True):
     directory_name: str
     state_file: str
     dry_run: bool = False
-
-
-class WorkState(Response, kw_only=True):
-    """What only a work session has; within a session."""
-
-    state: str
-    """`preparing`, `prepared`, `undoing`, `undone` or `removed`: how it is with the worktree."""
-    base_branch: str | None
-    lifecycle_before: str | None
-    stuck_reason: str | None
-    pull_request_url: str | None
-    guidance: str | None
-    """The current one."""
-    heartbeat_at: str | None
-    lifecycle_at: str
-    task_id: str | None
 
 
 class Job(Response, kw_only=True):

@@ -16,12 +16,16 @@ from callboard.coordinator.services.bindings import BindingService
 from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
 from callboard.coordinator.services.external import ExternalService
+from callboard.coordinator.services.issues import IssueService
+from callboard.coordinator.services.jobs import JobService
 from callboard.coordinator.services.journal import EventService
 from callboard.coordinator.services.messages import MessageService
+from callboard.coordinator.services.projects import ProjectService
 from callboard.coordinator.services.reports import ReportService
 from callboard.coordinator.services.runners import RunnerService
 from callboard.coordinator.services.runs import RunService
 from callboard.coordinator.services.sessions import SessionService
+from callboard.coordinator.services.spawn import SpawnService
 from callboard.coordinator.services.stops import StopService
 from callboard.coordinator.services.tokens import TokenService
 from callboard.coordinator.services.transcripts import TranscriptService
@@ -57,6 +61,10 @@ class Services:
     messages: MessageService
     tokens: TokenService
     transcripts: TranscriptService
+    projects: ProjectService
+    issues: IssueService
+    spawn: SpawnService
+    jobs: JobService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +97,8 @@ class Call:
     request_id: str
     id: str = ""
     """The id or name in the path, well formed; empty where the path has none."""
+    number: int = 0
+    """The number in the path, where it has one."""
     query: Any = None
     """The route's query struct."""
     body: Any = None

@@ -23,6 +23,7 @@ class Endpoint:
         self._in_flight = in_flight
         self._limit_bytes = limit_bytes
         self._id_names: Final = tuple(name for name in parse.PATH_IDS if f"{{{name}}}" in route.path)
+        self._has_number: Final = "{number}" in route.path
         self._has_name: Final = "{name}" in route.path
         self._parser = self._build(route.request)
         self._external_parser = self._build(route.external_request)
@@ -39,6 +40,8 @@ class Endpoint:
             require(call.caller, route.access)
         for name in self._id_names:
             call.id = parse.parse_id(name, parameters[name])
+        if self._has_number:
+            call.number = parse.parse_number(parameters["number"])
         if self._has_name:
             call.id = parse.parse_name(parameters["name"])
         if route.query is not None:

@@ -16,6 +16,7 @@ from callboard.domain.errors import CODES
 from callboard.domain.idempotency import MAX_KEY
 from callboard.wire import queries
 from callboard.wire.responses import Page, Problem
+from callboard.wire.work import IssueNumber
 
 _REF: Final = "#/components/schemas/{name}"
 _PARAMETER: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -26,6 +27,9 @@ _ID_TYPES: Final[dict[str, Any]] = {
     "approval_id": queries.ApprovalId,
     "callback_id": queries.CallbackId,
     "token_id": queries.TokenId,
+    "project_id": queries.ProjectId,
+    "job_id": queries.JobId,
+    "number": IssueNumber,
     "name": AgentName,
 }
 _MEDIA: Final = {

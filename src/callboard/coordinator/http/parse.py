@@ -13,7 +13,7 @@ from callboard.domain import ids
 from callboard.domain.agent import is_name
 from callboard.domain.errors import InvalidRequest, NotFound, TooLarge, UnsupportedMedia
 from callboard.domain.idempotency import MAX_KEY
-from callboard.domain.text import check_text
+from callboard.domain.text import MAX_INTEGER, check_text
 
 MAX_QUERY_FIELDS: Final = 50
 NEVER_EMPTY: Final = frozenset({"ref"})
@@ -22,6 +22,7 @@ MAX_SHOWN: Final = 300
 """How much of what was wrong is shown again, in characters."""
 _AT: Final = re.compile(r" - at (?:`key` in )?`\$(.*)`$")
 _FIELD: Final = re.compile(r"(?:unknown|required) field `([^`]*)`")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _KEY: Final = re.compile(r"[!-~]+")
 PATH_IDS: Final[dict[str, tuple[str, str]]] = {
     "session_id": (ids.SESSION, "session_not_found"),
@@ -30,6 +31,8 @@ PATH_IDS: Final[dict[str, tuple[str, str]]] = {
     "approval_id": (ids.APPROVAL, "approval_not_found"),
     "callback_id": (ids.CALLBACK, "callback_not_found"),
     "token_id": (ids.TOKEN, "token_not_found"),
+    "project_id": (ids.PROJECT, "project_not_found"),
+    "job_id": (ids.JOB, "job_not_found"),
 }
 
 
@@ -179,6 +182,13 @@ def parse_id(name: str, value: str) -> str:
     if not ids.is_id(prefix, value):
         raise NotFound(f"{value[:80]!r} is no {name}: those begin with {prefix}_ and are given in full.", code=code)
     return value
+
+
+def parse_number(value: str) -> int:
+    """The number of an issue in a path; NotFound when it cannot be one."""
+    if not _NUMBER.fullmatch(value) or int(value) > MAX_INTEGER:
+        raise NotFound(f"{value[:80]!r} is no number of an issue.", code="issue_not_found")
+    return int(value)
 
 
 def parse_name(value: str) -> str:

@@ -5,11 +5,24 @@ Within one first segment the first pattern that fits is taken; what is asked mos
 
 from typing import Final
 
-from callboard.coordinator.http import agents, approvals, callbacks, fleet, mcp, pages, reports, runs, sessions, sse
+from callboard.coordinator.http import (
+    agents,
+    approvals,
+    callbacks,
+    fleet,
+    mcp,
+    pages,
+    reports,
+    runs,
+    sessions,
+    sse,
+    work,
+)
 from callboard.coordinator.http.route import Route
 from callboard.wire import agents as agent_wire
 from callboard.wire import messages, queries, requests, responses, steering
 from callboard.wire import runner as wire
+from callboard.wire import work as work_wire
 from callboard.wire.affinity import Affinity
 
 # A table reads better with one entry in two or three lines than with one field a line.
@@ -49,6 +62,8 @@ REPORTS: Final = (
     Route("POST", "/runner/runs/{run_id}/approvals/settled", approvals.report_settled, "runner",
           "Say that the agent has a decision, or waits for none any more.",
           request=wire.ApprovalSettled, response=steering.Approval, report=True),
+    Route("POST", "/runner/jobs/{job_id}", work.report_job, "runner", "Report the end of a job.",
+          request=work_wire.JobEnded, response=work_wire.Job, report=True),
     *(
         Route("POST", f"/runner/runs/{{run_id}}/{kind}", reports.report_end(kind), "report", f"Report the end: {kind}.",
               request=wire.Ended, external_request=wire.ExternalEnd, response=wire.EndedAnswer, report=True,
@@ -142,6 +157,35 @@ AGENTS: Final = (
           status=204, conditional=True),
 )
 
+WORK: Final = (
+    Route("GET", "/projects", work.list_projects, "overview", "Projects, by name.",
+          query=queries.ProjectsQuery, response=responses.Page, items=work_wire.Project),
+    Route("POST", "/projects", work.add_project, "person", "Add a project, or one more place of it.",
+          request=work_wire.AddProject, response=work_wire.Project, status=201, creates=True),
+    Route("GET", "/projects/{project_id}", work.show_project, "overview", "A project.", response=work_wire.Project),
+    Route("PATCH", "/projects/{project_id}", work.change_project, "person", "Change its defaults.",
+          request=work_wire.ChangeProject, response=work_wire.Project),
+    Route("DELETE", "/projects/{project_id}", work.remove_project, "person",
+          "Remove a project to which nothing belongs.", status=204),
+    Route("DELETE", "/projects/{project_id}/locations", work.remove_location, "person", "Take a place away from it.",
+          query=queries.LocationQuery, response=work_wire.Project),
+    Route("GET", "/projects/{project_id}/issues", work.list_issues, "overview", "Its issues, newest first.",
+          query=queries.IssuesQuery, response=responses.Page, items=work_wire.Issue),
+    Route("POST", "/projects/{project_id}/issues", work.create_issue, "person", "Make an issue in the local tracker.",
+          request=work_wire.NewIssue, response=work_wire.Issue, status=201, creates=True),
+    Route("GET", "/projects/{project_id}/issues/{number}", work.show_issue, "overview", "An issue.",
+          response=work_wire.Issue),
+    Route("PATCH", "/projects/{project_id}/issues/{number}", work.change_issue, "person",
+          "Change an issue of the local tracker.", request=work_wire.ChangeIssue, response=work_wire.Issue),
+    Route("POST", "/projects/{project_id}/spawn", work.spawn, "person",
+          "Start work on issues: one session, in a worktree of its own.",
+          request=work_wire.Spawn, response=work_wire.Spawned, status=201, creates=True),
+    Route("GET", "/jobs/{job_id}", work.show_job, "overview", "Something that a runner does in a repository.",
+          response=work_wire.Job),
+    Route("GET", "/jobs/{job_id}/wait", work.wait_for_job, "overview", "The job when it has ended, or time is over.",
+          query=queries.WaitQuery, response=work_wire.Job, manner="held"),
+)
+
 FLEET: Final = (
     Route("GET", "/runners", fleet.list_runners, "overview", "The registered runners.",
           query=queries.PageQuery, response=responses.Page, items=responses.Runner),
@@ -181,4 +225,15 @@ STATE: Final = (
 
 # fmt: on
 
-ROUTES: Final[tuple[Route, ...]] = (*REPORTS, *RUNS, *SESSIONS, *APPROVALS, *CALLBACKS, *AGENTS, *FLEET, *TOOLS, *STATE)
+ROUTES: Final[tuple[Route, ...]] = (
+    *REPORTS,
+    *RUNS,
+    *SESSIONS,
+    *APPROVALS,
+    *CALLBACKS,
+    *AGENTS,
+    *WORK,
+    *FLEET,
+    *TOOLS,
+    *STATE,
+)

@@ -16,7 +16,12 @@ def affinity_of(session: Row | None, binding: Row | None, executor_type: str) ->
         return None
     if session["workspace"]:
         place = json.loads(session["workspace"])
-        return Demands(executor_type=executor_type, hostname=place["hostname"], project_dir=place["path"])
+        return Demands(
+            executor_type=executor_type,
+            hostname=place["hostname"],
+            project_dir=place["path"],
+            repository=place.get("repository"),
+        )
     if binding is None or session["context"] != "persistent":
         return None
     return Demands(
@@ -38,7 +43,9 @@ def direct(tx: Transaction, run: Row) -> str:
     if place is not None and place.executor_type == run["executor_type"]:
         directory = run["project_dir"] or place.project_dir or demands.project_dir
         hostname = _preferred(tx, run, demands, place.hostname) if session and session["portable"] else place.hostname
-        demands = msgspec.structs.replace(demands, hostname=hostname, project_dir=directory)
+        demands = msgspec.structs.replace(
+            demands, hostname=hostname, project_dir=directory, repository=place.repository
+        )
     elif demands.project_dir is None and session is not None:
         demands = msgspec.structs.replace(demands, project_dir=session["project_dir"])
     text = canonical(demands)

@@ -14,6 +14,8 @@ from callboard.coordinator.services.callback_changes import assign
 from callboard.coordinator.services.claim_queue import ClaimQueue, Entry
 from callboard.coordinator.services.claims import build_claim
 from callboard.coordinator.services.fleet import Fleet, FleetRunner
+from callboard.coordinator.services.job_changes import orders_of as job_orders_of
+from callboard.coordinator.services.jobs import take_jobs, waiting_jobs
 from callboard.coordinator.services.locking import lock_runs
 from callboard.coordinator.services.message_changes import orders_for
 from callboard.coordinator.services.run_changes import (
@@ -31,7 +33,8 @@ from callboard.domain.errors import CallboardError
 from callboard.domain.ids import Ids
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Transaction
-from callboard.store.hints import Hint, LookAgain, Queued, RunChanged, RunnersChanged, RunnerTold
+from callboard.store.hints import Hint, JobWaits, LookAgain, Queued, RunChanged, RunnersChanged, RunnerTold
+from callboard.wire.jobs import JobOrder
 from callboard.wire.runner import Claim, DecisionOrder, MessageOrder, PollAnswer, StopOrder
 
 MAX_CLAIMS = 16
@@ -49,7 +52,7 @@ class _Giving(NamedTuple):
     ids: Ids
 
 
-_Order = StopOrder | DecisionOrder | MessageOrder
+_Order = StopOrder | DecisionOrder | MessageOrder | JobOrder
 _OrderKey = tuple[str, int, str]
 
 
@@ -110,8 +113,14 @@ class Dispatch:
             elif isinstance(hint, RunnersChanged | LookAgain):
                 self._in_doubt |= isinstance(hint, LookAgain)
                 self._tell(self._pollers.values())
+            elif isinstance(hint, JobWaits):
+                self._tell(poller for poller in self._pollers.values() if self._is_on(poller, hint.hostname))
             elif isinstance(hint, RunnerTold):
                 self._tell(poller for poller in self._pollers.values() if poller.runner_id == hint.runner_id)
+
+    def _is_on(self, poller: Poller, hostname: str) -> bool:
+        runner = self._fleet.peek(poller.runner_id)
+        return runner is None or hostname in ("", runner.hostname)
 
     def _tell(self, pollers: Iterable[Poller]) -> None:
         for poller in pollers:
@@ -178,12 +187,18 @@ class Dispatch:
             stops=[order for order in news if isinstance(order, StopOrder)],
             decisions=[order for order in news if isinstance(order, DecisionOrder)],
             messages=[order for order in news if isinstance(order, MessageOrder)],
+            jobs=[order for order in news if isinstance(order, JobOrder)],
             draining=runner.draining,
         )
 
     async def _news(self, runner: FleetRunner) -> list[_Order]:
         """Orders that no poll has carried yet; heartbeats repeat all of them."""
-        orders = await self._database.read(lambda tx: _orders(tx, runner.runner_id))
+        orders, jobs_wait = await self._database.read(
+            lambda tx: (_orders(tx, runner.runner_id), waiting_jobs(tx, runner))
+        )
+        if jobs_wait and not await self._fleet.is_lost(runner):
+            orders = [order for order in orders if not isinstance(order, JobOrder)]
+            orders += await self._database.write(lambda tx: take_jobs(tx, runner))
         told = self._told.setdefault(runner.runner_id, set())
         told &= {_key_of(order) for order in orders}
         news = [order for order in orders if _key_of(order) not in told]
@@ -220,7 +235,7 @@ class Dispatch:
     async def undelivered(self, answer: PollAnswer, runner_id: str) -> None:
         """An answer that could not be written: its claims go back to the queue and its stops are told again."""
         told = self._told.get(runner_id, set())
-        orders: list[_Order] = [*answer.stops, *answer.decisions, *answer.messages]
+        orders: list[_Order] = [*answer.stops, *answer.decisions, *answer.messages, *answer.jobs]
         told -= {_key_of(order) for order in orders}
 
         def give_back(tx: Transaction) -> None:
@@ -238,7 +253,7 @@ def _orders(tx: Transaction, runner_id: str) -> list[_Order]:
         StopOrder(run_id=row["run_id"], attempt=row["attempt"], reason=row["stop_reason"] or "stopped")
         for row in tx.all("runs_of_runner_to_stop", runner_id=runner_id)
     ]
-    return [*stops, *decisions_for(tx, runner_id), *orders_for(tx, runner_id)]
+    return [*stops, *decisions_for(tx, runner_id), *orders_for(tx, runner_id), *job_orders_of(tx, runner_id)]
 
 
 def _key_of(order: _Order) -> _OrderKey:
@@ -247,6 +262,8 @@ def _key_of(order: _Order) -> _OrderKey:
             return order.run_id, order.attempt, order.request_id
         case MessageOrder():
             return order.run_id, order.attempt, order.message_id
+        case JobOrder():
+            return order.job_id, 0, ""
     return order.run_id, order.attempt, ""
 
 

@@ -11,3 +11,10 @@ class TreeLimits(msgspec.Struct, frozen=True, kw_only=True):
     sessions_per_root: int = 100
     waiting_runs_per_session: int = 100
     """How many resumes may be queued on one session."""
+
+
+class WorkRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of work on issues."""
+
+    prepare_ms: int = 60_000
+    """How long a worktree may take to be there, the wait for a runner included."""

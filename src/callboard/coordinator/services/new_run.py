@@ -28,13 +28,17 @@ class NewRun(msgspec.Struct, kw_only=True):
     """What starts the run, where it is neither a person nor an agent."""
     message_id: str | None = None
     """The message that the run carries."""
+    session_id: str | None = None
+    """The id of the new session, where it had to be known before."""
+    held: bool = False
+    """Something has to be made ready before the run may be claimed."""
     agent: Snapshot | None = None
     """The agent of the run, once that is known; its defaults are in the request then."""
 
     @property
     def repeats(self) -> bool:
         """Whether the run asks for what another one was asked: its words and bounds are complete."""
-        return self.retry_of is not None or self.trigger is not None
+        return self.retry_of is not None or self.trigger not in (None, "issue", "task")
 
 
 def proven_parent(caller: Caller, named: str | None, header: str | None) -> str | None:

@@ -106,8 +106,8 @@ def render_binding(row: Columns) -> wire.Binding:
     )
 
 
-def render_session(row: Columns, usage: UsageTotal) -> wire.Session:
-    """A session; the row is one of the query `session_cards`."""
+def render_session(row: Columns, usage: UsageTotal, work: Columns | None = None) -> wire.Session:
+    """A session; the row is one of the query `session_cards`, `work` one of `work_cards`."""
     ended = row["status"] in _ENDED
     return wire.Session(
         session_id=row["session_id"],
@@ -134,6 +134,7 @@ def render_session(row: Columns, usage: UsageTotal) -> wire.Session:
         exit_code=row["end_exit_code"] if ended else None,
         last_seq=row["last_seq"],
         usage=usage,
+        work=None if work is None else _work_state(work),
         **_lineage(row),
         **_work(row),
         **_times_of_session(row),
@@ -171,6 +172,15 @@ def _work(row: Columns) -> dict[str, Any]:
         "waiting_for": row["waiting_for"],
         "summary": row["summary"],
     }
+
+
+def _work_state(row: Columns) -> wire.WorkState:
+    same = ("state", "base_branch", "lifecycle_before", "stuck_reason", "pull_request_url", "guidance", "task_id")
+    return wire.WorkState(
+        **{name: row[name] for name in same},
+        heartbeat_at=rfc3339_or_none(row["heartbeat_at"]),
+        lifecycle_at=rfc3339(row["lifecycle_at"]),
+    )
 
 
 def _times_of_session(row: Columns) -> dict[str, Any]:

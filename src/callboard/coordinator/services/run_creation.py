@@ -80,7 +80,7 @@ def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limit
     demands = _demands(new, None, None, None)
     if parent is not None:
         check_tree(tx, parent, limits)
-    session_id, run_id = run_ids.new(ids.SESSION), run_ids.new(ids.RUN)
+    session_id, run_id = new.session_id or run_ids.new(ids.SESSION), run_ids.new(ids.RUN)
     session = {
         "session_id": session_id,
         "parent_session_id": parent["session_id"] if parent else None,
@@ -107,7 +107,7 @@ def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limit
         now=tx.now_ms,
     )
     created = _session_event(session, request)
-    _insert(tx, new, session, run_id, 1, demands, idle=True, before=[created])
+    _insert(tx, new, session, run_id, 1, demands, idle=not new.held, before=[created])
     return RunCreated(run_id=run_id, session_id=session_id, status="pending")
 
 
@@ -117,6 +117,7 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     require_steering(tx, new.caller, session)
     live = tx.one("live_run_of_session", session_id=session["session_id"])
     _check_resumable(new, session, live, limits)
+    worktree_waits = _waits_for_worktree(tx, session)
     agent = named_agent(tx, request, session["project_id"], session["project_dir"])
     usual = (agent or {}).get("executor")
     executor_type = named_executor(request) or usual or session["executor_type"] or new.executor_type
@@ -141,7 +142,7 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
         raise RuntimeError(f"session {session['session_id']} vanished inside a transaction")
     tx.run("resumed_session", session_id=session["session_id"], now=tx.now_ms)
     before = [] if agent is None else _named(tx, session, agent["name"])
-    idle = live is None and session["queued_runs"] == 0
+    idle = live is None and session["queued_runs"] == 0 and not worktree_waits
     _insert(tx, new, session, run_id, taken["run_count"], demands, idle=idle, before=before)
     _prefer(tx, new, session, binding, run_id)
     return RunCreated(run_id=run_id, session_id=session["session_id"], status="pending")
@@ -213,6 +214,20 @@ def _check_resumable(new: NewRun, session: Row, live: Row | None, limits: TreeLi
         )
     if session["queued_runs"] >= limits.waiting_runs_per_session:
         raise Conflict(f"{session_id} has {session['queued_runs']} waiting runs already.", code="limit_reached")
+
+
+def _waits_for_worktree(tx: Transaction, session: Row) -> bool:
+    """Whether the worktree of a work session is still being made; Conflict when there is none and will be none."""
+    work = None if session["handle"] is None else tx.one("work_session", session_id=session["session_id"])
+    if work is None or work["state"] == "prepared":
+        return False
+    if work["state"] == "preparing":
+        return True
+    raise Conflict(
+        f"The worktree of {session['session_id']} is not there any more.",
+        code="worktree_missing",
+        hint=f"Start the work anew: callboard spawn {session['handle']}",
+    )
 
 
 def _lost_run(tx: Transaction, session: Row) -> Row | None:

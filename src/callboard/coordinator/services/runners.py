@@ -7,6 +7,7 @@ from typing import Final
 from callboard.coordinator.services import run_changes
 from callboard.coordinator.services.approval_changes import decisions_for
 from callboard.coordinator.services.fleet import Fleet, reconsider_classes
+from callboard.coordinator.services.job_changes import orders_of as job_orders_of
 from callboard.coordinator.services.locking import lock_runs
 from callboard.coordinator.services.lost_runs import forget_unlisted
 from callboard.coordinator.services.message_changes import orders_for
@@ -145,6 +146,7 @@ class RunnerService:
             stale=stale,
             decisions=decisions_for(tx, beat.runner_id),
             messages=orders_for(tx, beat.runner_id),
+            jobs=job_orders_of(tx, beat.runner_id),
             server_time=rfc3339(tx.now_ms),
             clock_skew_ms=skew,
         )

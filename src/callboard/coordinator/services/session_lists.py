@@ -16,7 +16,7 @@ from callboard.domain.errors import InvalidRequest, NotFound
 from callboard.domain.session import STATUSES
 from callboard.domain.usage import UsageTotal
 from callboard.store.database import Row, Transaction
-from callboard.store.reading import NEWEST, SessionFilters, session_cards, session_page, subtree
+from callboard.store.reading import NEWEST, SessionFilters, session_cards, session_page, subtree, work_cards
 from callboard.wire.responses import Page, Session
 
 LIST: Final = "sessions"
@@ -73,7 +73,10 @@ def show_session(tx: Transaction, session_id: str) -> Session:
 def _shown(tx: Transaction, session_ids: Sequence[str]) -> list[Session]:
     """Those of these sessions that are there, in this order; a page of them costs as many queries as one."""
     cards, usage = session_cards(tx, session_ids), usage_of_sessions(tx, session_ids)
-    return [render_session(cards[one], usage.get(one, UsageTotal())) for one in session_ids if one in cards]
+    work = work_cards(tx, [one for one in cards if cards[one]["handle"] is not None])
+    return [
+        render_session(cards[one], usage.get(one, UsageTotal()), work.get(one)) for one in session_ids if one in cards
+    ]
 
 
 def _filters(tx: Transaction, caller: Caller, query: SessionQuery) -> SessionFilters | None:

@@ -46,6 +46,11 @@ _DELETES = (
     "callbacks",
     "approvals",
     "messages",
+    "jobs",
+    "guidance",
+    "active_issues",
+    "session_issues",
+    "work_sessions",
     "runs",
 )
 """What goes before the session itself, in the order that foreign keys want."""
@@ -254,6 +259,16 @@ def _check_idle(tx: Transaction, session: Row) -> None:
         )
 
 
+def _check_no_worktree(tx: Transaction, session: Row) -> None:
+    work = None if session["handle"] is None else tx.one("work_session", session_id=session["session_id"])
+    if work is not None and work["state"] in ("preparing", "prepared", "undoing"):
+        raise Conflict(
+            f"{session['session_id']} has a worktree on the branch {work['branch']}.",
+            code="worktree_present",
+            hint=f"Delete that first: callboard delete {session['session_id']}",
+        )
+
+
 def _put_away(tx: Transaction, session: Row, *, archived: bool) -> Session:
     if archived != (session["archived_at"] is not None):
         if archived:
@@ -280,6 +295,7 @@ def _delete(tx: Transaction, session: Row) -> None:
             code="callback_waiting",
             hint="Wait until it has, or archive the session.",
         )
+    _check_no_worktree(tx, session)
     for token in tx.all("working_tokens_of_session", session_id=session_id):
         tx.hint(TokenRevoked(token_id=token["token_id"]))
     for room in _DELETES:

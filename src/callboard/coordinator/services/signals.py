@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from callboard.store.hints import Hint, LookAgain, RunChanged, RunnerTold
+from callboard.store.hints import Hint, JobEnded, LookAgain, RunChanged, RunnerTold
 
 
 class Signals:
@@ -41,6 +41,8 @@ class Signals:
         for hint in hints:
             if isinstance(hint, RunChanged):
                 self.wake(run_key(hint.run_id))
+            elif isinstance(hint, JobEnded):
+                self.wake(job_key(hint.job_id))
             elif isinstance(hint, RunnerTold):
                 self.wake(runner_key(hint.runner_id))
             elif isinstance(hint, LookAgain):
@@ -51,6 +53,11 @@ class Signals:
 def run_key(run_id: str) -> str:
     """The key of a run's changes."""
     return f"run:{run_id}"
+
+
+def job_key(job_id: str) -> str:
+    """The key of a job's end."""
+    return f"job:{job_id}"
 
 
 def runner_key(runner_id: str) -> str:

@@ -65,7 +65,7 @@ CREATE INDEX tasks_by_milestone ON tasks (milestone_id) WHERE milestone_id IS NO
 CREATE TABLE active_issues (                    -- the reservation: a row exactly while its session is active
     project_id TEXT NOT NULL,
     number     BIGINT NOT NULL,
-    session_id TEXT NOT NULL REFERENCES sessions (session_id),
+    session_id TEXT NOT NULL,                   -- its row follows in the same transaction
     PRIMARY KEY (project_id, number)
 );
 CREATE INDEX active_issues_by_session ON active_issues (session_id);

@@ -155,8 +155,9 @@ SELECT status FROM runs WHERE session_id = :session_id AND status IN ('completed
 ORDER BY number DESC LIMIT 1;
 
 -- name: offer_run
--- Lets a pending run be claimed.
-UPDATE runs SET queue_key = :queue_key WHERE run_id = :run_id AND status = 'pending' AND queue_key IS NULL;
+-- Lets a pending run be claimed, once the worktree that it works in is there.
+UPDATE runs SET queue_key = :queue_key WHERE run_id = :run_id AND status = 'pending' AND queue_key IS NULL
+    AND NOT EXISTS (SELECT 1 FROM work_sessions w WHERE w.session_id = runs.session_id AND w.state <> 'prepared');
 
 -- name: claimable_runs
 -- The queue, for filling the memory of a coordinator; a page of its index, so that no row is read.

@@ -100,12 +100,6 @@ ORDER BY session_id DESC LIMIT :limit;
 -- Sessions whose id ends in these characters.
 SELECT session_id FROM sessions WHERE session_id LIKE '%' || :ending ORDER BY session_id DESC LIMIT :limit;
 
--- name: work_sessions
--- Sessions that work on issues, newest first, below a page mark.
-SELECT session_id, issues, lifecycle FROM sessions
-WHERE issues <> '[]' AND session_id < :before AND (:project_id = '' OR project_id = :project_id)
-ORDER BY session_id DESC LIMIT :limit;
-
 -- name: subtree
 -- A session and all below it, parents before children.
 WITH RECURSIVE below (session_id) AS (

@@ -1,0 +1,132 @@
+"""What follows from the end of a job, by its kind, inside the transaction that ends it. Asks nobody."""
+
+import json
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from callboard.coordinator.services import work_changes
+from callboard.domain.errors import InvalidRequest
+from callboard.domain.event import NOTE, SESSION_UPDATED
+from callboard.domain.ids import Ids
+from callboard.store.database import Row, Transaction
+from callboard.wire import jobs as wire
+
+_ANSWERS: Final[dict[str, type[msgspec.Struct]]] = {
+    "prepare": wire.Prepared,
+    "remove": wire.Removed,
+    "ship": wire.Shipped,
+    "diff": wire.DiffText,
+}
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a job could not be done."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What it says to people."""
+        return f"{self.message} {self.hint}".strip()
+
+
+class _After(Protocol):
+    def __call__(self, tx: Transaction, job_ids: Ids, job: Row, session: Row, answer: Any, /) -> None: ...
+
+
+def check_answer(kind: str, answer: Any) -> Any:
+    """What a runner answers, as its kind of job wants it; InvalidRequest when it is something else."""
+    shape = _ANSWERS.get(kind)
+    if shape is None:
+        return answer
+    try:
+        return msgspec.convert(answer, shape)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"The answer to a job of the kind {kind} is not what it should be: {error}.") from None
+
+
+def after_done(tx: Transaction, job_ids: Ids, job: Row, answer: Any) -> None:
+    """The job is done."""
+    if job["kind"] == "fetch_issues":
+        _keep_issues(tx, job["project_id"], answer)
+        return
+    session = tx.one("session_by_id", session_id=job["session_id"]) if job["session_id"] else None
+    follows = _DONE.get(job["kind"])
+    if session is not None and follows is not None:
+        follows(tx, job_ids, job, session, answer)
+
+
+def after_failed(tx: Transaction, job_ids: Ids, job: Row, failure: Failure) -> None:
+    """The job could not be done, or was not in time."""
+    session = tx.one("session_by_id", session_id=job["session_id"]) if job["session_id"] else None
+    if session is None:
+        return
+    if job["kind"] == "prepare":
+        work_changes.give_up(tx, session, job_ids, failure.sentence, job["runner_id"])
+    elif job["kind"] == "undo":
+        work_changes.tell(tx, session, NOTE, {"text": f"The worktree was not removed: {failure.sentence}"})
+
+
+def _prepared(tx: Transaction, job_ids: Ids, job: Row, session: Row, answer: wire.Prepared) -> None:
+    _keep_issues(tx, job["project_id"], [msgspec.to_builtins(one) for one in answer.issues], session)
+    if not work_changes.prepared(tx, session, answer):
+        undo_late(tx, job_ids, job)
+
+
+def undo_late(tx: Transaction, job_ids: Ids, job: Row) -> None:
+    """What was made after its time is removed, unless that is asked for already."""
+    session = tx.one("session_by_id", session_id=job["session_id"])
+    open_jobs = tx.all("open_jobs_of_session", session_id=job["session_id"])
+    if session is None or any(row["kind"] == "undo" for row in open_jobs):
+        return
+    work = tx.one("work_session", session_id=job["session_id"])
+    if work is None:
+        return
+    if work["state"] == "preparing":  # the session was cancelled meanwhile
+        work_changes.give_up(tx, session, job_ids, "The session was cancelled.", job["runner_id"])
+    elif work["state"] in ("undoing", "undone"):
+        tx.run("move_work", session_id=job["session_id"], state="undoing", from_state="undone")
+        work_changes.undo(
+            tx, job_ids, work | {"hostname": job["hostname"], "repository": job["path"]}, job["runner_id"]
+        )
+
+
+def _undone(tx: Transaction, _job_ids: Ids, job: Row, _session: Row, _answer: Any) -> None:
+    tx.run("move_work", session_id=job["session_id"], state="undone", from_state="undoing")
+
+
+def _removed(tx: Transaction, _job_ids: Ids, job: Row, session: Row, answer: wire.Removed) -> None:
+    tx.run("move_work", session_id=job["session_id"], state="removed", from_state="prepared")
+    work_changes.tell(tx, session, NOTE, {"text": f"The worktree {answer.path} was removed.", "lost": answer.lost})
+
+
+def _shipped(tx: Transaction, _job_ids: Ids, job: Row, session: Row, answer: wire.Shipped) -> None:
+    tx.run("shipped_work", session_id=job["session_id"], url=answer.pull_request_url)
+    work_changes.tell(tx, session, SESSION_UPDATED, {"pull_request_url": answer.pull_request_url})
+
+
+def _keep_issues(tx: Transaction, project_id: str, answer: Any, session: Row | None = None) -> None:
+    """Remembers issues of a tracker elsewhere as they are there now."""
+    project = tx.one("project_by_id", project_id=project_id)
+    if project is None or project["tracker"] == "local":
+        return
+    found = answer.get("issues", []) if isinstance(answer, dict) else answer or []
+    wanted = None if session is None else {one["number"] for one in json.loads(session["issues"])}
+    for issue in msgspec.convert(found, list[wire.IssueText]):
+        if wanted is None or issue.number in wanted:
+            tx.run(
+                "insert_issue",
+                project_id=project_id,
+                number=issue.number,
+                title=issue.title,
+                body=issue.body,
+                state=issue.state if issue.state in ("open", "closed") else "open",
+                fetched_at=tx.now_ms,
+                now=tx.now_ms,
+            )
+
+
+_DONE: Final[dict[str, _After]] = {"prepare": _prepared, "undo": _undone, "remove": _removed, "ship": _shipped}

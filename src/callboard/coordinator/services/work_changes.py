@@ -1,0 +1,153 @@
+"""What becomes of a work session's worktree, as work inside a transaction: reserved, prepared, given up, removed.
+
+The session is locked by the caller. Knows no callers and no HTTP.
+"""
+
+import json
+from typing import Any
+
+import msgspec
+
+from callboard.coordinator.services import job_changes
+from callboard.coordinator.services.job_changes import UNDO_MS, NewJob
+from callboard.coordinator.services.run_changes import RunEnd, end, note_event, refresh_session
+from callboard.domain import event as event_types
+from callboard.domain.ids import Ids
+from callboard.domain.worker_prompt import WorkContext, WorkIssue, worker_prompt
+from callboard.store.database import Row, Transaction
+from callboard.store.events import NewEvent, append
+from callboard.wire.jobs import IssueText, Prepared, Undo
+
+LIFECYCLE_CHANGED = "lifecycle_changed"
+OVER = ("complete", "cancelled", "deleted")
+"""The lifecycles in which a session is not active, and holds no issue."""
+
+
+def tell(tx: Transaction, session: Row, event_type: str, payload: dict[str, Any]) -> None:
+    """Appends an event of our own to the session's log."""
+    event = NewEvent(type=event_type, payload=msgspec.json.encode(payload))
+    append(tx, session["session_id"], session["root_session_id"], [event], run_id=None, attempt=None)
+
+
+def issue_list(issues: list[IssueText]) -> list[dict[str, Any]]:
+    """Issues as sessions show them."""
+    return [{"number": one.number, "title": one.title, "body": one.body} for one in issues]
+
+
+def context_of(session: Row, work: Row, guidance: str | None = None) -> WorkContext:
+    """What the worker of a session whose worktree is there may see."""
+    place = json.loads(session["workspace"])
+    return WorkContext(
+        handle=session["handle"],
+        issues=[msgspec.convert(issue, WorkIssue) for issue in json.loads(session["issues"])],
+        repository=work["repository"],
+        branch=work["branch"],
+        worktree=place["path"],
+        base_branch=work["base_branch"],
+        pull_request_url=work["pull_request_url"],
+        guidance=guidance,
+    )
+
+
+def prepared(tx: Transaction, session: Row, answer: Prepared) -> bool:
+    """The worktree is there: its runs may be claimed. False when nobody wants it any more."""
+    session_id = session["session_id"]
+    work = tx.one("work_session", session_id=session_id)
+    if work is None or work["state"] != "preparing" or session["lifecycle"] in OVER:
+        return False
+    tx.run(
+        "prepare_work",
+        session_id=session_id,
+        branch=answer.branch,
+        base_branch=answer.base_branch,
+        branch_is_ours=int(answer.branch_created),
+    )
+    workspace = {
+        "hostname": answer.hostname,
+        "path": answer.path,
+        "branch": answer.branch,
+        "base_commit": answer.base_commit,
+        "repository": work["repository"],
+    }
+    issues = issue_list(answer.issues) if answer.issues else json.loads(session["issues"])
+    tx.run(
+        "place_of_work",
+        session_id=session_id,
+        workspace=json.dumps(workspace),
+        project_dir=answer.path,
+        issues=json.dumps(issues),
+        title=title_of(issues) if any(one.get("title") for one in issues) else session["title"],
+        now=tx.now_ms,
+    )
+    _let_go(tx, session_id)
+    tell(tx, session, event_types.SESSION_UPDATED, {"workspace": workspace})
+    refresh_session(tx, session_id)
+    return True
+
+
+def title_of(issues: list[dict[str, Any]]) -> str:
+    """The title of a session on these issues."""
+    first = str(issues[0].get("title") or "")
+    numbers = ", ".join(f"#{issue['number']}" for issue in issues)
+    title = f"{numbers} {first}".strip()
+    return title if len(title) <= 80 else title[:79] + "…"
+
+
+def _let_go(tx: Transaction, session_id: str) -> None:
+    """The first run, which waited for the worktree, is told what is asked of it."""
+    session, work = tx.one("session_by_id", session_id=session_id), tx.one("work_session", session_id=session_id)
+    first = next((run for run in tx.all("waiting_runs_of_session", session_id=session_id) if run["number"] == 1), None)
+    if session is not None and work is not None and first is not None:
+        tx.run("prompt_run", run_id=first["run_id"], prompt=worker_prompt(context_of(session, work)))
+
+
+def give_up(tx: Transaction, session: Row, job_ids: Ids, reason: str, runner_id: str | None) -> None:
+    """The worktree was not made: nothing is reserved any more, and what a runner began there is removed."""
+    session_id = session["session_id"]
+    work = tx.one("work_session", session_id=session_id)
+    if work is None or work["state"] != "preparing":
+        return
+    begun = work["hostname"] is not None
+    tx.run("move_work", session_id=session_id, state="undoing" if begun else "undone", from_state="preparing")
+    if begun:
+        undo(tx, job_ids, work, runner_id)
+    _cancel(tx, session, reason)
+    for waiting in tx.all("waiting_runs_of_session", session_id=session_id):
+        run = tx.one("run_for_report", run_id=waiting["run_id"])
+        if run is not None:
+            end(tx, run, RunEnd(reason="stopped", stopped_by="lifecycle", event="stop"))
+            note_event(tx, run, event_types.NOTE, {"text": reason})
+
+
+def undo(tx: Transaction, job_ids: Ids, work: Row, runner_id: str | None) -> None:
+    """Has the runner that took the preparation remove what it made."""
+    job_changes.ask(
+        tx,
+        job_ids,
+        NewJob(
+            kind="undo",
+            project_id=work["project_id"],
+            session_id=work["session_id"],
+            hostname=work["hostname"],
+            path=work["repository"],
+            runner_id=runner_id,
+            request=Undo(session_id=work["session_id"]),
+            deadline_ms=UNDO_MS,
+            created_by="system",
+        ),
+    )
+
+
+def _cancel(tx: Transaction, session: Row, reason: str) -> None:
+    session_id = session["session_id"]
+    tx.run("release_issues", session_id=session_id)
+    if session["lifecycle"] in OVER:
+        return
+    tx.run("set_session_lifecycle", session_id=session_id, lifecycle="cancelled", now=tx.now_ms)
+    tx.run("set_work_lifecycle", session_id=session_id, stuck_reason=None, now=tx.now_ms)
+    tell(
+        tx,
+        session,
+        LIFECYCLE_CHANGED,
+        {"from": session["lifecycle"], "to": "cancelled", "by": "system", "reason": reason},
+    )

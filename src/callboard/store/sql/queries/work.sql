@@ -1,0 +1,212 @@
+-- Projects, their places and issues; work sessions and what they hold.
+
+-- name: insert_project
+-- A new project.
+INSERT INTO projects (project_id, name, default_branch, remote_url, tracker, settings, created_at)
+VALUES (:project_id, :name, :default_branch, :remote_url, :tracker, :settings, :now)
+ON CONFLICT (name) DO NOTHING;
+
+-- name: change_project
+-- What a project's repository says of itself.
+UPDATE projects SET default_branch = :default_branch, remote_url = :remote_url, tracker = :tracker,
+    settings = :settings WHERE project_id = :project_id;
+
+-- name: list_projects
+-- Projects by name, above a page mark.
+SELECT * FROM projects WHERE name > :after AND (:project_id = '' OR project_id = :project_id)
+ORDER BY name LIMIT :limit;
+
+-- name: delete_project
+-- Removes a project that nothing belongs to any more.
+DELETE FROM projects WHERE project_id = :project_id;
+
+-- name: what_holds_project
+-- What keeps a project from being removed: how many of each.
+SELECT (SELECT count(*) FROM sessions WHERE project_id = :project_id) AS sessions,
+    (SELECT count(*) FROM agents WHERE project_id = :project_id) AS agents,
+    (SELECT count(*) FROM tokens WHERE project_id = :project_id AND revoked_at IS NULL) AS tokens;
+
+-- name: delete_locations_of_project
+-- A project that is removed has no places.
+DELETE FROM locations WHERE project_id = :project_id;
+
+-- name: delete_issues_of_project
+-- Nor issues.
+DELETE FROM issues WHERE project_id = :project_id;
+
+-- name: delete_tasks_of_project
+-- Nor tasks.
+DELETE FROM tasks WHERE project_id = :project_id;
+
+-- name: delete_milestones_of_project
+-- Nor milestones.
+DELETE FROM milestones WHERE project_id = :project_id;
+
+-- name: insert_location
+-- One more place of a project.
+INSERT INTO locations (project_id, hostname, path, added_at) VALUES (:project_id, :hostname, :path, :now)
+ON CONFLICT (hostname, path) DO NOTHING;
+
+-- name: location_by_place
+-- The project of a place.
+SELECT * FROM locations WHERE hostname = :hostname AND path = :path;
+
+-- name: delete_location
+-- A place is none of the project's any more.
+DELETE FROM locations WHERE project_id = :project_id AND hostname = :hostname AND path = :path;
+
+-- name: locations_of_projects
+-- The places of projects, by a JSON list of ids.
+SELECT l.* FROM json_each(:ids) AS listed JOIN locations l ON l.project_id = listed.value
+ORDER BY l.added_at, l.hostname, l.path;
+
+-- name: worktrees_of_place
+-- Work sessions whose worktree is, or is being made or removed, at a place of a project.
+SELECT w.session_id, s.handle FROM work_sessions w JOIN sessions s ON s.session_id = w.session_id
+WHERE w.hostname = :hostname AND w.repository = :path AND w.state IN ('preparing', 'prepared', 'undoing')
+ORDER BY w.session_id LIMIT 20;
+
+-- name: worktrees_of_host
+-- The worktrees on a host, of which one may hold a directory; the newest first.
+SELECT w.project_id, s.workspace FROM work_sessions w JOIN sessions s ON s.session_id = w.session_id
+WHERE w.hostname = :hostname AND w.state = 'prepared' AND s.workspace IS NOT NULL
+ORDER BY w.session_id DESC LIMIT 2000;
+
+-- name: next_issue_number
+-- Takes the next number of the local tracker.
+UPDATE projects SET last_issue = last_issue + 1 WHERE project_id = :project_id RETURNING last_issue;
+
+-- name: insert_issue
+-- An issue; of a tracker elsewhere also anew, as it is there now.
+INSERT INTO issues (project_id, number, title, body, state, fetched_at, created_at, updated_at)
+VALUES (:project_id, :number, :title, :body, :state, :fetched_at, :now, :now)
+ON CONFLICT (project_id, number) DO UPDATE SET title = excluded.title, body = excluded.body, state = excluded.state,
+    fetched_at = excluded.fetched_at, updated_at = excluded.updated_at;
+
+-- name: change_issue
+-- Title, body and state of an issue.
+UPDATE issues SET title = :title, body = :body, state = :state, updated_at = :now
+WHERE project_id = :project_id AND number = :number;
+
+-- name: issue_by_number
+-- An issue with what works on it.
+SELECT i.*, a.session_id, t.task_id, t.milestone_id FROM issues i
+LEFT JOIN active_issues a ON a.project_id = i.project_id AND a.number = i.number
+LEFT JOIN tasks t ON t.project_id = i.project_id AND t.number = i.number
+WHERE i.project_id = :project_id AND i.number = :number;
+
+-- name: list_issues
+-- The same, of a project, newest first, below a page mark.
+SELECT i.*, a.session_id, t.task_id, t.milestone_id FROM issues i
+LEFT JOIN active_issues a ON a.project_id = i.project_id AND a.number = i.number
+LEFT JOIN tasks t ON t.project_id = i.project_id AND t.number = i.number
+WHERE i.project_id = :project_id AND i.number < :before AND (:state = '' OR i.state = :state)
+ORDER BY i.number DESC LIMIT :limit;
+
+-- name: reserve_issue
+-- The reservation: the second of two that want one issue changes nothing. Numbers are reserved in their order.
+INSERT INTO active_issues (project_id, number, session_id) VALUES (:project_id, :number, :session_id)
+ON CONFLICT (project_id, number) DO NOTHING;
+
+-- name: holder_of_issue
+-- The active work session on an issue.
+SELECT a.session_id, s.handle FROM active_issues a JOIN sessions s ON s.session_id = a.session_id
+WHERE a.project_id = :project_id AND a.number = :number;
+
+-- name: release_issues
+-- The session is not active any more.
+DELETE FROM active_issues WHERE session_id = :session_id;
+
+-- name: insert_session_issue
+-- An issue that a session works on.
+INSERT INTO session_issues (session_id, position, project_id, number)
+VALUES (:session_id, :position, :project_id, :number);
+
+-- name: active_sessions_on_issue
+-- The active work sessions on an issue, one a project.
+SELECT session_id FROM active_issues WHERE number = :number AND (:project_id = '' OR project_id = :project_id)
+ORDER BY session_id DESC LIMIT 100;
+
+-- name: latest_session_on_issue
+-- The latest session that worked on an issue.
+SELECT session_id FROM session_issues WHERE number = :number AND (:project_id = '' OR project_id = :project_id)
+ORDER BY session_id DESC LIMIT 1;
+
+-- name: begin_work
+-- What a session that works on issues has besides others.
+UPDATE sessions SET handle = :handle, issues = :issues, milestone_id = :milestone_id WHERE session_id = :session_id;
+
+-- name: insert_work_session
+-- Reserved; its worktree is still to be made.
+INSERT INTO work_sessions (session_id, project_id, state, branch, directory_name, base_branch, reuse_branch,
+    new_branch, lifecycle_at, prepare_by)
+VALUES (:session_id, :project_id, 'preparing', :branch, :directory_name, :base_branch, :reuse_branch, :new_branch,
+    :now, :prepare_by);
+
+-- name: work_session
+-- What only a session with a worktree has.
+SELECT * FROM work_sessions WHERE session_id = :session_id;
+
+-- name: work_cards
+-- The same of several, by a JSON list of ids, with the current guidance and the task.
+SELECT w.*, g.text AS guidance, (SELECT t.task_id FROM tasks t WHERE t.session_id = w.session_id
+    ORDER BY t.started_at DESC LIMIT 1) AS task_id
+FROM json_each(:ids) AS listed
+JOIN work_sessions w ON w.session_id = listed.value
+LEFT JOIN guidance g ON g.guidance_id = w.guidance_id;
+
+-- name: place_work
+-- A runner of this place makes the worktree.
+UPDATE work_sessions SET hostname = :hostname, repository = :path
+WHERE session_id = :session_id AND state = 'preparing';
+
+-- name: prepare_work
+-- The worktree is there.
+UPDATE work_sessions SET state = 'prepared', branch = :branch, base_branch = :base_branch,
+    branch_is_ours = :branch_is_ours, prepare_by = NULL
+WHERE session_id = :session_id AND state = 'preparing';
+
+-- name: place_of_work
+-- Where a work session's files are, and its issues as they were when they were taken.
+UPDATE sessions SET workspace = :workspace, project_dir = :project_dir, issues = :issues, title = :title,
+    updated_at = :now WHERE session_id = :session_id;
+
+-- name: move_work
+-- How it is with the worktree.
+UPDATE work_sessions SET state = :state, prepare_by = NULL WHERE session_id = :session_id AND state = :from_state;
+
+-- name: prompt_run
+-- What the agent of a run that waits is asked.
+UPDATE runs SET prompt = :prompt WHERE run_id = :run_id AND status = 'pending';
+
+-- name: shipped_work
+-- The pull request of a work session.
+UPDATE work_sessions SET pull_request_url = :url WHERE session_id = :session_id;
+
+-- name: set_session_lifecycle
+-- How far the work is.
+UPDATE sessions SET lifecycle = :lifecycle, updated_at = :now WHERE session_id = :session_id;
+
+-- name: set_work_lifecycle
+-- Since when, and why it is stuck.
+UPDATE work_sessions SET lifecycle_at = :now, stuck_reason = :stuck_reason WHERE session_id = :session_id;
+
+-- name: delete_active_issues_of_session
+-- A session that goes away reserves nothing.
+DELETE FROM active_issues WHERE session_id = :session_id;
+
+-- name: delete_session_issues_of_session
+-- Nor has it worked on anything.
+DELETE FROM session_issues WHERE session_id = :session_id;
+
+-- name: delete_work_sessions_of_session
+-- Nor has it a worktree.
+DELETE FROM work_sessions WHERE session_id = :session_id;
+
+-- name: delete_guidance_of_session
+-- Nor guidance.
+DELETE FROM guidance WHERE session_id = :session_id;
+
+-- name: delete_jobs_of_session
+-- Nor jobs.
+DELETE FROM jobs WHERE session_id = :session_id;
