@@ -1,7 +1,5 @@
 """Work on issues at the coordinator: names, conflicts, reservation and undo; a runner by hand answers the jobs."""
 
-from typing import Any
-
 import pytest
 
 from tests.support.coordinator import QUICK, until
@@ -13,10 +11,10 @@ from tests.support.world import World
 def test_a50_a_spawn_has_its_names_and_its_run_waits_for_the_worktree(world: World) -> None:
     """A50: handle, branch, worktree and state file of [1], [1, 2, 3] and [3, 2, 1]; the first run has all issues."""
     coordinator = world.coordinator()
-    shop = Workshop(coordinator)
-    shop.issues(3)
     runner = world.hand_runner(coordinator)
     for issues, branch in (([3, 2, 1], "issues-3-2-1"), ([1, 2, 3], "issues-1-2-3"), ([2], "issue-2")):
+        shop = Workshop(coordinator, branch, f"/srv/by-hand/{branch}/web")
+        shop.issues(3)
         spawned = shop.spawned(*issues)
         names = [spawned[name] for name in ("handle", "branch", "directory_name", "state_file")]
         handle = str(issues[0])
@@ -29,24 +27,20 @@ def test_a50_a_spawn_has_its_names_and_its_run_waits_for_the_worktree(world: Wor
         assert why["code"] == "preparing", why
 
         order = next_job(runner, "prepare")
-        assert order["path"] == "/srv/by-hand/web"
+        assert order["path"] == f"/srv/by-hand/{branch}/web"
         assert runner.heartbeat()["jobs"] == [order]
         assert report(runner, order, made(order)).json()["status"] == "done"
         assert report(runner, order, made(order)).json()["status"] == "done"
         claim = runner.claim(spawned["run_id"])
-        assert claim["project_dir"] == f"/srv/by-hand/web-{branch}"
+        assert claim["project_dir"] == f"/srv/by-hand/{branch}/web-{branch}"
         assert all(f"Issue {number}" in claim["prompt"] for number in issues)
         session = shop.session(spawned["session_id"])
         assert (session["work"]["state"], session["workspace"]["branch"]) == ("prepared", branch)
         assert shop.job(spawned["job_id"])["status"] == "done"
-        assert coordinator.http.get("/sessions", params={"ref": handle}).json()["items"][0]["handle"] == handle
-        assert runner.complete(spawned["run_id"]).status_code == 200
-
-
-def finish(coordinator: Any, session_id: str) -> None:
-    """End the work on issues as its worker does."""
-    answer = coordinator.http.post(f"/sessions/{session_id}/lifecycle", json={"action": "cancel"})
-    assert answer.status_code == 200, answer.text
+        assert (
+            coordinator.http.get("/sessions", params={"ref": handle, "project": branch}).json()["items"][0]["handle"]
+            == handle
+        )
 
 
 @pytest.mark.parametrize("again", [[2], [3, 4], [4, 1], [1, 2, 3]])

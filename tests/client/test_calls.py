@@ -13,7 +13,7 @@ from callboard.client import calls
 from callboard.client.call import Call, Nothing, PageOf
 from callboard.coordinator.http.route import Route
 from callboard.coordinator.http.routes import ROUTES
-from callboard.wire import requests
+from callboard.wire import requests, work
 from callboard.wire import runner as wire
 from callboard.wire.agents import ChangeAgent, CreateAgent, PutAgentFiles
 from callboard.wire.messages import SendMessage
@@ -58,12 +58,21 @@ BODIES: dict[str, Any] = {
     "runner.put_transcript_part": wire.PutTranscriptPart(
         run_id=RUN, runner_id=RUNNER, epoch=1, attempt=1, sha256="0" * 64, data=b"x"
     ),
+    "runner.job_ended": work.JobEnded(runner_id=RUNNER, epoch=1, answer={}),
+    "work.add_project": work.AddProject(name="web", hostname="here", path="/srv/web"),
+    "work.change_project": work.ChangeProject(default_branch="main"),
+    "work.create_issue": work.NewIssue(title="A bug"),
+    "work.change_issue": work.ChangeIssue(state="closed"),
+    "work.spawn": work.Spawn(issues=[42]),
     "approvals.decide": requests.Decide(decision="allow", content_hash="0" * 64),
 }
 VALUES: dict[str, Any] = {
     "session_id": SESSION,
     "run_id": RUN,
     "runner_id": RUNNER,
+    "project_id": "prj_01h2xcejqtf2nbrexx3vqjhp41",
+    "job_id": "job_01h2xcejqtf2nbrexx3vqjhp41",
+    "number": 42,
     "token_id": "tok_01h2xcejqtf2nbrexx3vqjhp41",
     "ref": "vqjhp41",
     "epoch": 3,

@@ -104,6 +104,9 @@ def test_what_may_be_sent_again_says_so() -> None:
     }
     creating = (
         "/agents",
+        "/projects",
+        "/projects/{project_id}/issues",
+        "/projects/{project_id}/spawn",
         "/runs",
         "/runs/{run_id}/retry",
         "/sessions",

@@ -12,6 +12,7 @@ from callboard.domain.invocation import Invocation
 from callboard.executors.journal import JournalReader
 from callboard.runner.environment import ALLOWED
 from callboard.wire import runner as wire
+from callboard.wire import work
 from tests.conftest import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "runner-protocol.md").read_text(encoding="utf-8")
@@ -21,7 +22,7 @@ BODIES = [(name, text) for kind, name, text in BLOCKS if kind == "json"]
 
 @pytest.mark.parametrize(("name", "text"), BODIES, ids=[name for name, _ in BODIES])
 def test_every_body_is_one_of_its_kind(name: str, text: str) -> None:
-    kind: Any = getattr(wire, name)
+    kind: Any = getattr(work if hasattr(work, name) else wire, name)
     known = set(msgspec.json.decode(text)) - set(kind.__struct_fields__)
     assert known == set()
     msgspec.json.decode(text, type=kind)

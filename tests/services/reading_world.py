@@ -17,6 +17,7 @@ from callboard.coordinator.services.usage import UsageService
 from callboard.coordinator.services.why import WhyService
 from callboard.domain.caller import Caller
 from callboard.domain.errors import CallboardError
+from callboard.domain.lifecycle import ENDED
 from callboard.domain.usage import UsageRow
 from callboard.wire.requests import CreateExternalSession
 from callboard.wire.responses import ExternalSession, RunCreated
@@ -93,7 +94,9 @@ class Reading:
 
     def project(self, project_id: str) -> None:
         """A project."""
-        self.sql("INSERT INTO projects VALUES (?, ?, 0)", project_id, f"name of {project_id}")
+        self.sql(
+            "INSERT INTO projects (project_id, name, created_at) VALUES (?, ?, 0)", project_id, f"name of {project_id}"
+        )
 
     def put_in_project(self, session_id: str, project_id: str) -> None:
         """Moves a session into a project."""
@@ -109,6 +112,24 @@ class Reading:
             str(numbers[0]),
             session_id,
         )
+        for table in ("session_issues", "active_issues"):
+            self.sql(f"DELETE FROM {table} WHERE session_id = ?", session_id)  # noqa: S608
+        for position, number in enumerate(numbers):
+            place = "coalesce((SELECT project_id FROM sessions WHERE session_id = ?), '')"
+            self.sql(
+                f"INSERT INTO session_issues VALUES (?, ?, {place}, ?)",  # noqa: S608
+                session_id,
+                position,
+                session_id,
+                number,
+            )
+            if lifecycle not in ENDED:
+                self.sql(
+                    f"INSERT INTO active_issues VALUES ({place}, ?, ?)",  # noqa: S608
+                    session_id,
+                    number,
+                    session_id,
+                )
 
 
 def conversation(**changes: Any) -> CreateExternalSession:

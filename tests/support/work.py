@@ -22,9 +22,7 @@ class Workshop:
 
     def issue(self, title: str, body: str = "") -> int:
         """A new issue; its number."""
-        answer = self.coordinator.http.post(
-            f"/projects/{self.project_id}/issues", json={"title": title, "body": body}
-        )
+        answer = self.coordinator.http.post(f"/projects/{self.project_id}/issues", json={"title": title, "body": body})
         assert answer.status_code == 201, answer.text
         return int(answer.json()["number"])
 

@@ -16,6 +16,7 @@ CODES: Final[dict[str, str]] = {
     "stopping": "The run is being stopped.",
     "interrupted": "Contact with the run's runner is lost; what follows depends on on_lost.",
     "claimed": "A runner took the run and prepares it.",
+    "preparing": "The worktree that the run works in is being made.",
     "behind_run": "Another run of the same session is before it.",
     "behind_external": "Another process leads the session's conversation now.",
     "no_runner": "No runner is registered.",
@@ -87,6 +88,16 @@ class Blocker(msgspec.Struct, frozen=True, kw_only=True):
     external: bool
 
 
+class Preparing(msgspec.Struct, frozen=True, kw_only=True):
+    """The preparation of the worktree that a run works in."""
+
+    runner_name: str | None
+    """Of the runner that makes it; None while none has taken it."""
+    places: tuple[tuple[str, str], ...]
+    """Hostname and path of each repository at which it may be made."""
+    deadline_ms: int
+
+
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A run and what surrounds it; times in Unix milliseconds."""
 
@@ -108,6 +119,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     no_match_deadline_ms: int | None = None
     """When the run fails because no registered runner fits; None while one does."""
     blocker: Blocker | None = None
+    preparing: Preparing | None = None
     before: int = 0
     """How many runs with the same demands are before it in the queue."""
     runners: tuple[RunnerFacts, ...] = ()
@@ -206,6 +218,8 @@ def _interrupted(run: RunFacts) -> Answer:
 
 
 def _pending(run: RunFacts) -> Answer:
+    if run.preparing is not None:
+        return _preparing(run, run.preparing)
     answers = [_ask(runner, run) for runner in run.runners]
     code, sentence, step = _behind(run.blocker) if run.blocker else _queued(run, answers)
     if not run.blocker:
@@ -213,6 +227,23 @@ def _pending(run: RunFacts) -> Answer:
     if code in _WAITS_FOR_HOST and run.moves_at_ms is not None and _elsewhere(answers):
         code = "waits_for_host"
     return Answer(code=code, sentence=sentence, next_step=step, runners=answers)
+
+
+def _preparing(run: RunFacts, facts: Preparing) -> Answer:
+    """Its runners are no matter yet: where it goes is not known before its worktree is there."""
+    left = duration(facts.deadline_ms - run.now_ms)
+    if facts.runner_name is not None:
+        return Answer(
+            code="preparing",
+            sentence=f"{facts.runner_name} makes its worktree. Unless that is done within {left}, it is undone.",
+        )
+    places = ", ".join(f"{hostname}:{path}" for hostname, path in facts.places[:5]) or "none"
+    return Answer(
+        code="preparing",
+        sentence="Its worktree waits for a runner of a place of the project "
+        f"({places}). Unless one comes within {left}, the spawn is undone.",
+        next_step=f"Start one there: callboard runner --project-dir {facts.places[0][1] if facts.places else 'PATH'}",
+    )
 
 
 def _elsewhere(answers: list[RunnerAnswer]) -> bool:

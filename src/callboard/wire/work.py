@@ -43,7 +43,7 @@ class AddProject(Request, kw_only=True):
     default_branch: Branch | None = None
     remote_url: Url | None = None
     tracker: Tracker = "local"
-    settings: ProjectSettings = ProjectSettings()
+    settings: ProjectSettings = msgspec.field(default_factory=ProjectSettings)
 
 
 class ChangeProject(Request, kw_only=True):

@@ -12,6 +12,7 @@ from callboard.client.calls import (
     sessions,
     tokens,
     usage,
+    work,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "sessions",
     "tokens",
     "usage",
+    "work",
 ]

@@ -26,6 +26,7 @@ from callboard.wire.runner import (
     UsageReport,
 )
 from callboard.wire.steering import Approval
+from callboard.wire.work import Job, JobEnded
 
 POLL_MARGIN_SECONDS: Final = 10.0
 End = Literal["completed", "failed", "stopped"]
@@ -75,6 +76,11 @@ def usage(run_id: str, body: UsageReport | ExternalUsage) -> Call[EndedAnswer]:
 def ended(run_id: str, end: End, body: Ended | ExternalEnd) -> Call[EndedAnswer]:
     """Report the attempt's end; the first committed end stands."""
     return Call(method="POST", path=path("runner", "runs", run_id, end), body=body, response=EndedAnswer)
+
+
+def job_ended(job_id: str, body: JobEnded) -> Call[Job]:
+    """Report the end of a job; the first end stands."""
+    return Call(method="POST", path=path("runner", "jobs", job_id), body=body, response=Job)
 
 
 def announce_transcript(session_id: str, body: AnnounceTranscript) -> Call[TranscriptWanted]:

@@ -72,7 +72,7 @@ def after_failed(tx: Transaction, job_ids: Ids, job: Row, failure: Failure) -> N
 
 def _prepared(tx: Transaction, job_ids: Ids, job: Row, session: Row, answer: wire.Prepared) -> None:
     _keep_issues(tx, job["project_id"], [msgspec.to_builtins(one) for one in answer.issues], session)
-    if not work_changes.prepared(tx, session, answer):
+    if not work_changes.prepared(tx, session, job_ids, answer):
         undo_late(tx, job_ids, job)
 
 

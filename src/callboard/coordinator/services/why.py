@@ -14,7 +14,7 @@ from callboard.domain.demands import Demands
 from callboard.domain.portability import moves_at_ms
 from callboard.domain.run import after_lost
 from callboard.domain.runner import LeaseRules, runner_state
-from callboard.domain.why import Answer, Blocker, RunFacts, RunnerAnswer, RunnerFacts, explain
+from callboard.domain.why import Answer, Blocker, Preparing, RunFacts, RunnerAnswer, RunnerFacts, explain
 from callboard.store.database import Database, Row, Transaction
 from callboard.wire import responses as wire
 from callboard.wire.times import rfc3339_or_none
@@ -78,6 +78,7 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules) -> RunFacts:
         stop_requested=run["stop_requested_at"] is not None,
         lost_deadline_ms=_lost_deadline(run, rules),
         no_match_deadline_ms=_no_match_deadline(tx, run) if claimable else None,
+        preparing=_preparing(tx, run) if pending and not claimable else None,
         blocker=_blocker(tx, run) if pending and not claimable else None,
         before=_before(tx, run) if claimable else 0,
         runners=_all_runners(tx, rules) if pending else (),
@@ -109,6 +110,20 @@ def _blocker(tx: Transaction, run: Row) -> Blocker | None:
     if before is None:
         return None
     return Blocker(run_id=before["run_id"], status=before["status"], external=before["trigger"] == "external")
+
+
+def _preparing(tx: Transaction, run: Row) -> Preparing | None:
+    work = tx.one("work_session", session_id=run["session_id"])
+    if work is None or work["state"] != "preparing":
+        return None
+    job = next((row for row in tx.all("open_jobs_of_session", session_id=run["session_id"])), None)
+    runner = tx.one("runner_by_id", runner_id=job["runner_id"]) if job and job["runner_id"] else None
+    places = tx.all("locations_of_projects", ids=json.dumps([work["project_id"]]))
+    return Preparing(
+        runner_name=(runner["name"] or runner["hostname"]) if runner else None,
+        places=tuple((row["hostname"], row["path"]) for row in places),
+        deadline_ms=work["prepare_by"],
+    )
 
 
 def _before(tx: Transaction, run: Row) -> int:

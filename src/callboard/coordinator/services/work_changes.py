@@ -12,15 +12,14 @@ from callboard.coordinator.services import job_changes
 from callboard.coordinator.services.job_changes import UNDO_MS, NewJob
 from callboard.coordinator.services.run_changes import RunEnd, end, note_event, refresh_session
 from callboard.domain import event as event_types
-from callboard.domain.ids import Ids
+from callboard.domain.ids import NONCE, Ids
+from callboard.domain.lifecycle import ENDED
 from callboard.domain.worker_prompt import WorkContext, WorkIssue, worker_prompt
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
 from callboard.wire.jobs import IssueText, Prepared, Undo
 
 LIFECYCLE_CHANGED = "lifecycle_changed"
-OVER = ("complete", "cancelled", "deleted")
-"""The lifecycles in which a session is not active, and holds no issue."""
 
 
 def tell(tx: Transaction, session: Row, event_type: str, payload: dict[str, Any]) -> None:
@@ -43,17 +42,18 @@ def context_of(session: Row, work: Row, guidance: str | None = None) -> WorkCont
         repository=work["repository"],
         branch=work["branch"],
         worktree=place["path"],
-        base_branch=work["base_branch"],
+        base_branch=work["base_branch"] or "",
+        state_file_name=f"work-{session['handle']}.json",
         pull_request_url=work["pull_request_url"],
         guidance=guidance,
     )
 
 
-def prepared(tx: Transaction, session: Row, answer: Prepared) -> bool:
+def prepared(tx: Transaction, session: Row, new_ids: Ids, answer: Prepared) -> bool:
     """The worktree is there: its runs may be claimed. False when nobody wants it any more."""
     session_id = session["session_id"]
     work = tx.one("work_session", session_id=session_id)
-    if work is None or work["state"] != "preparing" or session["lifecycle"] in OVER:
+    if work is None or work["state"] != "preparing" or session["lifecycle"] in ENDED:
         return False
     tx.run(
         "prepare_work",
@@ -79,7 +79,7 @@ def prepared(tx: Transaction, session: Row, answer: Prepared) -> bool:
         title=title_of(issues) if any(one.get("title") for one in issues) else session["title"],
         now=tx.now_ms,
     )
-    _let_go(tx, session_id)
+    _let_go(tx, session_id, new_ids.new(NONCE).partition("_")[2])
     tell(tx, session, event_types.SESSION_UPDATED, {"workspace": workspace})
     refresh_session(tx, session_id)
     return True
@@ -93,12 +93,12 @@ def title_of(issues: list[dict[str, Any]]) -> str:
     return title if len(title) <= 80 else title[:79] + "…"
 
 
-def _let_go(tx: Transaction, session_id: str) -> None:
+def _let_go(tx: Transaction, session_id: str, nonce: str) -> None:
     """The first run, which waited for the worktree, is told what is asked of it."""
     session, work = tx.one("session_by_id", session_id=session_id), tx.one("work_session", session_id=session_id)
     first = next((run for run in tx.all("waiting_runs_of_session", session_id=session_id) if run["number"] == 1), None)
     if session is not None and work is not None and first is not None:
-        tx.run("prompt_run", run_id=first["run_id"], prompt=worker_prompt(context_of(session, work)))
+        tx.run("prompt_run", run_id=first["run_id"], prompt=worker_prompt(context_of(session, work), nonce))
 
 
 def give_up(tx: Transaction, session: Row, job_ids: Ids, reason: str, runner_id: str | None) -> None:
@@ -141,7 +141,7 @@ def undo(tx: Transaction, job_ids: Ids, work: Row, runner_id: str | None) -> Non
 def _cancel(tx: Transaction, session: Row, reason: str) -> None:
     session_id = session["session_id"]
     tx.run("release_issues", session_id=session_id)
-    if session["lifecycle"] in OVER:
+    if session["lifecycle"] in ENDED:
         return
     tx.run("set_session_lifecycle", session_id=session_id, lifecycle="cancelled", now=tx.now_ms)
     tx.run("set_work_lifecycle", session_id=session_id, stuck_reason=None, now=tx.now_ms)
