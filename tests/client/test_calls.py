@@ -63,6 +63,8 @@ BODIES: dict[str, Any] = {
     "work.change_project": work.ChangeProject(default_branch="main"),
     "work.create_issue": work.NewIssue(title="A bug"),
     "work.change_issue": work.ChangeIssue(state="closed"),
+    "work.ask_project": work.RequestJob(kind="list_worktrees"),
+    "work.ask_session": work.RequestJob(kind="diff"),
     "work.spawn": work.Spawn(issues=[42]),
     "approvals.decide": requests.Decide(decision="allow", content_hash="0" * 64),
 }

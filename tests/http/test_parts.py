@@ -106,11 +106,13 @@ def test_what_may_be_sent_again_says_so() -> None:
         "/agents",
         "/projects",
         "/projects/{project_id}/issues",
+        "/projects/{project_id}/jobs",
         "/projects/{project_id}/spawn",
         "/runs",
         "/runs/{run_id}/retry",
         "/sessions",
         "/sessions/import",
+        "/sessions/{session_id}/jobs",
         "/sessions/{session_id}/messages",
         "/tokens",
     )

@@ -26,6 +26,7 @@ from callboard.coordinator.services.external import ExternalService
 from callboard.coordinator.services.feed import EventFeed
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.issues import IssueService
+from callboard.coordinator.services.job_requests import JobRequestService
 from callboard.coordinator.services.jobs import JobService
 from callboard.coordinator.services.journal import EventService
 from callboard.coordinator.services.leases import LeaseService
@@ -103,6 +104,7 @@ class Coordinator:
     def _all_services(self, config: Config, ids: Ids, tokens: TokenService) -> Services:
         database, shared = self._database, (self._database, self._fleet)
         rules, limits = config.lease_rules(), config.tree_limits()
+        jobs = JobService(*shared, self._signals, ids)
         return Services(
             runs=RunService(*shared, self._signals, ids, rules, limits, *config.new_sessions()),
             stops=StopService(database),
@@ -125,7 +127,8 @@ class Coordinator:
             projects=ProjectService(*shared, ids),
             issues=IssueService(database),
             spawn=SpawnService(*shared, ids, rules, limits, config.work_rules(), config.default_executor),
-            jobs=JobService(*shared, self._signals, ids),
+            jobs=jobs,
+            job_requests=JobRequestService(database, jobs, ids),
         )
 
     def _looking_after(self, leases: LeaseService, config: Config) -> Loops:

@@ -25,12 +25,17 @@ class SessionFilters(msgspec.Struct, frozen=True, kw_only=True):
     parent_session_id: str = ""
     root_session_id: str = ""
     project_id: str = ""
+    work: bool = False
+    """Only work sessions."""
+    lifecycle: str = ""
+    """Only work sessions in this one; `active`: in one that has not ended."""
     runner_id: str = ""
     """Only sessions whose live run this runner holds."""
 
 
 _QUERIES: Final = (
     ("runner_id", "sessions_of_runner"),
+    ("work", "sessions_of_work"),
     ("parent_session_id", "sessions_of_parent"),
     ("root_session_id", "sessions_of_root"),
     ("agent_name", "sessions_of_agent"),
@@ -38,6 +43,14 @@ _QUERIES: Final = (
     ("status", "sessions_of_status"),
 )
 """Which query a list takes: that of the first filter set, in the order of how few rows each leaves."""
+
+
+_ONLY: Final = {
+    "runner_id": ("sessions_of_runner",),
+    "lifecycle": ("sessions_of_work",),
+    "work": (),
+}
+"""Filters that only some queries take."""
 
 
 def session_cards(tx: Transaction, session_ids: Sequence[str]) -> dict[str, Row]:
@@ -58,8 +71,9 @@ def candidate_sessions(tx: Transaction, filters: SessionFilters, before: str, li
     """Ids, titles, agents and labels of the newest sessions below an id that the filters leave."""
     query = next((query for name, query in _QUERIES if getattr(filters, name)), "sessions_newest")
     values = msgspec.to_builtins(filters)
-    if query != "sessions_of_runner":
-        del values["runner_id"]
+    for name, queries in _ONLY.items():
+        if query not in queries:
+            del values[name]
     return tx.all(query, **values, before=before, limit=limit)
 
 

@@ -24,6 +24,21 @@ JobId = Annotated[str, Meta(pattern="^job" + _ID_END)]
 RunnerId = Annotated[str, Meta(pattern="^rnr_[0-9a-f]{20}$")]
 ShortWord = Annotated[str, Meta(min_length=1, max_length=200)]
 TypeList = Annotated[str, Meta(max_length=2000, pattern="^[a-z][a-z0-9_.]*(,[a-z][a-z0-9_.]*)*$")]
+Lifecycle = Literal[
+    "active",
+    "registered",
+    "planning",
+    "planning_complete",
+    "working",
+    "shipping",
+    "reviews_in_progress",
+    "pr_ready",
+    "complete",
+    "stuck",
+    "paused",
+    "cancelled",
+    "deleted",
+]
 GroupBy = Literal["day", "session", "run", "model", "agent", "project"]
 
 
@@ -82,6 +97,10 @@ class SessionsQuery(PageQuery, kw_only=True):
     parent_session_id: SessionId | None = None
     root_session_id: SessionId | None = None
     project: ShortWord | None = None
+    work: Annotated[bool, Meta(description="Only work sessions, which are on issues.")] = False
+    lifecycle: Annotated[
+        Lifecycle | None, Meta(description="Work sessions in this state; `active`: on-going ones.")
+    ] = None
     ref: Annotated[str, Meta(min_length=1, max_length=100, description="A session reference.")] | None = None
     q: Annotated[str, Meta(min_length=1, max_length=200, description="Words in the title or the labels.")] | None = None
 

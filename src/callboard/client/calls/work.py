@@ -4,6 +4,7 @@ from typing import Final
 
 from callboard.client.call import Call, Nothing, PageOf, path, query
 from callboard.client.idempotency import new_key
+from callboard.wire.jobs import DiffText
 from callboard.wire.work import (
     AddProject,
     ChangeIssue,
@@ -12,10 +13,12 @@ from callboard.wire.work import (
     Job,
     NewIssue,
     Project,
+    RequestJob,
     Spawn,
     Spawned,
 )
 
+DIFF_SECONDS: Final = 20.0
 WAIT_MARGIN_SECONDS: Final = 10.0
 """How much longer than its own bound a held answer may take."""
 
@@ -91,6 +94,29 @@ def spawn(project_id: str, body: Spawn, *, idempotency_key: str | None = None) -
     """Start work on issues; `job_id` ends when the worktree is there."""
     where, key = path("projects", project_id, "spawn"), idempotency_key or new_key()
     return Call(method="POST", path=where, body=body, response=Spawned, idempotency_key=key)
+
+
+def ask_project(project_id: str, body: RequestJob, *, idempotency_key: str | None = None) -> Call[Job]:
+    """Have a runner of a place look at the repository."""
+    where, key = path("projects", project_id, "jobs"), idempotency_key or new_key()
+    return Call(method="POST", path=where, body=body, response=Job, idempotency_key=key)
+
+
+def ask_session(session_id: str, body: RequestJob, *, idempotency_key: str | None = None) -> Call[Job]:
+    """Have a runner look at a session's worktree, ship it or remove it."""
+    where, key = path("sessions", session_id, "jobs"), idempotency_key or new_key()
+    return Call(method="POST", path=where, body=body, response=Job, idempotency_key=key)
+
+
+def diff(session_id: str) -> Call[DiffText]:
+    """What a session's worktree changes now."""
+    return Call(
+        method="GET",
+        path=path("sessions", session_id, "diff"),
+        response=DiffText,
+        repeatable=True,
+        timeout_seconds=DIFF_SECONDS + WAIT_MARGIN_SECONDS,
+    )
 
 
 def get_job(job_id: str) -> Call[Job]:

@@ -17,6 +17,7 @@ from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
 from callboard.coordinator.services.external import ExternalService
 from callboard.coordinator.services.issues import IssueService
+from callboard.coordinator.services.job_requests import JobRequestService
 from callboard.coordinator.services.jobs import JobService
 from callboard.coordinator.services.journal import EventService
 from callboard.coordinator.services.messages import MessageService
@@ -65,6 +66,7 @@ class Services:
     issues: IssueService
     spawn: SpawnService
     jobs: JobService
+    job_requests: JobRequestService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

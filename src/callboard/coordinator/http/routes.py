@@ -24,6 +24,7 @@ from callboard.wire import messages, queries, requests, responses, steering
 from callboard.wire import runner as wire
 from callboard.wire import work as work_wire
 from callboard.wire.affinity import Affinity
+from callboard.wire.jobs import DiffText
 
 # A table reads better with one entry in two or three lines than with one field a line.
 # fmt: off
@@ -119,6 +120,11 @@ SESSIONS: Final = (
           response=Affinity),
     Route("POST", "/sessions/{session_id}/messages", sessions.send_message, "write", "Say something to its agent.",
           request=messages.SendMessage, response=messages.MessageSent, status=201, creates=True),
+    Route("POST", "/sessions/{session_id}/jobs", work.ask_session, "person",
+          "Have a runner look at its worktree, ship it or remove it.",
+          request=work_wire.RequestJob, response=work_wire.Job, status=201, creates=True),
+    Route("GET", "/sessions/{session_id}/diff", work.show_diff, "overview", "What its worktree changes now.",
+          response=DiffText, manner="held"),
     Route("POST", "/sessions/{session_id}/stop", sessions.stop_session, "write", "Stop its live and waiting runs.",
           request=requests.StopSession, response=responses.Stopped, optional_body=True),
     Route("POST", "/sessions/{session_id}/archive", sessions.archive_session, "person", "Put it away.",
@@ -180,6 +186,9 @@ WORK: Final = (
     Route("POST", "/projects/{project_id}/spawn", work.spawn, "person",
           "Start work on issues: one session, in a worktree of its own.",
           request=work_wire.Spawn, response=work_wire.Spawned, status=201, creates=True),
+    Route("POST", "/projects/{project_id}/jobs", work.ask_project, "person",
+          "Have a runner of a place look at the repository, or remove what was left there.",
+          request=work_wire.RequestJob, response=work_wire.Job, status=201, creates=True),
     Route("GET", "/jobs/{job_id}", work.show_job, "overview", "Something that a runner does in a repository.",
           response=work_wire.Job),
     Route("GET", "/jobs/{job_id}/wait", work.wait_for_job, "overview", "The job when it has ended, or time is over.",

@@ -2,6 +2,8 @@
 
 from callboard.coordinator.http.call import Call
 from callboard.coordinator.http.held import unless_gone
+from callboard.domain.errors import Unavailable
+from callboard.wire.jobs import DiffText
 from callboard.wire.responses import Page
 from callboard.wire.work import Issue, Job, Project, Spawned
 
@@ -64,6 +66,25 @@ async def change_issue(call: Call) -> Issue:
 async def spawn(call: Call) -> Spawned:
     """POST /projects/{project_id}/spawn."""
     return await call.services.spawn.spawn(call.caller, call.id, call.body, call.idempotency)
+
+
+async def ask_project(call: Call) -> Job:
+    """POST /projects/{project_id}/jobs."""
+    return await call.services.job_requests.of_project(call.caller, call.id, call.body, call.idempotency)
+
+
+async def ask_session(call: Call) -> Job:
+    """POST /sessions/{session_id}/jobs."""
+    return await call.services.job_requests.of_session(call.caller, call.id, call.body, call.idempotency)
+
+
+async def show_diff(call: Call) -> DiffText:
+    """GET /sessions/{session_id}/diff; held until a runner has told it."""
+    async with call.process.held.watch(call.receive, call.check_token) as gone:
+        found = await unless_gone(gone, call.services.job_requests.diff(call.caller, call.id))
+    if found is None:
+        raise Unavailable("The coordinator is being stopped.", hint="Try again shortly.")
+    return found
 
 
 async def show_job(call: Call) -> Job:

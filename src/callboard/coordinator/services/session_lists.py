@@ -13,6 +13,7 @@ from callboard.coordinator.services.session_references import find_session
 from callboard.coordinator.services.usage import usage_of_sessions
 from callboard.domain.caller import Caller
 from callboard.domain.errors import InvalidRequest, NotFound
+from callboard.domain.lifecycle import ENDED
 from callboard.domain.session import STATUSES
 from callboard.domain.usage import UsageTotal
 from callboard.store.database import Row, Transaction
@@ -20,6 +21,8 @@ from callboard.store.reading import NEWEST, SessionFilters, session_cards, sessi
 from callboard.wire.responses import Page, Session
 
 LIST: Final = "sessions"
+ACTIVE: Final = "active"
+"""A lifecycle filter: every one that has not ended."""
 
 
 class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +34,8 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     root_session_id: str | None = None
     ref: str | None = None
     project: str | None = None
+    work: bool = False
+    lifecycle: str | None = None
     q: str | None = None
     page: str | None = None
     limit: int = 50
@@ -96,6 +101,8 @@ def _filters(tx: Transaction, caller: Caller, query: SessionQuery) -> SessionFil
         parent_session_id=query.parent_session_id or "",
         root_session_id=root or "",
         project_id=project_id,
+        work=query.work or query.lifecycle is not None,
+        lifecycle=query.lifecycle or "",
         runner_id=caller.runner_id or "",
     )
 
@@ -111,7 +118,9 @@ def _project(tx: Transaction, caller: Caller, named: str | None) -> str:
 
 def _fits(row: Row, filters: SessionFilters) -> bool:
     columns = ("status", "agent_name", "parent_session_id", "root_session_id", "project_id")
-    return all(getattr(filters, name) in ("", row[name]) for name in columns)
+    lifecycles = ("", row["lifecycle"], ACTIVE if row["lifecycle"] not in (None, *ENDED) else None)
+    works = (row["handle"] is not None or not filters.work) and filters.lifecycle in lifecycles
+    return works and all(getattr(filters, name) in ("", row[name]) for name in columns)
 
 
 def _accepts(tx: Transaction, caller: Caller, words: str | None) -> Callable[[Row], bool] | None:

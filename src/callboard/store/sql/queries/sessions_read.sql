@@ -96,6 +96,20 @@ WHERE session_id IN (SELECT r.session_id FROM runs r
     AND (:project_id = '' OR project_id = :project_id)
 ORDER BY session_id DESC LIMIT :limit;
 
+-- name: sessions_of_work
+-- The same, of those that work on issues; the lifecycle `active` is every one that has not ended.
+SELECT s.session_id, s.title, s.agent_name, s.labels
+FROM work_sessions w JOIN sessions s ON s.session_id = w.session_id
+WHERE w.session_id < :before
+    AND (:lifecycle = '' OR s.lifecycle = :lifecycle
+        OR (:lifecycle = 'active' AND s.lifecycle NOT IN ('complete', 'cancelled', 'deleted')))
+    AND (:status = '' OR s.status = :status)
+    AND (:agent_name = '' OR s.agent_name = :agent_name)
+    AND (:parent_session_id = '' OR s.parent_session_id = :parent_session_id)
+    AND (:root_session_id = '' OR s.root_session_id = :root_session_id)
+    AND (:project_id = '' OR s.project_id = :project_id)
+ORDER BY w.session_id DESC LIMIT :limit;
+
 -- name: sessions_ending_in
 -- Sessions whose id ends in these characters.
 SELECT session_id FROM sessions WHERE session_id LIKE '%' || :ending ORDER BY session_id DESC LIMIT :limit;
