@@ -14,7 +14,7 @@ from callboard.workspace.view import View, view
 
 MOST_NAMED: Final = 5
 _MAX_STAMPED: Final = 10_000
-_UNREADABLE: Final = "what is not committed cannot be told, because its index cannot be read"
+_UNREADABLE: Final = "its index cannot be read, so nobody knows what was staged"
 
 
 class Losses(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +76,7 @@ def losses_of(
     """What would be lost with a worktree, and with its branch unless that is kept."""
     on, head = repository.head(linked)
     if os.path.lexists(linked.path):
-        _check_folder(linked.path)
+        check_folder(linked.path)
         paths, submodules, readable = _changes(repository, linked, head)
     else:
         paths, submodules, readable = [], [], True
@@ -112,6 +112,7 @@ def uncommitted(shown: View) -> list[str]:
 
 
 def _changes(repository: Repository, linked: Linked, head: str | None) -> tuple[list[str], list[str], bool]:
+    """Changed paths, submodules, and whether git's index could be read; without it the commit stands in for it."""
     try:
         with view(repository, linked, head) as shown:
             return uncommitted(shown), _submodules(shown), True
@@ -120,7 +121,10 @@ def _changes(repository: Repository, linked: Linked, head: str | None) -> tuple[
             raise
     except OSError:
         pass
-    return [], [], False
+    with view(repository, linked, head, index=False) as shown:
+        if head is not None:
+            shown.run("read-tree", head)
+        return uncommitted(shown), _submodules(shown), False
 
 
 def _submodules(shown: View) -> list[str]:
@@ -132,7 +136,8 @@ def _submodules(shown: View) -> list[str]:
 
 def _holds_something(path: Path) -> bool:
     try:
-        return any(True for _ in os.scandir(path))
+        with os.scandir(path) as entries:
+            return any(True for _ in entries)
     except OSError:
         return path.is_symlink()
 
@@ -142,7 +147,8 @@ def _only_on_branch(repository: Repository, branch: str, began_at: str | None) -
     return 0 if tip is None or tip == began_at else repository.count_only_on(tip, branch)
 
 
-def _check_folder(path: Path) -> None:
+def check_folder(path: Path) -> None:
+    """Raises `link_refused` when a link stands at the path of a worktree or above it."""
     if path.is_symlink() or Path(os.path.realpath(path)) != path:
         raise WorkspaceRefused("link_refused", f"{path} has become a link; it was not followed.")
 

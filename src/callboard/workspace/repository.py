@@ -147,7 +147,16 @@ class Repository:
         """How many commits of a history are on no remote, tag or branch, but for one branch that does not count."""
         left_out = () if but_for_branch is None else (f"--exclude={but_for_branch}",)
         listed = self.git.run(
-            self.git_dir, "rev-list", "--count", commit, "--not", "--remotes", "--tags", *left_out, "--branches"
+            self.git_dir,
+            "rev-list",
+            "--count",
+            "--ignore-missing",
+            commit,
+            "--not",
+            "--remotes",
+            "--tags",
+            *left_out,
+            "--branches",
         )
         return int(listed.text)
 

@@ -79,15 +79,18 @@ def bare_view(repository: Repository, settings: str = "") -> Iterator[Path]:
 
 
 @contextmanager
-def view(repository: Repository, linked: Linked, head: str | None, *, writes: bool = False) -> Iterator[View]:
-    """A view of a worktree at a commit. With `writes` git's index of the worktree is the real one, else a copy."""
+def view(
+    repository: Repository, linked: Linked, head: str | None, *, writes: bool = False, index: bool = True
+) -> Iterator[View]:
+    """A view of a worktree at a commit. With `writes` git's index of the worktree is the real one, else a copy of it,
+    or with `index=False` an empty one."""
     with bare_view(repository) as folder:
         if head is not None and is_commit(head):
             (folder / "HEAD").write_text(head + "\n", encoding="ascii")
-        index = repository.private_dir(linked) / "index" if writes else folder / "index"
-        if not writes:
-            _copy_index(repository, linked, folder / "index")
-        yield View(repository.git, folder, linked.path, index)
+        used = repository.private_dir(linked) / "index" if writes else folder / "index"
+        if index and not writes:
+            _copy_index(repository, linked, used)
+        yield View(repository.git, folder, linked.path, used)
 
 
 def _copy_index(repository: Repository, linked: Linked, target: Path) -> None:

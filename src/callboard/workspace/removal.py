@@ -1,0 +1,116 @@
+"""Lists worktrees, and removes one with its branch: only what is nowhere else lost, and that only when confirmed."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from callboard.wire.jobs import ListWorktrees, Remove, Removed, Worktree
+from callboard.workspace import files
+from callboard.workspace.journal import Journal
+from callboard.workspace.names import check_branch
+from callboard.workspace.proof import Losses, losses_of
+from callboard.workspace.refusal import WorkspaceRefused
+from callboard.workspace.repository import Linked, Repository
+
+MAX_LISTED: Final = 200
+
+
+def list_worktrees(repository: Repository, order: ListWorktrees) -> list[Worktree]:
+    """The worktrees whose folder's name begins with the prefix, with what is only there. Changes nothing."""
+    fitting = [one for one in repository.worktrees() if one.path.name.startswith(order.prefix)]
+    return [_listed(repository, linked) for linked in fitting[:MAX_LISTED]]
+
+
+def remove(repository: Repository, journal: Journal, order: Remove) -> Removed:
+    """Remove a worktree, and its branch if that is ours and nothing else needs it.
+
+    Raises `work_would_be_lost` with the value to confirm, unless that was given. Links are not followed.
+    """
+    with repository.locked() as ours:
+        path = Path(order.path)
+        branch = check_branch(order.branch) if order.branch else None
+        linked = ours.worktree_at(path)
+        if linked is None:
+            return _without_worktree(ours, journal, order, branch)
+        if linked.locked:
+            sentence = f"The worktree {path} is locked."
+            raise WorkspaceRefused("worktree_locked", sentence, f"git worktree unlock {path}")
+        losses = losses_of(
+            ours, linked, branch=branch, began_at=order.base_commit, keep_branch=order.keep_branch or branch is None
+        )
+        _check_confirmed(losses, str(path), order.confirm)
+        files.remove_tree(path)
+        files.remove_tree(ours.private_dir(linked))
+        _remove_empty(ours)
+        removed = not order.keep_branch and branch is not None and _remove_branch(ours, branch)
+        _forget(journal, path)
+        return Removed(path=str(path), branch_removed=removed, lost=losses.listed)
+
+
+def _without_worktree(repository: Repository, journal: Journal, order: Remove, branch: str | None) -> Removed:
+    """The worktree was removed before, by us or by hand; a folder that git does not know is kept."""
+    path = Path(order.path)
+    if os.path.lexists(path):
+        sentence = f"{path} is no worktree of {repository.path}, so it is kept."
+        raise WorkspaceRefused("not_a_worktree", sentence, "Look at it, and remove it by hand.")
+    removed = False
+    tip = repository.branch_tip(branch) if branch is not None and not order.keep_branch else None
+    if branch is not None and tip is not None:
+        only_here = 0 if tip == order.base_commit else repository.count_only_on(tip, branch)
+        value = f"lose-{tip[:10]}"
+        if only_here and order.confirm != value:
+            raise _unconfirmed(branch, f"{only_here} commits of it are only here", value)
+        removed = _remove_branch(repository, branch)
+    _forget(journal, path)
+    return Removed(path=str(path), branch_removed=removed)
+
+
+def _listed(repository: Repository, linked: Linked) -> Worktree:
+    branch, head = repository.head(linked)
+    missing = not linked.path.is_dir()
+    try:
+        losses = losses_of(repository, linked, branch=branch)
+    except WorkspaceRefused:
+        losses = None
+    return Worktree(
+        path=str(linked.path),
+        branch=branch,
+        head=head,
+        uncommitted=0 if losses is None else len(losses.uncommitted) + len(losses.submodules),
+        unpushed=0 if losses is None else losses.unpushed,
+        missing=missing,
+    )
+
+
+def _check_confirmed(losses: Losses, what: str, confirmed: str | None) -> None:
+    if losses.any and confirmed != losses.confirmation:
+        raise _unconfirmed(what, losses.sentence, losses.confirmation)
+
+
+def _unconfirmed(what: str, sentence: str, value: str) -> WorkspaceRefused:
+    return WorkspaceRefused(
+        "work_would_be_lost",
+        f"With {what} work would be lost: {sentence}.",
+        f"Save it, or say that it may be lost: --confirm {value}",
+    )
+
+
+def _remove_branch(repository: Repository, branch: str) -> bool:
+    """Remove a branch where it is now, unless another worktree is on it."""
+    tip = repository.branch_tip(branch)
+    if tip is None or any(repository.head(one)[0] == branch for one in repository.worktrees()):
+        return False
+    repository.git.run(repository.git_dir, "update-ref", "-d", f"refs/heads/{branch}", tip)
+    return True
+
+
+def _remove_empty(repository: Repository) -> None:
+    with suppress(OSError):
+        (repository.git_dir / "worktrees").rmdir()
+
+
+def _forget(journal: Journal, path: Path) -> None:
+    entry = journal.of_worktree(path)
+    if entry is not None:
+        journal.forget(entry.session_id)

@@ -1,0 +1,82 @@
+"""A57, S11, R24: a hostile repository executes nothing as the runner, and no link leads anything out of it."""
+
+import subprocess
+
+import pytest
+
+from callboard.wire.jobs import Diff, ListWorktrees, Remove
+from callboard.workspace.changes import diff_of
+from callboard.workspace.refusal import WorkspaceRefused
+from callboard.workspace.removal import list_worktrees, remove
+from callboard.workspace.state_file import worktree_of
+from tests.workspace.hostile import Hostile
+from tests.workspace.place import Place
+
+
+def test_nothing_of_a_hostile_repository_is_executed(place: Place) -> None:
+    hostile = Hostile(place)
+    place.environment["PATH"] = f".:{place.path}:{place.environment['PATH']}"
+    hostile.canary.unlink(missing_ok=True)
+    made = place.prepare()
+    assert made.base_commit == (place.path / ".git/refs/heads/main").read_text().strip()
+    assert (place.worktree / "link").is_symlink()
+    assert (place.worktree / "readme").read_text() == "hello\n"
+    hostile.in_worktree()
+    repository = place.repository()
+    linked = worktree_of(repository, place.worktree)
+    shown = diff_of(repository, linked, Diff(path=made.path, base_commit=made.base_commit))
+    assert {"readme", "new", "away"} <= {one["path"] for one in shown.files}
+    assert ("+changed" in shown.text, shown.uncommitted) == (True, True)
+    (listed,) = list_worktrees(repository, ListWorktrees(prefix="shop-"))
+    assert listed.uncommitted >= 4
+    order = Remove(path=made.path, branch=made.branch, base_commit=made.base_commit)
+    with pytest.raises(WorkspaceRefused) as refused:
+        remove(repository, place.journal, order)
+    assert "module" in refused.value.sentence
+    order.confirm = refused.value.hint.rpartition(" ")[2]
+    remove(repository, place.journal, order)
+    assert not place.worktree.exists()
+    assert (hostile.outside / "precious").read_text() == "keep\n"
+    assert hostile.caught() == ""
+
+
+@pytest.mark.parametrize("asked", ["worktree", "status", "diff"])
+def test_the_traps_work(place: Place, asked: str) -> None:
+    """Unguarded, git executes what the test above finds nothing of."""
+    hostile = Hostile(place)
+    hostile.canary.unlink(missing_ok=True)
+    (place.path / "readme").write_text("changed, and longer\n")
+    added = ["add", "-b", "other", str(place.folder / "there"), "refs/heads/main"] if asked == "worktree" else []
+    subprocess.run(["git", asked, *added], cwd=place.path, capture_output=True, check=False)
+    assert hostile.caught()
+
+
+def test_a_configuration_that_is_swapped_in_the_middle_changes_nothing(place: Place) -> None:
+    """What is executed does not hang on what the configuration said a moment ago."""
+    made = place.prepare()
+    hostile = Hostile(place)
+    hostile.canary.unlink(missing_ok=True)
+    (place.worktree / ".gitattributes").write_text("* filter=evil diff=evil\n")
+    (place.worktree / "readme").write_text("changed\n")
+    linked = worktree_of(place.repository(), place.worktree)
+    shown = diff_of(place.repository(), linked, Diff(path=made.path, base_commit=made.base_commit))
+    assert "+changed" in shown.text
+    assert hostile.caught() == ""
+
+
+def test_a_worktree_that_became_a_link_is_neither_looked_at_nor_removed(place: Place) -> None:
+    """R24: what stands at the path now is not ours."""
+    made = place.prepare()
+    outside = place.folder / "outside"
+    place.worktree.rename(outside)
+    place.worktree.symlink_to(outside)
+    linked = worktree_of(place.repository(), place.worktree)
+    with pytest.raises(WorkspaceRefused) as refused:
+        diff_of(place.repository(), linked, Diff(path=made.path, base_commit=made.base_commit))
+    assert refused.value.code == "link_refused"
+    with pytest.raises(WorkspaceRefused) as refused:
+        remove(place.repository(), place.journal, Remove(path=made.path, branch=made.branch, confirm="lose-1"))
+    assert refused.value.code == "link_refused"
+    with pytest.raises(WorkspaceRefused):
+        place.undo()
+    assert (outside / "readme").read_text() == "hello\n"

@@ -1,0 +1,121 @@
+"""R24: nothing that is nowhere else is removed, unless exactly that was confirmed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from callboard.wire.jobs import ListWorktrees, Prepared, Remove, Removed
+from callboard.workspace.refusal import WorkspaceRefused
+from callboard.workspace.removal import list_worktrees, remove
+from tests.workspace.place import Place
+
+
+def _remove(place: Place, made: Prepared, **fields: Any) -> Removed:
+    order = Remove(path=made.path, branch=made.branch, base_commit=made.base_commit, **fields)
+    return remove(place.repository(), place.journal, order)
+
+
+def _refused(place: Place, made: Prepared, **fields: Any) -> WorkspaceRefused:
+    with pytest.raises(WorkspaceRefused) as refused:
+        _remove(place, made, **fields)
+    return refused.value
+
+
+def test_what_holds_no_work_goes_with_its_branch_and_its_journal(place: Place) -> None:
+    made = place.prepare()
+    (place.worktree / "closed").mkdir(mode=0o500)
+    assert _remove(place, made) == Removed(path=made.path, branch_removed=True)
+    assert place.left() == []
+    assert _remove(place, made) == Removed(path=made.path, branch_removed=False)
+
+
+def _uncommitted(place: Place) -> None:
+    (place.worktree / "readme").write_text("changed, and longer\n")
+
+
+def _unknown(place: Place) -> None:
+    (place.worktree / "notes").write_text("mine\n")
+
+
+def _unpushed(place: Place) -> None:
+    place.commit("feature", "x", at=place.worktree)
+
+
+def _renamed(place: Place) -> None:
+    place.commit("feature", "x", at=place.worktree)
+    place.git("branch", "-m", "better-name", at=place.worktree)
+
+
+def _detached(place: Place) -> None:
+    place.git("checkout", "--quiet", "--detach", at=place.worktree)
+    place.commit("feature", "x", at=place.worktree)
+
+
+def _unreadable(place: Place) -> None:
+    (place.path / ".git/worktrees/shop-issue-42/index").write_bytes(b"broken")
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        (_uncommitted, "1 path is not committed (readme)"),
+        (_unknown, "1 path is not committed (notes)"),
+        (_unpushed, "1 commit is only here"),
+        (_renamed, "it is on better-name instead of its own branch"),
+        (_detached, "1 commit is only here"),
+        (_unreadable, "its index cannot be read"),
+    ],
+)
+def test_work_is_kept_until_exactly_its_loss_is_confirmed(
+    place: Place, work: Callable[[Place], None], said: str
+) -> None:
+    made = place.prepare()
+    work(place)
+    refused = _refused(place, made)
+    assert (refused.code, said in refused.sentence) == ("work_would_be_lost", True), refused.sentence
+    value = refused.hint.rpartition(" ")[2]
+    assert _refused(place, made, confirm="lose-0123456789").hint == refused.hint
+    (place.worktree / "later").write_text("more work\n")
+    newer = _refused(place, made, confirm=value).hint.rpartition(" ")[2]
+    assert newer != value
+    with pytest.raises(WorkspaceRefused, match="was not undone"):
+        place.undo()
+    removed = _remove(place, made, confirm=newer)
+    assert (removed.lost != [], place.worktree.exists()) == (True, False)
+    assert ("better-name" in place.left()) == (work is _renamed)
+
+
+def test_what_is_pushed_or_kept_needs_no_confirmation(place: Place) -> None:
+    made = place.prepare()
+    tip = place.commit("feature", "x", at=place.worktree)
+    assert _remove(place, made, keep_branch=True) == Removed(path=made.path, branch_removed=False)
+    assert place.git("rev-parse", "issue-42") == tip
+    made = place.prepare(reuse_branch=True)
+    place.git("update-ref", "refs/remotes/origin/issue-42", tip)
+    assert _remove(place, made).branch_removed
+
+
+def test_a_folder_that_git_does_not_know_and_a_locked_worktree_are_kept(place: Place) -> None:
+    made = place.prepare()
+    place.git("worktree", "lock", made.path)
+    assert _refused(place, made).code == "worktree_locked"
+    place.git("worktree", "unlock", made.path)
+    place.worktree.rename(place.worktree.with_name("moved"))
+    place.git("worktree", "prune")
+    place.worktree.mkdir()
+    (place.worktree / "precious").write_text("x")
+    assert _refused(place, made).code == "not_a_worktree"
+    assert (place.worktree / "precious").exists()
+
+
+def test_worktrees_are_listed_with_what_is_only_there(place: Place) -> None:
+    place.prepare()
+    place.commit("feature", "x", at=place.worktree)
+    (place.worktree / "notes").write_text("mine\n")
+    place.git("worktree", "add", "--quiet", "-b", "own", str(place.folder / "own"))
+    (found,) = list_worktrees(place.repository(), ListWorktrees(prefix="shop-"))
+    assert (found.branch, found.uncommitted, found.unpushed, found.missing) == ("issue-42", 1, 1, False)
+    place.worktree.rename(place.folder / "moved")
+    (found,) = list_worktrees(place.repository(), ListWorktrees(prefix="shop-"))
+    assert (found.missing, found.unpushed) == (True, 1)
