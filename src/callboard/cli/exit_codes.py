@@ -18,8 +18,8 @@ INTERRUPTED: Final = 130
 
 MEANINGS: Final[dict[int, str]] = {
     OK: "It worked; a run that was waited for completed.",
-    FAILED: "The run that was waited for failed or was stopped; or a check failed; or the output has no room; or a "
-    "defect of Callboard.",
+    FAILED: "The run that was waited for failed or was stopped; or a check, or what a runner was to do in a repository "
+    "failed; or the output has no room; or a defect of Callboard.",
     USAGE: "The command line, a setting or a request is wrong; nothing was created.",
     NOT_FOUND: "There is no such session, run, runner or token.",
     NOT_ALLOWED: "The token is missing, unknown, or does not allow this.",

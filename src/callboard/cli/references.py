@@ -1,5 +1,6 @@
 """What people type for a session or a run becomes a full id; the coordinator decides what a reference means."""
 
+from callboard.cli.projects import project_here
 from callboard.client import calls
 from callboard.client.transport import Client
 from callboard.domain.errors import InvalidRequest, NotFound
@@ -55,6 +56,9 @@ def run_id_of(client: Client, reference: str, project: str | None = None) -> str
 def find_session(client: Client, reference: str, project: str | None) -> Session:
     """The session that a short reference means."""
     _check_not_empty(reference)
+    if project is None and reference.isdigit():
+        here = project_here(client)
+        project = None if here is None else here.name
     found = client.send(calls.sessions.find(reference, project=project)).items
     if not found:
         raise NotFound(

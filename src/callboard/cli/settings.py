@@ -47,6 +47,10 @@ SETTINGS: Final = (
     Setting("executor", str, None, True, "Executor of new sessions."),
     Setting("context", str, None, True, "Context of new sessions: persistent or fresh."),
     Setting("tags", list, (), True, "Tags that new runs demand."),
+    Setting("tracker", str, None, True, "Where the project's issues are: local or github; read by `project add`."),
+    Setting("base_branch", str, None, True, "Branch at which work on issues begins; read by `project add`."),
+    Setting("worktree_prefix", str, None, True, "What worktrees' names begin with; default: the folder's and a dash."),
+    Setting("worktree_root", str, None, True, "Directory of worktrees; default: that of the repository."),
     Setting("color", str, "auto", False, "auto, always or never."),
     Setting("no_input", bool, False, False, "Never ask; what would have to ask fails."),
 )

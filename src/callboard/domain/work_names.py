@@ -93,7 +93,9 @@ def refusal(problems: Sequence[tuple[Any, str]]) -> InvalidRequest:
     return InvalidRequest(
         f"These issues cannot be worked on: {told}.",
         hint=_HOW,
-        errors=[{"pointer": "/issues", "value": str(value)[:100], "message": why} for value, why in problems],
+        errors=[
+            {"pointer": "/issues", "message": f"{value!s:.100}: {why}".removeprefix(": ")} for value, why in problems
+        ],
     )
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from callboard.client.call import Call, Nothing, PageOf, path, query
 from callboard.client.idempotency import new_key
 from callboard.wire.jobs import DiffText
+from callboard.wire.responses import Session
 from callboard.wire.work import (
     AddProject,
     ChangeIssue,
@@ -94,6 +95,18 @@ def spawn(project_id: str, body: Spawn, *, idempotency_key: str | None = None) -
     """Start work on issues; `job_id` ends when the worktree is there."""
     where, key = path("projects", project_id, "spawn"), idempotency_key or new_key()
     return Call(method="POST", path=where, body=body, response=Spawned, idempotency_key=key)
+
+
+def list_sessions(
+    *,
+    project: str | None = None,
+    lifecycle: str | None = None,
+    page: str | None = None,
+    limit: int | None = None,
+) -> Call[PageOf[Session]]:
+    """A page of work sessions, newest first; the lifecycle `active` is every one that is not over."""
+    wanted = query(work="true", project=project, lifecycle=lifecycle, page=page, limit=limit)
+    return Call(method="GET", path=path("sessions"), query=wanted, response=PageOf[Session], repeatable=True)
 
 
 def ask_project(project_id: str, body: RequestJob, *, idempotency_key: str | None = None) -> Call[Job]:

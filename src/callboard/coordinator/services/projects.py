@@ -133,7 +133,7 @@ class ProjectService:
             row = find_project(tx, caller, project_id)
             held = tx.one("what_holds_project", project_id=project_id) or {}
             if any(held.values()):
-                told = ", ".join(f"{count} {name}" for name, count in held.items() if count)
+                told = ", ".join(f"{name} ({count})" for name, count in held.items() if count)
                 raise Conflict(
                     f"The project {row['name']} cannot be removed: {told} belong to it.",
                     code="project_in_use",
@@ -158,7 +158,7 @@ class ProjectService:
                     f"{hostname}:{path} has worktrees: {handles}.",
                     code="project_in_use",
                     hint="Delete them first: callboard delete NUMBER",
-                    errors=[{"session_id": one["session_id"], "handle": one["handle"]} for one in worktrees],
+                    errors=[{"session_id": one["session_id"], "title": f"issue {one['handle']}"} for one in worktrees],
                 )
             if not tx.run("delete_location", project_id=project_id, hostname=hostname, path=path):
                 raise NotFound(f"{row['name']} has no place {hostname}:{path}.", code="no_location")

@@ -146,7 +146,7 @@ def _unknown(project: Row, numbers: list[int]) -> NotFound:
         f"The project {project['name']} has no issue {told}.",
         code="issue_not_found",
         hint='`callboard task new "title"` makes one; `callboard list --issues` shows those that are there.',
-        errors=[{"pointer": "/issues", "value": number, "message": "no such issue"} for number in numbers],
+        errors=[{"pointer": "/issues", "message": f"{number}: no such issue"} for number in numbers],
     )
 
 
@@ -171,7 +171,8 @@ def _holders(tx: Transaction, work: NewWork, besides: str = "") -> list[dict[str
     for number in work.issues:
         row = tx.one("holder_of_issue", project_id=work.project["project_id"], number=number)
         if row is not None and row["session_id"] != besides:
-            found.append({"issue": number, "session_id": row["session_id"], "handle": row["handle"]})
+            where = {name: row[name] for name in ("session_id", "handle")}
+            found.append(where | {"issue": number, "title": f"issue {number}", "status": row["lifecycle"]})
     return found
 
 

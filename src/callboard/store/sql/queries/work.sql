@@ -110,7 +110,7 @@ ON CONFLICT (project_id, number) DO NOTHING;
 
 -- name: holder_of_issue
 -- The active work session on an issue.
-SELECT a.session_id, s.handle FROM active_issues a JOIN sessions s ON s.session_id = a.session_id
+SELECT a.session_id, s.handle, s.lifecycle FROM active_issues a JOIN sessions s ON s.session_id = a.session_id
 WHERE a.project_id = :project_id AND a.number = :number;
 
 -- name: release_issues

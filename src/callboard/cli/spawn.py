@@ -1,0 +1,112 @@
+"""`spawn`: work on issues in a worktree of its own; it waits until that is there."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from callboard.cli import candidates
+from callboard.cli.context import Context
+from callboard.cli.jobs import report_failure, wait_for_job
+from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
+from callboard.cli.output import span
+from callboard.cli.projects import InProject, project_of
+from callboard.cli.run import PLACE, WHAT
+from callboard.client import calls
+from callboard.domain.work_names import read_issues
+from callboard.wire.requests import PermissionMode
+from callboard.wire.work import Job, Spawn, Spawned
+
+
+@Parameter(name="*", group=WHAT)
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """Who works."""
+
+    agent: Annotated[str | None, Parameter(help="Agent by name.", completer=candidates.agents)] = None
+    executor: Annotated[str | None, Parameter(help="Executor by name.", completer=candidates.executors)] = None
+    model: Annotated[str | None, Parameter(help="Model, where the executor takes one.")] = None
+    permission_mode: Annotated[PermissionMode | None, Parameter(help="What the agent may do without asking.")] = None
+
+
+@Parameter(name="*", group=PLACE)
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """Where it begins."""
+
+    project: InProject = None
+    base: Annotated[str | None, Parameter(help="Branch to begin at.")] = None
+    host: Annotated[str | None, Parameter(help="Only on this machine.")] = None
+    reuse_branch: Annotated[bool, Parameter(help="Go on with a branch of that name that is there already.")] = False
+    new_branch: Annotated[bool, Parameter(help="If the branch is there already, take the next free name.")] = False
+
+
+_WORKER, _GROUND = Worker(), Ground()
+
+
+def spawn(
+    *issues: Annotated[str, Parameter(help="Numbers of issues; the first names the work.", allow_leading_hyphen=True)],
+    worker: Worker = _WORKER,
+    ground: Ground = _GROUND,
+    dry_run: Annotated[bool, Parameter(help="Only say what would happen.")] = False,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """Start one session for these issues, in a worktree of its own. When this returns 0 the worktree is there.
+
+    An issue that is in an active session already is refused; when anything fails nothing is left of it.
+    """
+    context = Context(show, where)
+    body = Spawn(
+        issues=read_issues(issues),
+        agent_name=worker.agent,
+        executor_type=worker.executor,
+        model=worker.model,
+        permission_mode=worker.permission_mode,
+        base_branch=ground.base,
+        hostname=ground.host,
+        reuse_branch=ground.reuse_branch,
+        new_branch=ground.new_branch,
+        dry_run=dry_run,
+    )
+    project = project_of(context, ground.project)
+    return follow(context, context.client.send(calls.work.spawn(project.project_id, body)))
+
+
+def follow(context: Context, spawned: Spawned) -> int:
+    """Wait until the worktree of a spawn is there, and print what there is; the exit code."""
+    if spawned.session_id is not None:
+        context.output.note(span(f"{spawned.session_id}  {spawned.handle}  {spawned.branch}", "dim"))
+    try:
+        job = wait_for_job(context, spawned.job_id or "", f"The worktree {spawned.directory_name}")
+    except KeyboardInterrupt:
+        context.output.warn(f"\nDetached; the spawn goes on. Look at it: callboard get {spawned.handle}")
+        raise
+    if job.status != "done":
+        return report_failure(context, job)
+    _show(context, spawned, job)
+    return 0
+
+
+def _show(context: Context, spawned: Spawned, job: Job) -> None:
+    output = context.output
+    made: dict[str, Any] = job.answer
+    if output.json_wanted:
+        same = ("session_id", "run_id", "handle", "state_file", "dry_run")
+        place = ("hostname", "path", "branch", "base_branch", "base_commit")
+        value = {name: getattr(spawned, name) for name in same} | {name: made.get(name) for name in place}
+        value["issues"] = [{"number": one["number"], "title": one["title"]} for one in made.get("issues", [])]
+        output.value(value)
+    elif output.quiet:
+        output.line(spawned.session_id or made["path"])
+    else:
+        output.line(span("would make" if spawned.dry_run else spawned.session_id or "", "bold"))
+        for one in made.get("issues", []):
+            output.line(span(f"  {'issue':<12}", "dim"), f"#{one['number']} {one['title']}")
+        base = f"{made['base_branch']} {made['base_commit'][:12]}"
+        for name, text in (("branch", made["branch"]), ("base", base), ("host", made["hostname"])):
+            output.line(span(f"  {name:<12}", "dim"), text)
+        output.line(span(f"  {'worktree':<12}", "dim"), made["path"])
+        if not spawned.dry_run:
+            handle = spawned.handle
+            output.note(span(f"follow: callboard logs -f {handle}   look: callboard get {handle}", "dim"))

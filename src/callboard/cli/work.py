@@ -1,0 +1,153 @@
+"""`list` and `get`: work sessions with all their issues. Reading changes nothing."""
+
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
+
+from callboard.cli.context import Context
+from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
+from callboard.cli.output import Output, Part, Style, span
+from callboard.cli.projects import InProject, project_of
+from callboard.cli.references import session_of
+from callboard.cli.run import SessionReference
+from callboard.cli.shown import ago, name_of, state_of
+from callboard.cli.text import money
+from callboard.client import calls
+from callboard.client.call import PageOf
+from callboard.wire.responses import Session
+
+_COLUMNS: Final = ("ISSUES", "LIFECYCLE", "RUN", "TITLE", "BRANCH", "WORKTREE", "AGE", "SESSION")
+_TITLE: Final = 3
+_ISSUES: Final = ("ISSUE", "STATE", "TITLE", "SESSION")
+_STYLES: Final[dict[str, Style]] = {
+    "stuck": "red",
+    "paused": "yellow",
+    "pr_ready": "green",
+    "reviews_in_progress": "green",
+    "complete": "green",
+    "cancelled": "dim",
+    "deleted": "dim",
+}
+
+
+def list_work(
+    *,
+    project: InProject = None,
+    everywhere: Annotated[bool, Parameter(help="Of all projects.")] = False,
+    every: Annotated[bool, Parameter(name=["--all", "-a"], help="Those that are over, too.")] = False,
+    issues: Annotated[bool, Parameter(help="The open issues of the project instead.")] = False,
+    limit: Annotated[PositiveInt, Parameter(help="At most so many, the newest.")] = 100,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """Work sessions with their issues, branch and worktree: those that are not over."""
+    context = Context(show, where)
+    if issues:
+        return _list_issues(context, project, limit)
+    name = None if everywhere else project_of(context, project).name
+    lifecycle = None if every else "active"
+    call = calls.work.list_sessions(project=name, lifecycle=lifecycle, limit=min(limit, 200))
+    _show_list(context.output, context.client.send(call))
+    return 0
+
+
+def _show_list(output: Output, page: PageOf[Session]) -> None:
+    if not page.items and not output.json_wanted:
+        output.note("No work is under way. Start some:  callboard spawn NUMBER")
+        return
+    if output.quiet:
+        for one in page.items:
+            output.line(one.session_id)
+        return
+    rows = [_row(one, short=output.on_terminal) for one in page.items]
+    output.listing(page, _COLUMNS, rows, flexible=_TITLE)
+    if page.next_page is not None:
+        output.note(span("There are more (--limit).", "dim"))
+
+
+def _list_issues(context: Context, project: str | None, limit: int) -> int:
+    found = project_of(context, project)
+    page = context.client.send(calls.work.list_issues(found.project_id, state="open", limit=min(limit, 200)))
+    rows: list[list[Part]] = [
+        [span(str(one.number), "bold"), one.state, one.title, one.session_id or ""] for one in page.items
+    ]
+    if not rows and not context.output.json_wanted:
+        context.output.note(f'{found.name} has no open issue. Make one:  callboard task new "title"')
+        return 0
+    context.output.listing(page, _ISSUES, rows, flexible=2)
+    return 0
+
+
+def get(reference: SessionReference, /, *, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
+    """A work session with all that is known of its work."""
+    context = Context(show, where)
+    session = session_of(context.client, reference, context.settings["project"])
+    output = context.output
+    if output.json_wanted:
+        output.value(session)
+    elif output.quiet:
+        output.line(session.session_id)
+    else:
+        _show(output, session)
+    return 0
+
+
+def _base(session: Session) -> str:
+    branch = session.work.base_branch if session.work else None
+    commit = session.workspace.base_commit if session.workspace else None
+    return f"{branch or ''} {(commit or '')[:12]}".strip()
+
+
+def _numbers(session: Session) -> str:
+    return " ".join(f"#{issue['number']}" for issue in session.issues)
+
+
+def _lifecycle(session: Session) -> Part:
+    text = session.lifecycle or ""
+    return span(text, _STYLES.get(text, "cyan"))
+
+
+def _row(session: Session, *, short: bool) -> list[Part]:
+    first: dict[str, Any] = session.issues[0] if session.issues else {}
+    place = session.workspace
+    return [
+        span(_numbers(session), "bold"),
+        _lifecycle(session),
+        state_of(session),
+        str(first.get("title") or session.title or ""),
+        (place.branch if place else None) or "",
+        place.path if place else (session.work.state if session.work else ""),
+        ago(session.updated_at),
+        name_of(session.session_id, short=short),
+    ]
+
+
+def _show(output: Output, session: Session) -> None:
+    output.line(
+        span(_numbers(session) or session.title or "", "bold"), "  ", _lifecycle(session), "  ", state_of(session)
+    )
+    for issue in session.issues:
+        output.line(span(f"  {'issue':<12}", "dim"), f"#{issue['number']} {issue.get('title') or ''}")
+    work, place = session.work, session.workspace
+    facts = {
+        "session": session.session_id,
+        "worktree": f"{place.hostname}:{place.path}" if place else (work.state if work else ""),
+        "branch": (place.branch if place else None) or "",
+        "base": _base(session),
+        "stuck": (work.stuck_reason if work else None) or "",
+        "guidance": (work.guidance if work else None) or "",
+        "pull request": (work.pull_request_url if work else None) or "",
+        "waits for": session.waiting_for or "",
+        "paused in": (work.lifecycle_before if work else None) or "",
+        "since": work.lifecycle_at if work else "",
+        "heartbeat": (work.heartbeat_at if work else None) or "",
+        "task": (work.task_id if work else None) or "",
+        "agent": session.agent_name or "",
+        "executor": session.executor_type or "",
+        "runs": f"{session.run_count}, {session.queued_runs} waiting",
+        "usage": money(session.usage),
+    }
+    for name, value in facts.items():
+        if value:
+            output.line(span(f"  {name:<12}", "dim"), value)
