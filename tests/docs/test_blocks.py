@@ -12,7 +12,7 @@ from cyclopts import App
 
 from callboard.cli.app import build_app
 from callboard.cli.dispatch import with_stdin_named
-from callboard.wire import agents, requests, responses
+from callboard.wire import agents, requests, responses, work
 from callboard.wire import runner as reports
 from tests.conftest import REPOSITORY
 from tests.docs.pages import PAGES, WRITTEN, Block, Page
@@ -74,7 +74,7 @@ def test_every_body_is_one_of_its_kind(block: Block) -> None:
     value = msgspec.json.decode(block.text)
     if block.name:
         (kind,) = [
-            found for room in (agents, requests, responses, reports) if (found := getattr(room, block.name, None))
+            found for room in (agents, requests, responses, reports, work) if (found := getattr(room, block.name, None))
         ]
         assert set(value) - set(kind.__struct_fields__) == set()
         msgspec.json.decode(block.text, type=kind)

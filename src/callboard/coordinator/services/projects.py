@@ -224,10 +224,6 @@ def _check_place(path: str) -> None:
 def _check_settings(settings: ProjectSettings) -> None:
     if settings.worktree_prefix is not None:
         check_prefix(settings.worktree_prefix)
-    if settings.worktree_root is not None and not settings.worktree_root.startswith("/"):
-        raise InvalidRequest(
-            "worktree_root is an absolute path.", errors=[{"pointer": "/settings/worktree_root", "message": "relative"}]
-        )
     if settings.base_branch is not None:
         check_branch(settings.base_branch, "/settings/base_branch")
 
