@@ -68,6 +68,7 @@ def take(context: RunnerContext, answer: PollAnswer, supervise: Callable[[HeldAt
     news += [context.holdings.disown(ref) for ref in answer.stale]
     news += [context.holdings.decide(order) for order in answer.decisions]
     news += [context.holdings.tell(order) for order in answer.messages]
+    news += [context.jobs.take(order) for order in answer.jobs]
     for claim in answer.runs:
         if (claim.run_id, claim.attempt) not in context.holdings:
             held = hold(context, claim)
@@ -85,4 +86,5 @@ def hold(context: RunnerContext, claim: Claim) -> HeldAttempt:
 
 
 def _says_anything(answer: PollAnswer) -> bool:
-    return bool(answer.runs or answer.stops or answer.stale or answer.decisions or answer.messages or answer.draining)
+    orders = (answer.runs, answer.stops, answer.stale, answer.decisions, answer.messages, answer.jobs)
+    return any(orders) or answer.draining

@@ -10,6 +10,7 @@ from callboard.runner.clock import Clock
 from callboard.runner.config import RunnerSettings
 from callboard.runner.contact import Contact
 from callboard.runner.held import Holdings
+from callboard.runner.jobs import Jobs
 from callboard.runner.registration import Membership
 
 
@@ -35,5 +36,6 @@ class RunnerContext:
     attempts: Path
     """The folder of the attempts."""
     holdings: Holdings
+    jobs: Jobs
     environment: Mapping[str, str] = field(repr=False)
     """The runner's own environment, of which agents get the allowed part."""

@@ -28,9 +28,11 @@ from callboard.runner.environment import hide_from_other_processes
 from callboard.runner.heartbeat_loop import beat_for_ever
 from callboard.runner.held import HeldAttempt, Holdings
 from callboard.runner.identity import Identity, take_identity
+from callboard.runner.jobs import Jobs
 from callboard.runner.offers import offered_executors
 from callboard.runner.reconcile import attempts_on_disk
 from callboard.runner.registration import Joining, Membership
+from callboard.runner.repository_work import repository_work
 from callboard.runner.supervision import supervise
 from callboard.runner.waiting import ended
 from callboard.wire.runner import Register
@@ -88,14 +90,16 @@ class RunnerProcess:
         membership = await joining.join(
             credential=identity.credential, known=identity.known, join_token=self._settings.join_token
         )
+        contact = self._contact(identity.credential)
         context = RunnerContext(
             settings=self._settings,
             membership=membership,
-            contact=self._contact(identity.credential),
+            contact=contact,
             clock=self._clock,
             executors=executors,
             attempts=identity.attempts,
             holdings=Holdings(self._settings.slots),
+            jobs=Jobs(repository_work(identity.folder, self._settings, environment), contact, membership),
             environment=environment,
         )
         await upload_agents(context)
@@ -106,6 +110,7 @@ class RunnerProcess:
         for held in await asyncio.to_thread(attempts_on_disk, context.attempts):
             context.holdings.add(held)
             self._supervise(context, held)
+        context.jobs.begin()
         _LOG.info("registered", runner_id=context.membership.runner_id, epoch=context.membership.epoch)
         loops: list[asyncio.Task[None]] = [
             asyncio.create_task(beat_for_ever(context)),
@@ -138,6 +143,7 @@ class RunnerProcess:
         reporting = [task for task, held in self._supervisions.items() if held.reporting]
         if (settling or reporting) and not context.contact.dismissal.done():
             await asyncio.wait([*settling, *reporting], timeout=LEAVE_SECONDS)
+        await context.jobs.close(LEAVE_SECONDS)
         await ended(*settling)
         await ended(*self._supervisions)
         await context.contact.close()

@@ -1,6 +1,6 @@
 """Where a run may work: the run's directory, resolved without links, inside the roots of this runner."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,8 +17,12 @@ class DirectoryRefused(Exception):
         self.code = code
 
 
-def working_directory(project_dir: str | None, base: Path, roots: Sequence[Path]) -> Path:
+def working_directory(
+    project_dir: str | None, base: Path, roots: Sequence[Path], is_workspace: Callable[[Path], bool] = lambda _: False
+) -> Path:
     """The real path of a run's directory; `base` when the run names none. Raises DirectoryRefused.
+
+    Outside of the roots it may be a worktree that was prepared for a work session: `is_workspace` of its real path.
 
     Links are followed once, here; the path that comes out has none, so that a link which is swapped in later
     is seen as another path by whoever enters it.
@@ -27,7 +31,7 @@ def working_directory(project_dir: str | None, base: Path, roots: Sequence[Path]
     if not asked.is_absolute():
         raise DirectoryRefused("project_dir_outside_roots", f"{asked} is no absolute path.")
     real = _resolved(asked)
-    if not any(inside(str(real), str(root)) for root in roots):
+    if not any(inside(str(real), str(root)) for root in roots) and not is_workspace(real):
         allowed = ", ".join(str(root) for root in roots)
         raise DirectoryRefused("project_dir_outside_roots", f"{asked} leads to {real}, outside the roots: {allowed}.")
     return real

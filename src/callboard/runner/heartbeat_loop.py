@@ -48,6 +48,8 @@ async def beat_once(context: RunnerContext) -> HeartbeatAnswer:
         context.holdings.decide(decision)
     for message in answer.messages:
         context.holdings.tell(message)
+    for job in answer.jobs:
+        context.jobs.take(job)
     if answer.clock_skew_ms:
         _LOG.warning("clock_differs", milliseconds=answer.clock_skew_ms)
     return answer

@@ -70,7 +70,7 @@ def _checks(context: RunnerContext, held: HeldAttempt, directory: str) -> list[C
 def invocation_of(context: RunnerContext, held: HeldAttempt, offered: OfferedExecutor) -> Invocation:
     """A claim in the words of an executor. Raises DirectoryRefused."""
     claim, settings = held.claim, context.settings
-    directory = working_directory(claim.project_dir, settings.project_dir, settings.roots)
+    directory = _directory(context, claim.project_dir)
     state = private_folder(private_folder(settings.state_dir / "executors") / claim.executor_type)
     environment = _environment(context, held, offered)
     return Invocation(
@@ -173,11 +173,16 @@ async def _make_sure_it_never_starts(held: HeldAttempt, number: int) -> None:
 def _check_again(context: RunnerContext, launch: Launch) -> None:
     """What lay inside the roots when it was asked may have been swapped for a link since."""
     try:
-        if str(working_directory(launch.cwd, context.settings.project_dir, context.settings.roots)) == launch.cwd:
+        if str(_directory(context, launch.cwd)) == launch.cwd:
             return
     except DirectoryRefused as refused:
         raise NotLaunchable(refused.code, str(refused), retry=False) from refused
     raise NotLaunchable("project_dir_outside_roots", f"{launch.cwd} has become a link to another place.", retry=False)
+
+
+def _directory(context: RunnerContext, asked: str | None) -> Path:
+    settings = context.settings
+    return working_directory(asked, settings.project_dir, settings.roots, context.jobs.work.workspaces.is_ours)
 
 
 def _environment(context: RunnerContext, held: HeldAttempt, offered: OfferedExecutor) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 
+from callboard.domain.worker_prompt import WorkContext, WorkIssue, state_file
 from callboard.wire.jobs import Prepare, Prepared
 from callboard.workspace import files
 from callboard.workspace.git import Git
@@ -21,7 +22,7 @@ from callboard.workspace.places import free_place, worktree_root
 from callboard.workspace.proof import losses_of
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.repository import Base, Linked, Repository, open_repository
-from callboard.workspace.state_file import NO_REPORT, write_state
+from callboard.workspace.state_file import write_state
 from callboard.workspace.view import view
 
 MAX_NEXT: Final = 99
@@ -66,7 +67,7 @@ def prepare(
             linked = _linked(ours, entry)
             answer = _answer(planned, order, hostname)
             entry.file_name = f"work-{order.handle}.json"
-            write_state(ours, linked, entry.file_name, first_state(order, answer, ours.path))
+            write_state(ours, linked, entry.file_name, first_state(order, answer, ours.path, entry.file_name))
             entry.prepared = answer
             journal.save(entry)
         except WorkspaceRefused as refused:
@@ -115,20 +116,18 @@ def undo(repository: Repository, journal: Journal, session_id: str) -> None:
             _undo(ours, journal, entry)
 
 
-def first_state(order: Prepare, made: Prepared, repository: Path) -> dict[str, Any]:
+def first_state(order: Prepare, made: Prepared, repository: Path, file_name: str) -> dict[str, Any]:
     """What the state file holds until the coordinator writes it."""
-    return {
-        "session_id": order.session_id,
-        "handle": order.handle,
-        "issues": [{"number": one.number, "title": one.title, "body": one.body} for one in order.issues],
-        "repository": str(repository),
-        "branch": made.branch,
-        "base_branch": made.base_branch,
-        "worktree": made.path,
-        "pull_request_url": None,
-        "guidance": None,
-        "report": dict(NO_REPORT),
-    }
+    context = WorkContext(
+        handle=order.handle,
+        issues=[WorkIssue(number=one.number, title=one.title, body=one.body) for one in made.issues],
+        repository=str(repository),
+        branch=made.branch,
+        worktree=made.path,
+        base_branch=made.base_branch,
+        state_file_name=file_name,
+    )
+    return state_file(context)
 
 
 def _make(repository: Repository, journal: Journal, entry: Entry, planned: Plan) -> None:

@@ -17,8 +17,12 @@ MAX_LISTED: Final = 200
 
 
 def list_worktrees(repository: Repository, order: ListWorktrees) -> list[Worktree]:
-    """The worktrees whose folder's name begins with the prefix, with what is only there. Changes nothing."""
-    fitting = [one for one in repository.worktrees() if one.path.name.startswith(order.prefix)]
+    """The worktrees whose folder's name begins with the prefix, with what is only there. Changes nothing.
+
+    Without a prefix it is the one that worktrees have when nobody says another: the repository's name and `-`.
+    """
+    prefix = order.prefix or f"{repository.path.name}-"
+    fitting = [one for one in repository.worktrees() if one.path.name.startswith(prefix)]
     return [_listed(repository, linked) for linked in fitting[:MAX_LISTED]]
 
 
@@ -74,7 +78,7 @@ def _listed(repository: Repository, linked: Linked) -> Worktree:
     except WorkspaceRefused:
         losses = None
     return Worktree(
-        path=str(linked.path),
+        path=os.fsencode(linked.path).decode(errors="replace"),
         branch=branch,
         head=head,
         uncommitted=0 if losses is None else len(losses.uncommitted) + len(losses.submodules),

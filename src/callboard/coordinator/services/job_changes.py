@@ -138,4 +138,7 @@ def end_job(
     )
     if ended:
         tx.hint(JobEnded(job_id=job_id))
+        job = tx.one("job_by_id", job_id=job_id)
+        if job is not None and job["kind"] == "undo":  # a preparation may have waited behind it
+            tx.hint(JobWaits(hostname=job["hostname"] or ""))
     return bool(ended)

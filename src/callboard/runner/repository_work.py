@@ -1,0 +1,102 @@
+"""What a runner does in repositories for the coordinator, by kind of job; blocking. Reports nothing."""
+
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from callboard.runner.config import RunnerSettings
+from callboard.runner.directories import DirectoryRefused, working_directory
+from callboard.runner.identity import private_folder
+from callboard.wire import jobs as wire
+from callboard.wire.jobs import JobOrder
+from callboard.workspace import changes, preparation, removal, state_file
+from callboard.workspace.git import Git
+from callboard.workspace.journal import Journal
+from callboard.workspace.ownership import Workspaces
+from callboard.workspace.refusal import WorkspaceRefused
+from callboard.workspace.repository import Repository, open_repository
+
+_SHAPES: Final[dict[str, type[msgspec.Struct]]] = {
+    "prepare": wire.Prepare,
+    "undo": wire.Undo,
+    "write_state": wire.WriteState,
+    "remove": wire.Remove,
+    "diff": wire.Diff,
+    "list_worktrees": wire.ListWorktrees,
+}
+
+
+class RepositoryWork:
+    """Does one job after the other, in the repositories that lie inside the runner's roots."""
+
+    def __init__(self, git: Git, folder: Path, settings: RunnerSettings) -> None:
+        """`folder` is private and holds the journal."""
+        self.git = git
+        self.journal = Journal(folder)
+        self.workspaces = Workspaces(git, self.journal, settings.roots)
+        self._settings = settings
+        self._kinds: dict[str, Callable[[Repository, Any], Any]] = {
+            "prepare": self._prepare,
+            "undo": self._undo,
+            "write_state": self._write_state,
+            "remove": self._remove,
+            "diff": self._diff,
+            "list_worktrees": self._list_worktrees,
+        }
+
+    def perform(self, order: JobOrder) -> Any:
+        """The answer to a job, as plain values. Doing it twice has one effect. Raises WorkspaceRefused."""
+        shape, perform = _SHAPES.get(order.kind), self._kinds.get(order.kind)
+        if shape is None or perform is None:
+            sentence = f"This runner does not know jobs of the kind {order.kind!r}."
+            raise WorkspaceRefused("job_unknown", sentence, "Install the coordinator's version here.")
+        try:
+            request = msgspec.convert(order.request, shape)
+        except msgspec.ValidationError as cause:
+            raise WorkspaceRefused("job_unknown", f"The job {order.kind} is not understood: {cause}.") from cause
+        return msgspec.to_builtins(perform(self._repository(order.path), request))
+
+    def recover(self) -> list[str]:
+        """Undo what an earlier process of this runner left half done; the sessions of it."""
+        return preparation.recover(self.git, self.journal)
+
+    def _repository(self, path: str) -> Repository:
+        try:
+            place = working_directory(path, self._settings.project_dir, self._settings.roots)
+        except DirectoryRefused as refused:
+            raise WorkspaceRefused("outside_roots", str(refused)) from refused
+        return open_repository(self.git, place)
+
+    def _prepare(self, repository: Repository, order: wire.Prepare) -> wire.Prepared:
+        settings = self._settings
+        return preparation.prepare(repository, self.journal, order, hostname=settings.hostname, roots=settings.roots)
+
+    def _undo(self, repository: Repository, order: wire.Undo) -> None:
+        preparation.undo(repository, self.journal, order.session_id)
+
+    def _write_state(self, repository: Repository, order: wire.WriteState) -> None:
+        with repository.locked() as ours:
+            linked = state_file.worktree_of(ours, Path(order.path))
+            state_file.write_state(ours, linked, order.file_name, order.content)
+
+    def _remove(self, repository: Repository, order: wire.Remove) -> wire.Removed:
+        return removal.remove(repository, self.journal, order)
+
+    def _diff(self, repository: Repository, order: wire.Diff) -> wire.DiffText:
+        return changes.diff_of(repository, state_file.worktree_of(repository, Path(order.path)), order)
+
+    def _list_worktrees(self, repository: Repository, order: wire.ListWorktrees) -> list[wire.Worktree]:
+        return removal.list_worktrees(repository, order)
+
+
+def repository_work(folder: Path, settings: RunnerSettings, environment: Mapping[str, str]) -> RepositoryWork:
+    """What a runner does in repositories, with its private files below its own folder."""
+    home = private_folder(folder / "home")
+    for left in home.glob("view-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    git = Git(home, environment, threading.Event())
+    return RepositoryWork(git, private_folder(folder / "work"), settings)

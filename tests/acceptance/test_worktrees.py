@@ -1,0 +1,133 @@
+"""Work in a real repository: a runner prepares the worktree, its runs work there, and it goes without losing work."""
+
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.support.coordinator import until
+from tests.support.runner import Runner
+from tests.support.work import Workshop
+from tests.support.world import World
+
+WORKER = """
+[executors.worker]
+type = "command"
+argv = ["sh", "-c", "pwd > made.txt"]
+"""
+ONCE = """#!/bin/sh
+case "$*" in *{step}*) if [ -e {marker} ]; then rm {marker}; {what}; fi;; esac
+exec {git} "$@"
+"""
+
+
+class Shop(Workshop):
+    """The project's directory as a repository, and a coordinator that knows it."""
+
+    def __init__(self, world: World, **settings: Any) -> None:
+        self.world = world
+        self.path = world.project
+        git(self.path, "init", "--quiet", "--initial-branch=main")
+        (self.path / "readme").write_text("hello\n")
+        git(self.path, "add", "readme")
+        git(self.path, "commit", "--quiet", "-m", "first")
+        super().__init__(world.coordinator(**settings), "shop", str(self.path), hostname=socket.gethostname())
+        self.issues(3)
+
+    def runner(self, **offer: Any) -> Runner:
+        return self.world.runner(self.coordinator, **offer)
+
+    def ask(self, session_id: str, kind: str, **body: Any) -> dict[str, Any]:
+        """A job in the session's worktree, once it has ended."""
+        answer = self.coordinator.http.post(f"/sessions/{session_id}/jobs", json={"kind": kind} | body)
+        assert answer.status_code in (201, 202), answer.text
+        return self.job(answer.json()["job_id"])
+
+    def left(self) -> list[str]:
+        """Branches and folders besides those of the person."""
+        branches = git(self.path, "branch", "--format=%(refname:short)").split()
+        return [one for one in branches if one != "main"] + [
+            one.name for one in self.path.parent.glob("project-*") if one.is_dir()
+        ]
+
+
+def git(at: Path, *arguments: str) -> str:
+    """What git says to a person."""
+    who = ("-c", "user.name=Ann", "-c", "user.email=ann@localhost")
+    return subprocess.run(["git", *who, *arguments], cwd=at, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def git_that_once(world: World, step: str, what: str) -> tuple[tuple[str, ...], Path]:
+    """How to start a runner whose git does something at one step, once; and the mark that makes it do so."""
+    folder, marker = world.folder / "first", world.folder / "once"
+    folder.mkdir()
+    marker.touch()
+    program = folder / "git"
+    program.write_text(ONCE.format(step=step, marker=marker, what=what, git=shutil.which("git")))
+    program.chmod(0o755)
+    return ("env", f"PATH={folder}:{os.environ['PATH']}"), marker
+
+
+def test_a_session_works_in_its_own_worktree_and_nothing_of_it_is_lost(world: World) -> None:
+    shop = Shop(world)
+    shop.runner(executors=("worker",), tables=WORKER)
+    spawned = shop.spawned(1, 2, executor_type="worker")
+    made = shop.job(spawned["job_id"])
+    assert made["status"] == "done", made
+    tree = Path(made["answer"]["path"])
+    assert (tree.name, git(tree, "branch", "--show-current")) == ("project-issues-1-2", "issues-1-2")
+    private = Path(git(tree, "rev-parse", "--absolute-git-dir"))
+    assert '"Issue 1"' in (private / "work-1.json").read_text()
+    assert shop.coordinator.ended(spawned["run_id"]).reason == "completed"
+    session_id = spawned["session_id"]
+    assert (tree / "made.txt").read_text().strip() == str(tree)
+    shown = shop.coordinator.http.get(f"/sessions/{session_id}/diff").json()
+    assert ([one["path"] for one in shown["files"]], shown["uncommitted"]) == (["made.txt"], True)
+    refused = shop.ask(session_id, "remove")
+    assert refused["error"]["code"] == "work_would_be_lost"
+    assert "made.txt" in refused["error"]["message"]
+    removed = shop.ask(session_id, "remove", confirm=refused["error"]["hint"].rpartition(" ")[2])
+    assert (removed["status"], shop.left()) == ("done", [])
+    assert shop.session(session_id)["work"]["state"] == "removed"
+
+
+def test_a55_git_that_fails_leaves_nothing_and_the_next_spawn_works(world: World) -> None:
+    shop = Shop(world)
+    within, _ = git_that_once(world, "read-tree", "echo 'no such luck' >&2; exit 128")
+    shop.runner(within=within)
+    spawned = shop.spawned(1)
+    failed = shop.job(spawned["job_id"])
+    assert (failed["error"]["code"], "no such luck" in failed["error"]["message"]) == ("git_failed", True)
+    assert shop.left() == []
+    session = shop.session(spawned["session_id"])
+    assert session["lifecycle"] == "cancelled"
+    assert shop.job(shop.spawned(1)["job_id"])["status"] == "done"
+
+
+def test_a_runner_that_is_killed_amid_a_spawn_makes_it_when_it_is_back(world: World) -> None:
+    """Kill -9 of the runner in the middle: what it began is undone, and the order is done anew."""
+    shop = Shop(world)
+    within, marker = git_that_once(world, "worktree", "kill -9 $PPID; sleep 0.2")
+    runner = shop.runner(within=within)
+    spawned = shop.spawned(1)
+    runner.program.ended(20)
+    assert not marker.exists()
+    runner.restart()
+    made = shop.job(spawned["job_id"], 40)
+    assert made["status"] == "done", made
+    assert sorted(shop.left()) == ["issue-1", "project-issue-1"]
+    assert git(Path(made["answer"]["path"]), "status", "--porcelain") == ""
+
+
+def test_a_worktree_that_came_too_late_is_removed_by_its_runner(world: World) -> None:
+    shop = Shop(world, prepare_seconds=1)
+    within, _ = git_that_once(world, "read-tree", "sleep 2")
+    shop.runner(within=within)
+    spawned = shop.spawned(1)
+    assert shop.job(spawned["job_id"])["error"]["code"] == "job_timeout"
+    until(lambda: shop.session(spawned["session_id"])["work"]["state"] == "undone", 20, "undone")
+    again = shop.job(shop.spawned(1)["job_id"])
+    assert again["status"] == "done", again
+    assert sorted(shop.left()) == ["issue-1", "project-issue-1"]
