@@ -16,6 +16,7 @@ from callboard.coordinator.http.routes import ROUTES
 from callboard.wire import requests, work
 from callboard.wire import runner as wire
 from callboard.wire.agents import ChangeAgent, CreateAgent, PutAgentFiles
+from callboard.wire.budgets import SetBudget
 from callboard.wire.messages import SendMessage
 
 SESSION, RUN, RUNNER = "ses_01h2xcejqtf2nbrexx3vqjhp41", "run_01h2xcejqtf2nbrexx3vqjhp41", "rnr_0123456789abcdef0123"
@@ -26,6 +27,7 @@ BODIES: dict[str, Any] = {
     ),
     "sessions.update": requests.UpdateSession(title="new"),
     "sessions.send_message": SendMessage(text="go on"),
+    "sessions.set_budget": SetBudget(budget_tokens=1),
     "sessions.import_log": requests.ImportLog(lines=[{"event_type": "session_start"}]),
     "sessions.bind": wire.Bind(executor_session_id="native", executor_type="codex", hostname="here"),
     "events.post": wire.PostEvents(events=[wire.PostedEvent(client_key="1.000.00", type="note")]),

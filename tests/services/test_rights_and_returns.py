@@ -50,13 +50,11 @@ async def test_a_child_inherits_its_parents_permission_and_may_not_widen_it(worl
 PARENTS: dict[str, Any] = {
     "timeout_seconds": 600.0,
     "max_turns": 10,
-    "budget_microdollars": 5_000_000,
-    "budget_tokens": 1000,
 }
 
 
 async def test_a_child_inherits_its_parents_limits_and_may_only_narrow_them(world: World) -> None:
-    """40: a child's budget and limits are never wider than its parent's."""
+    """40: a child's limits are never wider than its parent's. Its budget comes from the parent's pool: test_budgets."""
     runner, claim = await first_claim(world, limits=Limits(**PARENTS, queue_timeout_seconds=60))
     token = agent_of(claim)
     child = await world.start("child", caller=token)
@@ -85,12 +83,12 @@ async def test_a_child_inherits_its_parents_limits_and_may_only_narrow_them(worl
 async def test_a_retry_by_an_agent_is_cut_to_what_the_agent_has(world: World) -> None:
     """40: a retry asks for nothing itself."""
     runner, claim = await first_claim(world, limits=Limits(max_turns=10))
-    child = await world.start("child", parent_session_id=claim.session_id, limits=Limits(max_turns=99, budget_tokens=5))
+    child = await world.start("child", parent_session_id=claim.session_id, limits=Limits(max_turns=99))
     (held,) = await runner.claim()
     await runner.started(held)
     await runner.end(held, "failed")
     again = await world.runs.retry(agent_of(claim), child.run_id, None)
-    assert (await world.run(again.run_id)).limits == {"max_turns": 10, "budget_tokens": 5}
+    assert (await world.run(again.run_id)).limits == {"max_turns": 10}
 
 
 async def test_a_child_works_where_its_parent_does(world: World) -> None:

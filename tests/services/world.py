@@ -18,6 +18,7 @@ import msgspec
 from callboard.coordinator.services.agent_files import AgentFileService
 from callboard.coordinator.services.agents import AgentService
 from callboard.coordinator.services.bindings import BindingService
+from callboard.coordinator.services.budgets import BudgetService
 from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
 from callboard.coordinator.services.fleet import Fleet
@@ -196,6 +197,7 @@ class World:
         self.agents = AgentService(database)
         self.agent_files = AgentFileService(database)
         self.messages = MessageService(database, self.ids, limits or TreeLimits())
+        self.budgets = BudgetService(database, self.ids, limits or TreeLimits())
         self.callbacks = CallbackService(database, self.ids, limits or TreeLimits())
         for listener in (self.fleet.on_hints, self.signals.on_hints, self.dispatch.on_hints):
             database.subscribe(listener)

@@ -189,7 +189,7 @@ async def test_rows_come_by_column_name_and_counts_are_of_changed_rows(database:
     assert (row["session_id"], row["last_seq"], row["parent_session_id"]) == (session_id, 0, None)
     assert await database.read(lambda tx: tx.one("session_by_id", session_id="ses_nobody")) is None
     assert await database.read(lambda tx: tx.all("event_heads_after", transaction_id=0, batch_id=0, limit=1)) == []
-    refresh = {"status": "running", "queued_runs": 0, "now": 5}
+    refresh = {"status": "running", "queued_runs": 0, "waits_for_budget": 0, "now": 5}
     assert await database.write(lambda tx: tx.run("refresh_session", session_id=session_id, **refresh)) == 1
     assert await database.write(lambda tx: tx.run("refresh_session", session_id="ses_nobody", **refresh)) == 0
 

@@ -94,6 +94,18 @@ COMMANDS: Final = (
         "stop", "callboard.cli.wait:stop", DAILY, ("callboard stop 7f3kx9", "callboard stop 7f3kx9 --subtree --wait")
     ),
     Command("why", "callboard.cli.wait:why", DAILY, ("callboard why 7f3kx9", "callboard why 7f3kx9 --json")),
+    Command(
+        "usage",
+        "callboard.cli.usage:usage",
+        DAILY,
+        ("callboard usage --by project", "callboard usage 7f3kx9 --json"),
+    ),
+    Command(
+        "budget",
+        "callboard.cli.usage:budget",
+        DAILY,
+        ("callboard budget 7f3kx9", "callboard budget 7f3kx9 --budget 5.00"),
+    ),
     Command("tree", "callboard.cli.session:tree", DAILY, ("callboard tree 7f3kx9", "callboard tree 7f3kx9 --json")),
     Command(
         "spawn",

@@ -1,6 +1,5 @@
 """`run`, `resume` and `retry`: everything that makes a run."""
 
-import math
 import os
 import sys
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import span
 from callboard.cli.references import run_id_of, session_id_of
 from callboard.cli.settings import whole_path
-from callboard.cli.text import seconds_of, short_id
+from callboard.cli.text import microdollars, seconds_of, short_id
 from callboard.cli.waiting import wait_and_show
 from callboard.client import calls
 from callboard.client.transport import is_loopback
@@ -30,7 +29,6 @@ WHAT: Final = Group("What runs", sort_key=10)
 PLACE: Final = Group("Where it may run", sort_key=20)
 BOUNDS: Final = Group("Bounds", sort_key=30)
 WAITING: Final = Group("Waiting", sort_key=40)
-MICRODOLLARS: Final = 1_000_000
 PARENT_VARIABLE: Final = "AGENT_SESSION_ID"
 """Every agent finds its own session in it."""
 
@@ -97,7 +95,8 @@ class Bounds:
     timeout: Annotated[str | None, Parameter(help="Longest time of the run, such as 90s, 20m, 2h.")] = None
     queue_timeout: Annotated[str | None, Parameter(help="Longest time in the queue.")] = None
     max_turns: Annotated[int | None, Parameter(help="Most turns of the agent.")] = None
-    budget: Annotated[float | None, Parameter(help="Most dollars.")] = None
+    budget: Annotated[float | None, Parameter(help="Most dollars, for a new session and all below it.")] = None
+    budget_tokens: Annotated[int | None, Parameter(help="Most tokens, for a new session and all below it.")] = None
     priority: Annotated[int, Parameter(help="One step is worth a minute of waiting.")] = 0
     on_busy: Annotated[
         OnBusy | None, Parameter(help="When the session has a live run: enqueue, reject, interrupt.")
@@ -282,15 +281,10 @@ def _limits(bounds: Bounds) -> Limits | None:
         timeout_seconds=None if bounds.timeout is None else seconds_of(bounds.timeout),
         queue_timeout_seconds=None if bounds.queue_timeout is None else seconds_of(bounds.queue_timeout),
         max_turns=bounds.max_turns,
-        budget_microdollars=None if bounds.budget is None else _microdollars(bounds.budget),
+        budget_microdollars=None if bounds.budget is None else microdollars(bounds.budget),
+        budget_tokens=bounds.budget_tokens,
     )
     return None if limits == Limits() else limits
-
-
-def _microdollars(dollars: float) -> int:
-    if not math.isfinite(dollars):
-        raise InvalidRequest(f"--budget {dollars} is no amount.", hint="Write dollars, such as 2.50.")
-    return round(dollars * MICRODOLLARS)
 
 
 def _directory(given: Path | None, url: str) -> str | None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from callboard.cli.output import Output, Part, span
 from callboard.cli.shown import GROUPS, ago, name_of, state, state_of
-from callboard.cli.text import money
+from callboard.cli.text import dollars, money
 from callboard.domain.usage import UsageTotal
 from callboard.wire.responses import Binding, Run, Session, Tree, TreeNode
 
@@ -106,10 +106,20 @@ def _facts(session: Session) -> dict[str, str]:
         "runs": f"{session.run_count}, {session.queued_runs} waiting",
         "events": str(session.last_seq),
         "usage": _usage(session.usage),
+        "budget": _budget(session),
         "created": session.created_at,
         "resumed": session.last_resumed_at or "",
         "archived": session.archived_at or "",
     }
+
+
+def _budget(session: Session) -> str:
+    found = session.budget
+    if found is None:
+        return ""
+    left = [] if found.left_microdollars is None else [f"{dollars(found.left_microdollars)} left"]
+    left += [] if found.left_tokens is None else [f"{found.left_tokens} tokens left"]
+    return ", ".join(left) + ("" if found.session_id == session.session_id else f", of {found.session_id}")
 
 
 def _usage(usage: UsageTotal) -> str:

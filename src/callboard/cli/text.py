@@ -1,5 +1,6 @@
 """Text for people: what agents wrote made safe for a terminal; times, money and ids in short forms. All pure."""
 
+import math
 import re
 import unicodedata
 from typing import Final
@@ -93,9 +94,21 @@ def duration(seconds: float) -> str:
     return f"{whole // 86_400}d" + (f" {whole % 86_400 // 3600}h" if whole % 86_400 >= 3600 else "")
 
 
+def microdollars(amount: float) -> int:
+    """Dollars as a person writes them. InvalidRequest when that is no amount."""
+    if not math.isfinite(amount):
+        raise InvalidRequest(f"--budget {amount} is no amount.", hint="Write dollars, such as 2.50.")
+    return round(amount * 1_000_000)
+
+
+def dollars(amount: int) -> str:
+    """Micro-dollars as a person reads them."""
+    return f"${amount / 1_000_000:.4f}"
+
+
 def money(total: UsageTotal) -> str:
     """What it cost, in dollars; `≥` when some of it has no price, `~` when it is from our price table."""
     if total.cost_microdollars is None:
         return "?" if total.unpriced else ""
     mark = "≥" if total.unpriced else "~" if total.estimated else ""
-    return f"{mark}${total.cost_microdollars / 1_000_000:.4f}"
+    return mark + dollars(total.cost_microdollars)

@@ -20,6 +20,7 @@ from callboard.coordinator.services.agent_files import AgentFileService
 from callboard.coordinator.services.agents import AgentService
 from callboard.coordinator.services.approvals import ApprovalService
 from callboard.coordinator.services.bindings import BindingService
+from callboard.coordinator.services.budgets import BudgetService
 from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
 from callboard.coordinator.services.external import ExternalService
@@ -82,6 +83,7 @@ class Coordinator:
         self._retention = RetentionService(database, config.retention_ms)
         self._callbacks = Loop("callbacks", self.services.callbacks.sweep_once, config.sweep_seconds)
         self._messages = Loop("messages", self.services.messages.sweep_once, config.sweep_seconds)
+        self._budgets = Loop("budgets", self.services.budgets.sweep_once, config.sweep_seconds)
         self.loops = self._looking_after(leases, config)
         process = Process(
             stream=self.stream,
@@ -117,6 +119,7 @@ class Coordinator:
             external=ExternalService(database, ids, rules, limits),
             why=WhyService(database, rules),
             usage=UsageService(database),
+            budgets=BudgetService(database, ids, limits),
             tokens=tokens,
             callbacks=CallbackService(database, ids, limits),
             transcripts=TranscriptService(*shared, rules, config.transcript_bytes),
@@ -136,6 +139,7 @@ class Coordinator:
             [
                 self._callbacks,
                 self._messages,
+                self._budgets,
                 Loop("leases", leases.sweep_once, config.sweep_seconds),
                 Loop("jobs", self.services.jobs.sweep_once, config.sweep_seconds),
                 Loop("stops", self.services.stops.sweep_once, config.sweep_seconds),
@@ -168,6 +172,8 @@ class Coordinator:
         if self.services.callbacks.is_due(hints):
             self._callbacks.nudge()
             self._messages.nudge()
+        if self.services.budgets.is_due(hints):
+            self._budgets.nudge()
 
     async def readiness(self) -> dict[str, str]:
         """What has to be well so that requests should be sent here."""

@@ -35,6 +35,7 @@ CODES: Final[dict[str, str]] = {
     "idempotency_mismatch": "The same Idempotency-Key came with another body.",
     "insecure_address": "The coordinator would be reachable from other machines without encryption.",
     "unknown_executor": "No executor of this name exists.",
+    "budget_unpriced": "A budget in dollars cannot be kept with a model whose price is not known.",
     "not_portable": "The session cannot be portable: no transcript is kept of what it runs.",
     # Unauthenticated
     "unauthenticated": "A valid bearer token is needed.",
@@ -83,6 +84,8 @@ CODES: Final[dict[str, str]] = {
     "session_external": "Another process owns this conversation now; wait until its lease ends, or end it.",
     "run_not_finished": "The run has not ended yet.",
     "run_not_retryable": "Only an ended run can be tried again.",
+    "budget_insufficient": "The pool that the budget is to come from has not enough left; `errors` says how much.",
+    "budget_none": "The session was created without a budget, and draws from none above.",
     "stale_attempt": "The report is not of the attempt that owns the run.",
     "events_missing": "Fewer events of the attempt are stored than the report counts; send them again first.",
     "binding_conflict": "This attempt is bound to another conversation already.",

@@ -25,6 +25,7 @@ STOP_REQUESTED: Final = "stop_requested"
 GUIDANCE: Final = "guidance"
 CHECK_COMPLETED: Final = "check_completed"
 USAGE: Final = "usage"
+BUDGET_CHANGED: Final = "budget_changed"
 NOTE: Final = "note"
 APPROVAL_REQUESTED: Final = "approval_requested"
 APPROVAL_DECIDED: Final = "approval_decided"
@@ -61,7 +62,7 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     "lifecycle_changed": "from, to, reason",
     GUIDANCE: "text; of a message to a live run: message_id, status (offered, cancelled, refused), run_id, by, why",
     CHECK_COMPLETED: "name, exit_code, tail, duration_ms; signal or timed_out where that ended it",
-    "budget_changed": "what changed",
+    BUDGET_CHANGED: "the pool after its limits were changed: limits, spent, reserved, left",
     USAGE: "what was booked, or `usage_incomplete`",
     NOTE: "text",
 }

@@ -19,6 +19,7 @@ CODES: Final[dict[str, str]] = {
     "preparing": "The worktree that the run works in is being made.",
     "behind_run": "Another run of the same session is before it.",
     "behind_external": "Another process leads the session's conversation now.",
+    "budget": "The budget from which the run draws is used up, or reserved.",
     "no_runner": "No runner is registered.",
     "no_matching_runner": "No registered runner meets the demands.",
     "waits_for_host": "The host of the conversation has time to take the run, before other hosts may.",
@@ -47,7 +48,7 @@ _AFTER_END: Final = {
     "interrupted": "Look whether the runner's machine is up, then: " + _RETRY,
     "executor_session_missing": "callboard resume {session_id} PROMPT --from-log",
     "workspace_not_portable": "Bring the runner of the session's host back, then: " + _RETRY,
-    "budget_exceeded": "Raise the budget, then: " + _RETRY,
+    "budget_exceeded": "Raise it, and it goes on: callboard budget {pool} --budget DOLLARS",
 }
 _WAITS_FOR_HOST: Final = ("no_matching_runner", "runner_lost", "runner_draining", "no_free_slot", "in_queue")
 _LACKS: Final = {
@@ -98,6 +99,13 @@ class Preparing(msgspec.Struct, frozen=True, kw_only=True):
     deadline_ms: int
 
 
+class UsedUp(msgspec.Struct, frozen=True, kw_only=True):
+    """A budget that lets nothing start."""
+
+    session_id: str
+    sentence: str
+
+
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A run and what surrounds it; times in Unix milliseconds."""
 
@@ -123,6 +131,10 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     before: int = 0
     """How many runs with the same demands are before it in the queue."""
     runners: tuple[RunnerFacts, ...] = ()
+    budget: UsedUp | None = None
+    """Of a pending run: what does not let it start; None when it may."""
+    pool_session_id: str = ""
+    """Whose budget it draws from, else its own session."""
     preferred_host: str | None = None
     """Of a portable session: where its conversation is, as long as only that host may take the run."""
     moves_at_ms: int | None = None
@@ -181,7 +193,7 @@ def _ended(run: RunFacts) -> Answer:
     return Answer(
         code="ended",
         sentence=" ".join(parts),
-        next_step=step and step.format(run_id=run.run_id, session_id=run.session_id),
+        next_step=step and step.format(run_id=run.run_id, session_id=run.session_id, pool=run.pool_session_id),
     )
 
 
@@ -221,6 +233,9 @@ def _pending(run: RunFacts) -> Answer:
     if run.preparing is not None:
         return _preparing(run, run.preparing)
     answers = [_ask(runner, run) for runner in run.runners]
+    if run.budget is not None and not run.blocker:
+        raise_it = f"Wait until others end, or raise it: callboard budget {run.budget.session_id}"
+        return Answer(code="budget", sentence=run.budget.sentence, next_step=raise_it, runners=answers)
     code, sentence, step = _behind(run.blocker) if run.blocker else _queued(run, answers)
     if not run.blocker:
         sentence += _portability(run)

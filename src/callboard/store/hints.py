@@ -56,6 +56,10 @@ class JobEnded(Struct, frozen=True, tag=True):
     job_id: str
 
 
+class BudgetDue(Struct, frozen=True, tag=True):
+    """A pool has less or more than before, or fewer runs: some may have to stop, or may start."""
+
+
 class TokenRevoked(Struct, frozen=True, tag=True):
     """A token must not be accepted any more."""
 
@@ -74,6 +78,7 @@ Hint = (
     | RunChanged
     | RunnersChanged
     | CallbackDue
+    | BudgetDue
     | JobWaits
     | JobEnded
     | TokenRevoked

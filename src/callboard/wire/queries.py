@@ -39,7 +39,7 @@ Lifecycle = Literal[
     "cancelled",
     "deleted",
 ]
-GroupBy = Literal["day", "session", "run", "model", "agent", "project"]
+GroupBy = Literal["day", "session", "run", "model", "agent", "project", "milestone"]
 
 
 class Query(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from callboard.domain.usage import UsageTotal
+from callboard.wire.budgets import Budget
 
 
 class Response(msgspec.Struct, kw_only=True):
@@ -159,6 +160,8 @@ class Session(Response, kw_only=True):
     last_seq: int
     children: Children
     usage: UsageTotal
+    budget: Budget | None
+    """The pool that it draws from; null where no budget holds."""
     created_at: str
     updated_at: str
     last_resumed_at: str | None
@@ -298,6 +301,8 @@ class UsageGroup(Response, kw_only=True):
 
     key: str
     usage: UsageTotal
+    name: str | None = None
+    """Of a project or milestone, where it is known."""
 
 
 class SessionUsage(Response, kw_only=True):
@@ -308,6 +313,8 @@ class SessionUsage(Response, kw_only=True):
     subtree: UsageTotal
     by_run: list[UsageGroup]
     by_model: list[UsageGroup]
+    budget: Budget | None
+    """The pool that it draws from; null where no budget holds."""
 
 
 class Token(Response, kw_only=True):

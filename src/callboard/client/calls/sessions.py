@@ -3,6 +3,7 @@
 from callboard.client.call import Call, Nothing, PageOf, path, query
 from callboard.client.idempotency import new_key
 from callboard.wire.affinity import Affinity
+from callboard.wire.budgets import BudgetChanged, SetBudget
 from callboard.wire.messages import MessageSent, SendMessage
 from callboard.wire.requests import CreateExternalSession, ImportLog, StopSession, UpdateSession
 from callboard.wire.responses import (
@@ -82,6 +83,12 @@ def runs(session_id: str, *, page: str | None = None, limit: int | None = None) 
 def usage(session_id: str) -> Call[SessionUsage]:
     """What it used: itself, its subtree, each run and model."""
     return Call(method="GET", path=path("sessions", session_id, "usage"), response=SessionUsage, repeatable=True)
+
+
+def set_budget(session_id: str, body: SetBudget) -> Call[BudgetChanged]:
+    """Raise or lower its budget; repeated, it changes nothing more."""
+    where = path("sessions", session_id, "budget")
+    return Call(method="POST", path=where, body=body, response=BudgetChanged, repeatable=True)
 
 
 def result(session_id: str) -> Call[Result]:

@@ -5,7 +5,7 @@ from typing import Literal
 from callboard.client.call import Call, PageOf, path, query
 from callboard.wire.responses import UsageGroup
 
-GroupBy = Literal["day", "session", "run", "model", "agent", "project"]
+GroupBy = Literal["day", "session", "run", "model", "agent", "project", "milestone"]
 
 
 def grouped(

@@ -13,6 +13,7 @@ from callboard.coordinator.services.agent_files import AgentFileService
 from callboard.coordinator.services.agents import AgentService
 from callboard.coordinator.services.approvals import ApprovalService
 from callboard.coordinator.services.bindings import BindingService
+from callboard.coordinator.services.budgets import BudgetService
 from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
 from callboard.coordinator.services.external import ExternalService
@@ -55,6 +56,7 @@ class Services:
     external: ExternalService
     why: WhyService
     usage: UsageService
+    budgets: BudgetService
     callbacks: CallbackService
     agents: AgentService
     agent_files: AgentFileService

@@ -20,7 +20,7 @@ from callboard.coordinator.http import (
 )
 from callboard.coordinator.http.route import Route
 from callboard.wire import agents as agent_wire
-from callboard.wire import messages, queries, requests, responses, steering
+from callboard.wire import budgets, messages, queries, requests, responses, steering
 from callboard.wire import runner as wire
 from callboard.wire import work as work_wire
 from callboard.wire.affinity import Affinity
@@ -114,6 +114,9 @@ SESSIONS: Final = (
           response=responses.Tree),
     Route("GET", "/sessions/{session_id}/usage", sessions.show_usage_of, "read", "What it used and cost.",
           response=responses.SessionUsage),
+    Route("POST", "/sessions/{session_id}/budget", sessions.set_budget, "person",
+          "Raise or lower its budget; what that had stopped goes on.",
+          request=budgets.SetBudget, response=budgets.BudgetChanged),
     Route("GET", "/sessions/{session_id}/result", sessions.show_result, "read", "The result of its latest run.",
           response=responses.Result),
     Route("GET", "/sessions/{session_id}/affinity", sessions.show_affinity, "read", "Where a resume has to run.",

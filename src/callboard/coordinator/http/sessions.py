@@ -6,6 +6,7 @@ from callboard.coordinator.http.answer import Answer, render_json
 from callboard.coordinator.http.call import Call
 from callboard.coordinator.services.pages import read_mark
 from callboard.wire.affinity import Affinity
+from callboard.wire.budgets import BudgetChanged
 from callboard.wire.messages import MessageSent
 from callboard.wire.responses import EventPage, Page, Result, Session, SessionUsage, Stopped, Tree
 
@@ -50,6 +51,11 @@ async def list_runs_of(call: Call) -> Page:
 async def show_usage_of(call: Call) -> SessionUsage:
     """GET /sessions/{session_id}/usage."""
     return await call.services.usage.of_session(call.caller, call.id)
+
+
+async def set_budget(call: Call) -> BudgetChanged:
+    """POST /sessions/{session_id}/budget."""
+    return await call.services.budgets.set(call.caller, call.id, call.body)
 
 
 async def show_result(call: Call) -> Result:

@@ -12,6 +12,7 @@ from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.callback_changes import STOPPED_SENTENCE
 from callboard.coordinator.services.following_run import request_like
 from callboard.coordinator.services.limits import TreeLimits
+from callboard.coordinator.services.locking import lock_for_run
 from callboard.coordinator.services.new_run import NewRun
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_callback
@@ -54,7 +55,7 @@ class CallbackService:
         return len(due)
 
     def _look_at(self, tx: Transaction, session_id: str) -> None:
-        tx.lock_session(session_id)
+        lock_for_run(tx, session_id)
         session = tx.one("session_by_id", session_id=session_id)
         rows = tx.all("waiting_callbacks", session_id=session_id, limit=MAX_IN_ONE_PROMPT)
         _announce(tx, session, rows)

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from callboard.coordinator.services.budget_changes import left_for
 from callboard.coordinator.services.fleet import FleetRunner
 from callboard.coordinator.services.portability import copy_for
 from callboard.domain import ids
@@ -43,13 +44,20 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
         agent=json.loads(run["agent"]) if run["agent"] else None,
         model=run["model"],
         permission_mode=run["permission_mode"],
-        limits=json.loads(run["limits"]),
+        limits=_limits(tx, run),
         tries=run["tries"],
         earlier_attempts=list(range(1, run["attempt"])),
         traceparent=run["traceparent"],
         portable=bool(session["portable"]) and run["context"] == "persistent",
         transcript=kept.copy if kept else None,
     )
+
+
+def _limits(tx: Transaction, run: Row) -> dict[str, Any]:
+    """The run's limits; of a budget what is left of it now, for executors that keep to it themselves."""
+    left = left_for(tx, run["pool_session_id"])
+    limits: dict[str, Any] = json.loads(run["limits"])
+    return limits | {f"budget_{unit}": amount for unit, amount in left.items()}
 
 
 def _is_answered(tx: Transaction, binding: Row | None) -> bool:

@@ -5,7 +5,7 @@ Holds no truth: the queue in memory says where to look, the database's compare-a
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import structlog
 
@@ -16,7 +16,7 @@ from callboard.coordinator.services.claims import build_claim
 from callboard.coordinator.services.fleet import Fleet, FleetRunner
 from callboard.coordinator.services.job_changes import orders_of as job_orders_of
 from callboard.coordinator.services.jobs import take_jobs, waiting_jobs
-from callboard.coordinator.services.locking import lock_runs
+from callboard.coordinator.services.locking import lock_pools_of_runs, lock_runs
 from callboard.coordinator.services.message_changes import orders_for
 from callboard.coordinator.services.run_changes import (
     changed,
@@ -24,6 +24,7 @@ from callboard.coordinator.services.run_changes import (
     refresh_session,
     revoke_session_tokens,
     unclaim,
+    withhold,
 )
 from callboard.coordinator.services.runner_access import check_epoch, check_runner
 from callboard.coordinator.services.signals import Signals, runner_key
@@ -287,19 +288,35 @@ def _claim_free(
     session that it can do without. What is gone past is queued again: whoever moves it may leave it claimable.
     """
     check_epoch(tx, runner.runner_id, runner.epoch)
-    free = [entry for entry in entries if tx.one("lock_free_session_of_run", run_id=entry[1])]
-    claims = _claim_each(tx, free, runner, giving)
-    held = [entry for entry in entries if entry not in free]
+    looked = [(entry, _look(tx, entry[1])) for entry in entries]
+    claims = _claim_each(tx, [entry for entry, found in looked if found == "free"], runner, giving)
+    held = [entry for entry, found in looked if found == "held"]
     if claims:
         for _, run_id, _ in held:
             _queue_elsewhere(tx, run_id)
     return claims, held
 
 
+def _look(tx: Transaction, run_id: str) -> Literal["free", "held", "withheld"]:
+    """Locks the session of a run and the pool that it draws from, unless another work moves one of them."""
+    found = tx.one("lock_free_session_of_run", run_id=run_id)
+    if found is None:
+        return "held"
+    pool = found["pool_session_id"]
+    if pool is None:
+        return "free"
+    if tx.one("lock_free_budget", pool_session_id=pool) is None:
+        return "held"
+    return "withheld" if withhold(tx, run_id, pool) else "free"
+
+
 def _claim_held(tx: Transaction, entries: list[Entry], runner: FleetRunner, giving: _Giving) -> list[Claim]:
     """Waits for those who move these sessions: there is nothing else to claim, and nothing to look again for later."""
-    lock_runs(tx, [run_id for _, run_id, _ in entries])
-    return _claim_each(tx, entries, runner, giving)
+    run_ids = [run_id for _, run_id, _ in entries]
+    pools = lock_pools_of_runs(tx, run_ids)
+    lock_runs(tx, run_ids)
+    free = [entry for entry in entries if not withhold(tx, entry[1], pools.get(entry[1]))]
+    return _claim_each(tx, free, runner, giving)
 
 
 def _claim_each(tx: Transaction, entries: list[Entry], runner: FleetRunner, giving: _Giving) -> list[Claim]:

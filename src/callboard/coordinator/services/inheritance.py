@@ -17,8 +17,8 @@ from callboard.domain.permission import effective_mode, is_wider
 from callboard.store.database import Row, Transaction
 from callboard.wire.requests import CreateRun, Limits
 
-INHERITED_LIMITS: Final = ("timeout_seconds", "max_turns", "budget_microdollars", "budget_tokens")
-"""Limits on what a run does; those on how long it waits for a runner are its own."""
+INHERITED_LIMITS: Final = ("timeout_seconds", "max_turns")
+"""Limits on what a run does; those on how long it waits for a runner are its own. Budgets are pools: budget_changes."""
 
 
 def narrowed(

@@ -11,6 +11,7 @@ from callboard.coordinator.services.access import require_steering, visible_sess
 from callboard.coordinator.services.following_run import request_like
 from callboard.coordinator.services.inheritance import INHERITED_LIMITS
 from callboard.coordinator.services.limits import TreeLimits
+from callboard.coordinator.services.locking import lock_for_run
 from callboard.coordinator.services.new_run import NewRun
 from callboard.coordinator.services.run_changes import is_ended, is_external
 from callboard.coordinator.services.run_creation import create
@@ -46,7 +47,7 @@ class MessageService:
         check_text(request.text, "/text", empty=False)
 
         def work(tx: Transaction) -> MessageSent:
-            tx.lock_session(session_id)
+            lock_for_run(tx, session_id)
             if answered := remembered(tx, idempotency):
                 return msgspec.json.decode(answered, type=MessageSent)
             sent = self._send(tx, caller, session_id, request)
@@ -115,7 +116,7 @@ class MessageService:
         return len(left)
 
     def _look_at(self, tx: Transaction, session_id: str) -> None:
-        tx.lock_session(session_id)
+        lock_for_run(tx, session_id)
         for row in tx.all("offered_messages", session_id=session_id):
             run = tx.one("run_by_id", run_id=row["run_id"])
             if run is not None and is_ended(run):

@@ -7,13 +7,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from callboard.domain import runner as runners
+from callboard.domain.budget import UNITS, Pools
 from callboard.domain.run import REASON_SENTENCES
 from callboard.domain.session import group_of
 from callboard.domain.usage import UsageTotal
 from callboard.store.events import StoredEvent
 from callboard.wire import responses as wire
 from callboard.wire import steering
+from callboard.wire.budgets import Budget
 from callboard.wire.times import rfc3339, rfc3339_or_none
 
 Columns = Mapping[str, Any]
@@ -34,6 +38,19 @@ def render_usage(row: Columns) -> UsageTotal:
         estimated=bool(row["estimated"]),
         unpriced=bool(row["unpriced"]),
     )
+
+
+def render_budget(pools: Pools, session_id: str) -> Budget:
+    """A pool as it stands."""
+    pool = pools.by_id[session_id]
+    shown: dict[str, int | None] = {}
+    for unit in UNITS:
+        limited = unit in pool.limits
+        shown[f"budget_{unit}"] = pool.limits.get(unit)
+        shown[f"spent_{unit}"] = pool.spent[unit]
+        shown[f"reserved_{unit}"] = pools.reserved(pool, unit)
+        shown[f"left_{unit}"] = max(0, pools.left(pool, unit)) if limited else None
+    return msgspec.convert(shown | {"session_id": session_id, "above_session_id": pool.above}, Budget)
 
 
 def render_run(row: Columns, usage: UsageTotal) -> wire.Run:
@@ -106,7 +123,9 @@ def render_binding(row: Columns) -> wire.Binding:
     )
 
 
-def render_session(row: Columns, usage: UsageTotal, work: Columns | None = None) -> wire.Session:
+def render_session(
+    row: Columns, usage: UsageTotal, *, work: Columns | None = None, budget: Budget | None = None
+) -> wire.Session:
     """A session; the row is one of the query `session_cards`, `work` one of `work_cards`."""
     ended = row["status"] in _ENDED
     return wire.Session(
@@ -135,6 +154,7 @@ def render_session(row: Columns, usage: UsageTotal, work: Columns | None = None)
         last_seq=row["last_seq"],
         usage=usage,
         work=None if work is None else _work_state(work),
+        budget=budget,
         **_lineage(row),
         **_work(row),
         **_times_of_session(row),

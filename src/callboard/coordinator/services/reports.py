@@ -4,7 +4,8 @@ import json
 
 import msgspec
 
-from callboard.coordinator.services import run_changes
+from callboard.coordinator.services import charges, run_changes
+from callboard.coordinator.services.attempt_ends import EVENT_OF, end_of, reason_of, reason_of_refusal
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.locking import lock_run
 from callboard.coordinator.services.run_agents import output_misfits
@@ -15,11 +16,10 @@ from callboard.coordinator.services.tokens import unauthenticated
 from callboard.domain import event as event_types
 from callboard.domain import ids as id_kinds
 from callboard.domain.caller import Caller
-from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from callboard.domain.errors import Conflict, Forbidden, NotFound
 from callboard.domain.ids import Ids
-from callboard.domain.run import END_REASONS, MAX_UNLAUNCHED, after_lost, status_of
+from callboard.domain.run import MAX_UNLAUNCHED, after_lost, status_of
 from callboard.domain.runner import LeaseRules
-from callboard.domain.usage import UsageRow
 from callboard.store.database import Database, Row, Transaction
 from callboard.wire.runner import (
     Ended,
@@ -32,11 +32,7 @@ from callboard.wire.runner import (
     UsageReport,
 )
 
-_EVENT_OF = {"completed": "complete", "failed": "fail", "stopped": "report_stopped"}
-_NEVER_REPORTED = ("no_matching_runner", "queue_timeout", "max_attempts", "completed", "stopped")
-_NOT_THERE = ("project_dir_missing", "project_dir_outside_roots")
-KINDS = tuple(_EVENT_OF)
-MAX_SIGNAL_CHARACTERS = 20
+KINDS = tuple(EVENT_OF)
 
 
 def stale_attempt(run: Row, attempt: int) -> Conflict:
@@ -65,9 +61,9 @@ def find_run(tx: Transaction, run_id: str) -> Row:
     return run
 
 
-def locked_run(tx: Transaction, run_id: str) -> Row:
-    """The same, while nobody else can move it."""
-    lock_run(tx, run_id)
+def locked_run(tx: Transaction, run_id: str, *, with_pool: bool = False) -> Row:
+    """The same, while nobody else can move it, or charge its pool."""
+    lock_run(tx, run_id, with_pool=with_pool)
     return find_run(tx, run_id)
 
 
@@ -187,7 +183,7 @@ class ReportService:
     def _failed_launch(self, tx: Transaction, run: Row, report: NotLaunched) -> EndedAnswer:
         """Nothing ran and nothing will: the run fails, or is stopped if that was asked for meanwhile."""
         given_up = report.retry and run["unlaunched"] >= MAX_UNLAUNCHED
-        reason = run["stop_reason"] or ("max_attempts" if given_up else _reason_of_refusal(tx, run, report))
+        reason = run["stop_reason"] or ("max_attempts" if given_up else reason_of_refusal(tx, run, report))
         event = "report_stopped" if run["stop_reason"] else "fail"
         how = RunEnd(
             reason=reason,
@@ -204,13 +200,15 @@ class ReportService:
         await self._check(caller, run_id, report.runner_id, report.epoch)
 
         def work(tx: Transaction) -> tuple[Row, bool]:
-            run = locked_run(tx, run_id)
+            run = locked_run(tx, run_id, with_pool=True)
             if not holds(tx, run, caller, report.attempt):
                 raise stale_attempt(run, report.attempt)
-            self._book(tx, run, report.attempt, report.rows, incomplete=report.incomplete)
+            spent = charges.book(tx, run, report.attempt, report.rows, incomplete=report.incomplete)
             current = run["attempt"] == report.attempt
             if current and run_changes.reconnect(tx, run, self._rules.lease_ms):
                 run = find_run(tx, run_id)
+            if current and spent:
+                charges.stop_spent(tx, run)
             return run, current
 
         run, current = await self._database.write(work)
@@ -223,19 +221,12 @@ class ReportService:
         check_run_id(run_id)
 
         def work(tx: Transaction) -> EndedAnswer:
+            lock_run(tx, run_id, with_pool=True)
             run = external_run(tx, caller, run_id, self._rules)
-            self._book(tx, run, run["attempt"], report.rows, incomplete=report.incomplete)
+            charges.book(tx, run, run["attempt"], report.rows, incomplete=report.incomplete)
             return EndedAnswer(status=run["status"], reason="")
 
         return await self._database.write(work)
-
-    def _book(self, tx: Transaction, run: Row, attempt: int, rows: list[UsageRow], *, incomplete: bool) -> None:
-        booked = run_changes.book_usage(tx, run, attempt, rows)
-        if booked or (incomplete and not rows):
-            payload = {"run_id": run["run_id"], "attempt": attempt, "rows": msgspec.to_builtins(booked)}
-            if incomplete:
-                payload["usage_incomplete"] = True
-            note_event(tx, run, event_types.USAGE, payload)
 
     async def ended(self, caller: Caller, run_id: str, report: Ended, kind: str) -> EndedAnswer:
         """The end of an attempt; the first committed end stands, and its own repeats get its answer."""
@@ -247,7 +238,7 @@ class ReportService:
 
     def _end(self, tx: Transaction, caller: Caller, run_id: str, report: Ended, kind: str) -> EndedAnswer | Conflict:
         """The answer; a stale report's Conflict is returned, not raised, so that its usage stays booked."""
-        run = locked_run(tx, run_id)
+        run = locked_run(tx, run_id, with_pool=bool(report.usage))
         held = tx.one("attempt_by_id", run_id=run_id, attempt=report.attempt)
         if held is None or held["runner_id"] != caller.runner_id:
             raise stale_attempt(run, report.attempt)
@@ -256,7 +247,7 @@ class ReportService:
         try:
             run = owned_run(tx, run, caller, report.attempt, self._rules)
         except Conflict as stale:
-            self._book(tx, run, report.attempt, report.usage, incomplete=report.usage_incomplete)
+            charges.book(tx, run, report.attempt, report.usage, incomplete=report.usage_incomplete)
             return stale
         if run["status"] == "claimed" and kind == "completed":
             raise Conflict(
@@ -271,7 +262,7 @@ class ReportService:
                 hint="Post all events of the attempt again, then report the end again.",
                 errors=[{"stored": run["event_count"], "reported": report.event_count}],
             )
-        self._book(tx, run, report.attempt, report.usage, incomplete=report.usage_incomplete)
+        charges.book(tx, run, report.attempt, report.usage, incomplete=report.usage_incomplete)
         answer = self._finish(tx, run, report, kind)
         tx.run(
             "answer_attempt",
@@ -282,13 +273,13 @@ class ReportService:
         return answer
 
     def _finish(self, tx: Transaction, run: Row, report: Ended, kind: str) -> EndedAnswer:
-        reason = _reason(run, report, kind)
+        reason = reason_of(run, report, kind)
         if reason == "interrupted":
             retried = self._lost_agent(tx, run)
             if retried == "retry":
                 return EndedAnswer(status="pending", reason="interrupted")
             reason = "max_attempts" if retried == "exhausted" else reason
-        end = _end_of(run, report, kind, reason)
+        end = end_of(run, report, kind, reason)
         misfit = output_misfits(run["agent"], report.result_data) if reason == "completed" else None
         if misfit is not None:
             reason = "output_invalid"
@@ -321,7 +312,7 @@ class ReportService:
                 exit_code=report.exit_code,
                 error_message=report.error_message,
                 result_text=report.result_text,
-                event=_EVENT_OF[report.reason],
+                event=EVENT_OF[report.reason],
             )
             run_changes.end(tx, run, how)
             return EndedAnswer(status=status_of(report.reason), reason=report.reason)
@@ -355,45 +346,3 @@ def _may_wait_again(tx: Transaction, run: Row) -> bool:
     held = tx.one("attempt_by_id", run_id=run["run_id"], attempt=run["attempt"])
     silent = not run["event_count"] and held is not None and held["bound_id"] is None
     return silent and run["stop_requested_at"] is None and run["unlaunched"] < MAX_UNLAUNCHED
-
-
-def _reason_of_refusal(tx: Transaction, run: Row, report: NotLaunched) -> str:
-    """Why a runner can never launch a run: the conversation is gone, or the session's place is not on that host."""
-    if report.code == "executor_session_missing":
-        return report.code
-    binding = tx.one("open_binding", session_id=run["session_id"]) or {}
-    held = tx.one("attempt_by_id", run_id=run["run_id"], attempt=run["attempt"]) or {}
-    moving = run["preferred_host"] is not None and binding.get("hostname") != held.get("hostname")
-    if moving and report.code in _NOT_THERE:
-        return "workspace_not_portable"
-    return "failed"
-
-
-def _reason(run: Row, report: Ended, kind: str) -> str:
-    if kind == "completed":
-        return "completed"
-    if kind == "stopped":
-        return str(run["stop_reason"] or "stopped")
-    reason = report.reason or "failed"
-    if reason not in END_REASONS or reason in _NEVER_REPORTED:
-        raise InvalidRequest(
-            f"{reason!r} is no reason that a runner reports with failed.",
-            errors=[{"pointer": "/reason", "message": "not a reason of failed"}],
-        )
-    return reason
-
-
-def _end_of(run: Row, report: Ended, kind: str, reason: str) -> RunEnd:
-    data = report.result_data
-    return RunEnd(
-        reason=reason,
-        exit_code=report.exit_code,
-        error_code=report.error_code,
-        error_message=report.error_message,
-        result_text=report.result_text,
-        result_data=None if data is None else msgspec.json.encode(data).decode(),
-        certainty=report.certainty,
-        stopped_by=run["stopped_by"] if kind == "stopped" else None,
-        signal=report.signal and report.signal[:MAX_SIGNAL_CHARACTERS],
-        event=_EVENT_OF[kind],
-    )

@@ -10,18 +10,21 @@ import msgspec
 
 from callboard.coordinator.services.affinity import direct
 from callboard.coordinator.services.approval_changes import deadline_of, expire_all
+from callboard.coordinator.services.budget_changes import exhausted_sentence, short_to_start
 from callboard.coordinator.services.callback_changes import give_back, note_child_end
 from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain import event as event_types
 from callboard.domain.caller import Caller
 from callboard.domain.run import ENDED, LIVE, REASON_SENTENCES, RUN, exit_code_of, queue_key, status_of
 from callboard.domain.session import session_status
-from callboard.domain.usage import UsageRow, is_adjustment
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
-from callboard.store.hints import Queued, RunChanged, RunnerTold, TokenRevoked
+from callboard.store.hints import BudgetDue, Queued, RunChanged, RunnerTold, TokenRevoked
 
 RESULT_IN_EVENT_BYTES = 16_384
+UNPRICED_SENTENCE = (
+    "The budget is in dollars, and what the run used has no known price; a budget in tokens can be kept with any model."
+)
 
 
 class RunEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,9 +73,24 @@ def refresh_session(tx: Transaction, session_id: str) -> None:
         last["status"] if last else None,
     )
     count = int(waiting["waiting"]) if waiting else 0
-    tx.run("refresh_session", session_id=session_id, status=status, queued_runs=count, now=tx.now_ms)
-    if count and not live:
+    short = live is None and _waits_for_budget(tx, waiting, last)
+    tx.run(
+        "refresh_session",
+        session_id=session_id,
+        status=status,
+        queued_runs=count,
+        waits_for_budget=int(short),
+        now=tx.now_ms,
+    )
+    if count and not live and not short:
         offer_next(tx, session_id)
+
+
+def _waits_for_budget(tx: Transaction, waiting: Row | None, last: Row | None) -> bool:
+    """Whether an idle session could only go on with more of a budget."""
+    if waiting and waiting["waiting"]:
+        return short_to_start(tx, waiting["pool_session_id"]) is not None
+    return last is not None and last["reason"] == "budget_exceeded"
 
 
 def offer_next(tx: Transaction, session_id: str) -> None:
@@ -90,6 +108,17 @@ def _queue(tx: Transaction, run: Row, key: int) -> None:
     """Tells the queue of a run that became claimable, after finding out where it has to go now."""
     place = direct(tx, run)
     tx.hint(Queued(run_id=run["run_id"], session_id=run["session_id"], demand_class=place, queue_key=key))
+
+
+def withhold(tx: Transaction, run_id: str, pool_session_id: str | None) -> bool:
+    """Takes a run out of the queue whose budget has nothing left to start it with; true when it has to wait so."""
+    if short_to_start(tx, pool_session_id) is None:
+        return False
+    run = tx.one("run_for_report", run_id=run_id)
+    if run is not None and tx.run("withhold_run", run_id=run_id):
+        refresh_session(tx, run["session_id"])
+        changed(tx, run, "pending")
+    return True
 
 
 def unclaim(tx: Transaction, run: Row, event: str) -> bool:
@@ -211,7 +240,7 @@ def end(tx: Transaction, run: Row, how: RunEnd) -> bool:
     status = status_of(how.reason)
     RUN.next_state(run["status"], how.event)
     exit_code = exit_code_of(how.reason, how.exit_code)
-    message = how.error_message or (None if status == "completed" else REASON_SENTENCES[how.reason])
+    message = how.error_message or (None if status == "completed" else _sentence(tx, run, how.reason))
     if not tx.run(
         "end_run",
         run_id=run["run_id"],
@@ -236,9 +265,20 @@ def end(tx: Transaction, run: Row, how: RunEnd) -> bool:
     expire_all(tx, run)
     if run["status"] in LIVE and run["runner_id"]:
         tx.hint(RunnerTold(runner_id=run["runner_id"]))
+    if run["pool_session_id"] is not None:
+        tx.hint(BudgetDue())
     refresh_session(tx, run["session_id"])
     changed(tx, run, status)
     return True
+
+
+def _sentence(tx: Transaction, run: Row, reason: str) -> str:
+    """Why a run ended, in words; of a budget with its figures."""
+    if reason != "budget_exceeded":
+        return REASON_SENTENCES[reason]
+    if usage_of_run(tx, run["run_id"]).unpriced:
+        return UNPRICED_SENTENCE
+    return exhausted_sentence(tx, run["pool_session_id"]) or REASON_SENTENCES[reason]
 
 
 def _completed_payload(tx: Transaction, run: Row, how: RunEnd, exit_code: int, message: str | None) -> dict[str, Any]:
@@ -271,27 +311,6 @@ def _result(how: RunEnd) -> dict[str, Any] | None:
         cut = how.result_text[:RESULT_IN_EVENT_BYTES]
         return {"result_text": cut, "truncated": True} if cut != how.result_text else {"result_text": cut}
     return None if how.result_data is None else {"truncated": True}
-
-
-def book_usage(tx: Transaction, run: Row, attempt: int, rows: list[UsageRow]) -> list[UsageRow]:
-    """Books ledger rows; those that were new."""
-    booked: list[UsageRow] = []
-    for row in sorted(rows, key=is_adjustment):
-        values = msgspec.to_builtins(row) | {"estimated": int(row.estimated)}
-        new = tx.run(
-            "book_usage",
-            **values,
-            run_id=run["run_id"],
-            attempt=attempt,
-            session_id=run["session_id"],
-            project_id=run["session_project_id"],
-            agent_name=run["agent_name"],
-            now=tx.now_ms,
-        )
-        booked += [row] * new
-        if is_adjustment(row) and row.cost_microdollars is not None:
-            tx.run("cover_usage", run_id=run["run_id"], attempt=attempt, model=row.model)
-    return booked
 
 
 def revoke_session_tokens(tx: Transaction, run_id: str) -> None:

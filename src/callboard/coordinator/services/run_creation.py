@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from callboard.coordinator.services import run_changes
+from callboard.coordinator.services import budget_changes, run_changes
 from callboard.coordinator.services.access import require_steering, visible_session
 from callboard.coordinator.services.affinity import affinity_of, prefer
 from callboard.coordinator.services.agent_choice import named_agent
@@ -13,7 +13,7 @@ from callboard.coordinator.services.fleet import record_class
 from callboard.coordinator.services.inheritance import narrowed
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.new_run import NewRun
-from callboard.coordinator.services.run_agents import Snapshot, demands_of, prompt_of, with_defaults
+from callboard.coordinator.services.run_agents import Snapshot, demands_of, limits_of, prompt_of, with_defaults
 from callboard.coordinator.services.run_requests import BUILT_IN_EXECUTORS, named_executor, requested_demands
 from callboard.coordinator.services.tree_limits import check_tree
 from callboard.domain import event as event_types
@@ -26,7 +26,7 @@ from callboard.domain.run import queue_key
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
 from callboard.store.hints import Queued, RunChanged
-from callboard.wire.requests import CreateRun
+from callboard.wire.requests import CreateRun, Limits
 from callboard.wire.responses import RunCreated
 
 TITLE_CHARACTERS = 80
@@ -74,7 +74,7 @@ def _with_agent(tx: Transaction, new: NewRun, agent: Snapshot | None, executor_t
 def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limits: TreeLimits) -> RunCreated:
     project_id = _project(tx, new, parent)
     agent = named_agent(tx, new.request, project_id, parent["project_dir"] if parent else None)
-    usual = (agent or {}).get("executor")
+    usual, asked = (agent or {}).get("executor"), new.request.limits
     new = _with_agent(tx, new, agent, named_executor(new.request) or usual or new.executor_type)
     request = new.request
     demands = _demands(new, None, None, None)
@@ -106,6 +106,8 @@ def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limit
         latest_run_id=run_id,
         now=tx.now_ms,
     )
+    budget_changes.enter(tx, session_id, asked, None if new.repeats else limits_of(agent))
+    _draw(tx, new, session_id)
     created = _session_event(session, request)
     _insert(tx, new, session, run_id, 1, demands, idle=not new.held, before=[created])
     return RunCreated(run_id=run_id, session_id=session_id, status="pending")
@@ -122,6 +124,8 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     usual = (agent or {}).get("executor")
     executor_type = named_executor(request) or usual or session["executor_type"] or new.executor_type
     new = _with_agent(tx, new, agent or _agent_before(tx, new, session), executor_type)
+    new = _without_budget(new)
+    _draw(tx, new, session["session_id"])
     binding = None if request.from_log else tx.one("open_binding", session_id=session["session_id"])
     demands = _demands(new, session, binding, session["project_dir"])
     current = live or _lost_run(tx, session)
@@ -146,6 +150,21 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     _insert(tx, new, session, run_id, taken["run_count"], demands, idle=idle, before=before)
     _prefer(tx, new, session, binding, run_id)
     return RunCreated(run_id=run_id, session_id=session["session_id"], status="pending")
+
+
+def _draw(tx: Transaction, new: NewRun, session_id: str) -> None:
+    """The run draws from its session's pool, which holds again what it gave back; who was asked for more gets less."""
+    budget_changes.check_price(tx, session_id, new.request.model)
+    budget_changes.open_for_run(tx, session_id, partly=new.repeats)
+
+
+def _without_budget(new: NewRun) -> NewRun:
+    """A later run has the budget of its session, whatever its agent, or the run that it follows, says."""
+    if new.request.limits is None:
+        return new
+    limits = msgspec.structs.replace(new.request.limits, budget_microdollars=None, budget_tokens=None)
+    request = msgspec.structs.replace(new.request, limits=None if limits == Limits() else limits)
+    return msgspec.structs.replace(new, request=request)
 
 
 def _portable(new: NewRun) -> bool:

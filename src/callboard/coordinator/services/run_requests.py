@@ -30,6 +30,7 @@ def check_request(request: CreateRun) -> None:
             check_id(SESSION, value, f"/{name}")
     if request.type == "resume_session":
         _check_unchangeable(request)
+        _check_budget(request)
     if request.from_log and request.type != "resume_session":
         raise InvalidRequest(
             "from_log goes on from a stored log, so it needs resume_session.",
@@ -47,6 +48,17 @@ def _check_unchangeable(request: CreateRun) -> None:
                 f"A resume does not change the {name} of its session.",
                 hint="PATCH /sessions/{id} changes title and labels; the others stay.",
                 errors=[{"pointer": f"/{name}", "message": "not allowed with resume_session"}],
+            )
+
+
+def _check_budget(request: CreateRun) -> None:
+    """A budget is a session's, so that only what creates one may say it."""
+    for name in ("budget_microdollars", "budget_tokens"):
+        if request.limits is not None and getattr(request.limits, name) is not None:
+            raise InvalidRequest(
+                "A resume does not change the budget of its session.",
+                hint=f"A person raises or lowers it: callboard budget {request.session_id}",
+                errors=[{"pointer": f"/limits/{name}", "message": "not allowed with resume_session"}],
             )
 
 

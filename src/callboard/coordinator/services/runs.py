@@ -1,16 +1,14 @@
 """Runs as people and agents see them: create, retry, read, list and wait."""
 
 import asyncio
-import json
-from typing import Any
 
 import msgspec
 
 from callboard.coordinator.services.access import require_steering, visible_run
-from callboard.coordinator.services.claims import was_cut_off
 from callboard.coordinator.services.fleet import Fleet
+from callboard.coordinator.services.following_run import retry_of
 from callboard.coordinator.services.limits import TreeLimits
-from callboard.coordinator.services.locking import lock_family, lock_run
+from callboard.coordinator.services.locking import lock_family, lock_for_run, lock_run
 from callboard.coordinator.services.new_run import NewRun, proven_parent
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.rendering import render_run
@@ -26,22 +24,20 @@ from callboard.coordinator.services.run_requests import (
 )
 from callboard.coordinator.services.signals import Signals, run_key
 from callboard.coordinator.services.usage import usage_of_run
-from callboard.domain.callback import NONCE_PARAMETER
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, InvalidRequest, NotFound
 from callboard.domain.idempotency import Idempotency
 from callboard.domain.ids import SESSION, Ids, is_id
-from callboard.domain.run import CONTINUATION_PROMPT, STATUSES
+from callboard.domain.run import STATUSES
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.idempotency import remember, remembered
-from callboard.wire.requests import AdditionalDemands, CreateRun, Limits
+from callboard.wire.requests import CreateRun
 from callboard.wire.responses import Page, Run, RunCreated
 
 MAX_WAIT_SECONDS = 600.0
 LOOK_AGAIN_SECONDS = 1.0
 """The slow poll behind the wake-ups."""
-_CUT_OFF = ("interrupted", "timeout", "stopped", "budget_exceeded", "max_turns")
 
 
 class RunService:
@@ -110,7 +106,7 @@ class RunService:
         offered = await self._offered()
 
         def work(tx: Transaction) -> RunCreated:
-            lock_run(tx, run_id)
+            lock_run(tx, run_id, with_pool=True)
             run = visible_run(tx, caller, run_id)
             session = tx.one("session_by_id", session_id=run["session_id"]) or {}
             require_steering(tx, caller, session)
@@ -118,9 +114,7 @@ class RunService:
                 raise Conflict(
                     f"{run_id} is {run['status']}.", code="run_not_retryable", hint="Stop it first, or wait."
                 )
-            bound = tx.one("open_binding", session_id=run["session_id"]) is not None
-            cut_off = bound and was_cut_off(tx, run_id, run["attempt"] + 1)
-            new = _retry_of(run, cut_off, caller, offered)
+            new = retry_of(tx, run, caller, offered)
             return self._create(tx, new, idempotency)
 
         return await self._database.write(work)
@@ -184,9 +178,9 @@ class RunService:
 def _lock(tx: Transaction, new: NewRun) -> None:
     """Before anything is read, the earlier answer too: a repeat that had to wait must not be refused for the first."""
     if new.request.type == "resume_session":
-        tx.lock_session(new.request.session_id or "")
+        lock_for_run(tx, new.request.session_id or "")
     elif new.parent_session_id is not None:
-        lock_family(tx, new.parent_session_id)
+        lock_family(tx, new.parent_session_id, with_pool=True)
 
 
 def _session_header(value: str | None) -> str | None:
@@ -211,42 +205,3 @@ def _shows(tx: Transaction, caller: Caller, row: Row) -> bool:
     except NotFound:
         return False
     return True
-
-
-def _parameters_of(run: Row) -> dict[str, Any] | None:
-    """What a run was given besides its prompt; not the nonce of a prompt that we wrote."""
-    parameters: dict[str, Any] = json.loads(run["parameters"]) if run["parameters"] else {}
-    parameters.pop(NONCE_PARAMETER, None)
-    return parameters or None
-
-
-def _retry_of(run: Row, cut_off: bool, caller: Caller, offered: frozenset[str]) -> NewRun:
-    """A run that was cut off goes on in its conversation; one that failed is asked the same again."""
-    goes_on = cut_off and run["context"] == "persistent" and run["reason"] in _CUT_OFF
-    request = CreateRun(
-        type="resume_session",
-        session_id=run["session_id"],
-        prompt=CONTINUATION_PROMPT if goes_on else run["prompt"],
-        parameters=_parameters_of(run),
-        executor_type=run["executor_type"],
-        project_dir=run["project_dir"],
-        additional_demands=AdditionalDemands(tags=json.loads(run["demands"]).get("tags", [])),
-        execution_mode=run["execution_mode"] if run["caller_session_id"] else "sync",
-        on_lost=run["on_lost"],
-        repeatable=bool(run["repeatable"]),
-        priority=run["priority"],
-        model=run["model"],
-        permission_mode=run["permission_mode"],
-        limits=msgspec.json.decode(run["limits"], type=Limits) if run["limits"] != "{}" else None,
-    )
-    return NewRun(
-        request=request,
-        prompt=request.prompt or "",
-        caller=caller,
-        parent_session_id=run["caller_session_id"],
-        executor_type=run["executor_type"],
-        offered_executors=offered | {run["executor_type"]},
-        no_match_ms=run["no_match_ms"],
-        traceparent=run["traceparent"],
-        retry_of=run["run_id"],
-    )

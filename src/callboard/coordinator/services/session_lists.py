@@ -6,8 +6,9 @@ from typing import Final
 import msgspec
 
 from callboard.coordinator.services.access import visible_session
+from callboard.coordinator.services.budget_changes import read_pools
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
-from callboard.coordinator.services.rendering import render_session
+from callboard.coordinator.services.rendering import render_budget, render_session
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.coordinator.services.session_references import find_session
 from callboard.coordinator.services.usage import usage_of_sessions
@@ -18,6 +19,7 @@ from callboard.domain.session import STATUSES
 from callboard.domain.usage import UsageTotal
 from callboard.store.database import Row, Transaction
 from callboard.store.reading import NEWEST, SessionFilters, session_cards, session_page, subtree, work_cards
+from callboard.wire.budgets import Budget
 from callboard.wire.responses import Page, Session
 
 LIST: Final = "sessions"
@@ -79,9 +81,20 @@ def _shown(tx: Transaction, session_ids: Sequence[str]) -> list[Session]:
     """Those of these sessions that are there, in this order; a page of them costs as many queries as one."""
     cards, usage = session_cards(tx, session_ids), usage_of_sessions(tx, session_ids)
     work = work_cards(tx, [one for one in cards if cards[one]["handle"] is not None])
+    budgets = _budgets(tx, {one: card["pool_session_id"] for one, card in cards.items() if card["pool_session_id"]})
     return [
-        render_session(cards[one], usage.get(one, UsageTotal()), work.get(one)) for one in session_ids if one in cards
+        render_session(cards[one], usage.get(one, UsageTotal()), work=work.get(one), budget=budgets.get(one))
+        for one in session_ids
+        if one in cards
     ]
+
+
+def _budgets(tx: Transaction, drawn_from: dict[str, str]) -> dict[str, Budget]:
+    """How the pools stand that sessions draw from, by the session."""
+    if not drawn_from:
+        return {}
+    pools = read_pools(tx, *drawn_from.values())
+    return {one: render_budget(pools, pool) for one, pool in drawn_from.items()}
 
 
 def _filters(tx: Transaction, caller: Caller, query: SessionQuery) -> SessionFilters | None:

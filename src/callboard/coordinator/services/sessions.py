@@ -51,6 +51,7 @@ _DELETES = (
     "active_issues",
     "session_issues",
     "work_sessions",
+    "budgets",
     "runs",
 )
 """What goes before the session itself, in the order that foreign keys want."""

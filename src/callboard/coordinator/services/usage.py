@@ -7,17 +7,20 @@ from typing import Final
 import msgspec
 
 from callboard.coordinator.services.access import visible_session
+from callboard.coordinator.services.budget_changes import read_pools
 from callboard.coordinator.services.pages import MAX_LIMIT, check_limit, page_of, read_mark
-from callboard.coordinator.services.rendering import render_usage
+from callboard.coordinator.services.rendering import render_budget, render_usage
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Forbidden, InvalidRequest
 from callboard.domain.usage import UsageTotal
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.reading import subtree
+from callboard.wire.budgets import Budget
 from callboard.wire.responses import Page, SessionUsage, UsageGroup
 
-GROUPS: Final = ("day", "session", "run", "model", "agent", "project")
+GROUPS: Final = ("day", "session", "run", "model", "agent", "project", "milestone")
+NAMED_GROUPS: Final = ("project", "milestone")
 MAX_GROUPS: Final = 1_000
 DAY_MS: Final = 86_400_000
 
@@ -42,6 +45,7 @@ class UsageService:
                 subtree=sum_of(by_session[one] for one in below if one in by_session),
                 by_run=_groups(tx.all("usage_of_session_by_run", session_id=session_id, limit=MAX_GROUPS)),
                 by_model=_groups(tx.all("usage_of_session_by_model", session_id=session_id, limit=MAX_GROUPS)),
+                budget=_budget(tx, session["pool_session_id"]),
             )
 
         return await self._database.read(work)
@@ -73,20 +77,23 @@ class UsageService:
         check_limit(limit)
         list_name = f"usage:{group_by}"
         after = read_mark(list_name, page, "")
-        rows = await self._database.read(
-            lambda tx: tx.all(
+        times = {"from_ms": 0 if from_ms is None else from_ms, "to_ms": 2**62 if to_ms is None else to_ms}
+
+        def work(tx: Transaction) -> Page:
+            rows = tx.all(
                 "usage_grouped",
+                **times,
                 group_by=group_by,
-                from_ms=0 if from_ms is None else from_ms,
-                to_ms=2**62 if to_ms is None else to_ms,
                 project_id=caller.project_id or "",
                 after=after,
                 from_first=int(page is None),
                 limit=limit + 1,
             )
-        )
-        last = rows[limit - 1]["key"] if len(rows) > limit else None
-        return page_of(list_name, _groups(rows[:limit], day=group_by == "day"), limit, last)
+            last = rows[limit - 1]["key"] if len(rows) > limit else None
+            groups = _groups(rows[:limit], day=group_by == "day")
+            return page_of(list_name, _named(tx, groups) if group_by in NAMED_GROUPS else groups, limit, last)
+
+        return await self._database.read(work)
 
 
 def usage_of_sessions(tx: Transaction, session_ids: Sequence[str]) -> dict[str, UsageTotal]:
@@ -134,6 +141,17 @@ def add(into: UsageTotal, part: UsageTotal) -> None:
 
 def _groups(rows: list[Row], *, day: bool = False) -> list[UsageGroup]:
     return [UsageGroup(key=_date(row["key"]) if day else row["key"], usage=render_usage(row)) for row in rows]
+
+
+def _named(tx: Transaction, groups: list[UsageGroup]) -> list[UsageGroup]:
+    """The groups with the names of what their keys are the ids of."""
+    found = tx.all("names_of_groups", ids=msgspec.json.encode([group.key for group in groups]).decode())
+    names = {row["key"]: row["name"] for row in found}
+    return [msgspec.structs.replace(group, name=names.get(group.key)) for group in groups]
+
+
+def _budget(tx: Transaction, pool_session_id: str | None) -> Budget | None:
+    return None if pool_session_id is None else render_budget(read_pools(tx, pool_session_id), pool_session_id)
 
 
 def _date(day: str) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from callboard.coordinator.services.access import visible_run
+from callboard.coordinator.services.budget_changes import read_pools, shortage_sentence
 from callboard.coordinator.services.fleet import offer_of
 from callboard.coordinator.services.portability import preference_of
 from callboard.coordinator.services.run_requests import check_run_id
@@ -14,7 +15,7 @@ from callboard.domain.demands import Demands
 from callboard.domain.portability import moves_at_ms
 from callboard.domain.run import after_lost
 from callboard.domain.runner import LeaseRules, runner_state
-from callboard.domain.why import Answer, Blocker, Preparing, RunFacts, RunnerAnswer, RunnerFacts, explain
+from callboard.domain.why import Answer, Blocker, Preparing, RunFacts, RunnerAnswer, RunnerFacts, UsedUp, explain
 from callboard.store.database import Database, Row, Transaction
 from callboard.wire import responses as wire
 from callboard.wire.times import rfc3339_or_none
@@ -85,6 +86,8 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules) -> RunFacts:
         preferred_host=preference.hostname if preference else None,
         moves_at_ms=moves_at_ms(preference, rules) if preference else None,
         stays=preference.stays if preference else None,
+        budget=_used_up(tx, run["pool_session_id"]) if pending else None,
+        pool_session_id=run["pool_session_id"] or run["session_id"],
         moves_from=run["preferred_host"] if pending and preference is None else None,
     )
 
@@ -124,6 +127,15 @@ def _preparing(tx: Transaction, run: Row) -> Preparing | None:
         places=tuple((row["hostname"], row["path"]) for row in places),
         deadline_ms=work["prepare_by"],
     )
+
+
+def _used_up(tx: Transaction, pool_session_id: str | None) -> UsedUp | None:
+    """The budget that lets no run start which draws from this pool."""
+    if pool_session_id is None:
+        return None
+    pools = read_pools(tx, pool_session_id)
+    short = pools.starts_nothing(pool_session_id)
+    return None if short is None else UsedUp(session_id=short.session_id, sentence=shortage_sentence(pools, short))
 
 
 def _before(tx: Transaction, run: Row) -> int:

@@ -4,7 +4,7 @@ SELECT * FROM runs WHERE run_id = :run_id;
 
 -- name: session_of_run
 -- The session that a run belongs to, for ever: what is locked before the run is read.
-SELECT session_id FROM runs WHERE run_id = :run_id;
+SELECT session_id, pool_session_id FROM runs WHERE run_id = :run_id;
 
 -- name: run_for_report
 -- What fences and moves a run, with its session's context.
@@ -13,19 +13,21 @@ FROM runs r JOIN sessions s ON s.session_id = r.session_id
 WHERE r.run_id = :run_id;
 
 -- name: insert_run
--- A new pending run; queue_key is set when it may be claimed at once.
+-- A new pending run; queue_key is set when it may be claimed at once. It draws from its session's pool.
 INSERT INTO runs (run_id, session_id, number, type, "trigger", prompt, parameters, agent, agent_name, executor_type,
     demands, demand_class, execution_mode, priority, limits, on_lost, repeatable, model, permission_mode, project_dir,
     traceparent, created_by, from_log, caller_session_id, status, queue_key, queue_deadline_at, no_match_ms, retry_of,
-    created_at)
+    created_at, pool_session_id)
 VALUES (:run_id, :session_id, :number, :type, :trigger, :prompt, :parameters, :agent, :agent_name, :executor_type,
     :demands, :demand_class, :execution_mode, :priority, :limits, :on_lost, :repeatable, :model, :permission_mode,
     :project_dir, :traceparent, :created_by, :from_log, :caller_session_id, 'pending', :queue_key, :queue_deadline_at,
-    :no_match_ms, :retry_of, :created_at);
+    :no_match_ms, :retry_of, :created_at,
+    (SELECT s.pool_session_id FROM sessions s WHERE s.session_id = :session_id));
 
 -- name: lock_free_session_of_run
 -- Said where many write at once: locks the session of a run unless another work has it, and then finds nothing.
-SELECT s.session_id FROM runs r JOIN sessions s ON s.session_id = r.session_id WHERE r.run_id = :run_id;
+SELECT s.session_id, s.pool_session_id FROM runs r JOIN sessions s ON s.session_id = r.session_id
+WHERE r.run_id = :run_id;
 
 -- name: claim_run
 -- The one claim: from pending in this demand class, by compare-and-set; the attempt is the fencing token.
@@ -146,12 +148,12 @@ SELECT run_id, attempt, created_at, priority, demand_class, queue_key, queue_dea
 WHERE session_id = :session_id AND status = 'pending' ORDER BY number LIMIT 1;
 
 -- name: count_waiting_runs
--- How many runs of a session are pending.
-SELECT count(*) AS waiting FROM runs WHERE session_id = :session_id AND status = 'pending';
+-- How many runs of a session are pending, and from which pool they draw.
+SELECT count(*) AS waiting, max(pool_session_id) AS pool_session_id FROM runs WHERE session_id = :session_id AND status = 'pending';
 
 -- name: last_ended_run
--- The status of the run of a session that ended and has the highest number.
-SELECT status FROM runs WHERE session_id = :session_id AND status IN ('completed', 'failed', 'stopped')
+-- How the run of a session ended that has the highest number of all that have ended.
+SELECT status, reason FROM runs WHERE session_id = :session_id AND status IN ('completed', 'failed', 'stopped')
 ORDER BY number DESC LIMIT 1;
 
 -- name: offer_run

@@ -3,13 +3,14 @@
 SELECT * FROM sessions WHERE session_id = :session_id;
 
 -- name: insert_session
--- A new session, with its first run on the way.
+-- A new session, with its first run on the way; it draws from its parent's pool.
 INSERT INTO sessions (session_id, parent_session_id, root_session_id, depth, created_by, context, external, project_id,
     agent_name, executor_type, title, labels, project_dir, portable, status, queued_runs, run_count, latest_run_id,
-    created_at, updated_at)
+    created_at, updated_at, pool_session_id)
 VALUES (:session_id, :parent_session_id, :root_session_id, :depth, :created_by, :context, :external, :project_id,
     :agent_name, :executor_type, :title, :labels, :project_dir, :portable, :status, :queued_runs, :run_count,
-    :latest_run_id, :now, :now);
+    :latest_run_id, :now, :now,
+    (SELECT p.pool_session_id FROM sessions p WHERE p.session_id = :parent_session_id));
 
 -- name: add_run_to_session
 -- Takes the next run number of a session; a person's later run reopens what was closed.
@@ -20,7 +21,9 @@ RETURNING run_count;
 
 -- name: refresh_session
 -- Writes what is derived from the session's runs.
-UPDATE sessions SET status = :status, queued_runs = :queued_runs, updated_at = :now WHERE session_id = :session_id;
+UPDATE sessions SET status = :status, queued_runs = :queued_runs, updated_at = :now,
+    waiting_for = CASE WHEN :waits_for_budget = 1 THEN 'budget' WHEN waiting_for = 'budget' THEN NULL ELSE waiting_for END
+WHERE session_id = :session_id;
 
 -- name: resumed_session
 -- A later run of the session begins; whoever starts it lets callbacks through again.

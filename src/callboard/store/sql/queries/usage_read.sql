@@ -3,7 +3,7 @@
 SELECT session_id AS key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
     CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
-    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
+    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(CASE WHEN covered = 0 THEN estimated ELSE 0 END) AS estimated,
     max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM json_each(:ids) AS listed JOIN usage_rows ON session_id = listed.value GROUP BY session_id;
 
@@ -12,7 +12,7 @@ FROM json_each(:ids) AS listed JOIN usage_rows ON session_id = listed.value GROU
 SELECT CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
     CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
-    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
+    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(CASE WHEN covered = 0 THEN estimated ELSE 0 END) AS estimated,
     max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM usage_rows WHERE run_id = :run_id;
 
@@ -21,7 +21,7 @@ FROM usage_rows WHERE run_id = :run_id;
 SELECT run_id AS key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
     CAST(sum(output_tokens) AS BIGINT) AS output_tokens, CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
-    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
+    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(CASE WHEN covered = 0 THEN estimated ELSE 0 END) AS estimated,
     max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM json_each(:ids) AS listed JOIN usage_rows ON run_id = listed.value GROUP BY run_id;
 
@@ -30,7 +30,7 @@ FROM json_each(:ids) AS listed JOIN usage_rows ON run_id = listed.value GROUP BY
 SELECT run_id AS key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
     CAST(sum(output_tokens) AS BIGINT) AS output_tokens, CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
-    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
+    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(CASE WHEN covered = 0 THEN estimated ELSE 0 END) AS estimated,
     max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM usage_rows WHERE session_id = :session_id GROUP BY run_id ORDER BY run_id DESC LIMIT :limit;
 
@@ -39,7 +39,7 @@ FROM usage_rows WHERE session_id = :session_id GROUP BY run_id ORDER BY run_id D
 SELECT model AS key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
     CAST(sum(output_tokens) AS BIGINT) AS output_tokens, CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
-    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
+    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(CASE WHEN covered = 0 THEN estimated ELSE 0 END) AS estimated,
     max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM usage_rows WHERE session_id = :session_id GROUP BY model ORDER BY model LIMIT :limit;
 
@@ -49,7 +49,7 @@ SELECT u.session_id AS key, CAST(sum(u.input_tokens) AS BIGINT) AS input_tokens,
     CAST(sum(u.output_tokens) AS BIGINT) AS output_tokens,
     CAST(sum(u.cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(u.cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(u.turns) AS BIGINT) AS turns,
-    CAST(sum(u.cost_microdollars) AS BIGINT) AS cost_microdollars, max(u.estimated) AS estimated,
+    CAST(sum(u.cost_microdollars) AS BIGINT) AS cost_microdollars, max(CASE WHEN u.covered = 0 THEN u.estimated ELSE 0 END) AS estimated,
     max(CASE WHEN u.cost_microdollars IS NULL AND u.covered = 0 AND u.input_tokens + u.output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM sessions s JOIN usage_rows u ON u.session_id = s.session_id
 WHERE s.root_session_id = :root_session_id GROUP BY u.session_id;
@@ -59,7 +59,7 @@ WHERE s.root_session_id = :root_session_id GROUP BY u.session_id;
 SELECT key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
     CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
-    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(estimated) AS estimated,
+    CAST(sum(cost_microdollars) AS BIGINT) AS cost_microdollars, max(CASE WHEN covered = 0 THEN estimated ELSE 0 END) AS estimated,
     max(CASE WHEN cost_microdollars IS NULL AND covered = 0 AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
 FROM (
     SELECT u.*, CASE :group_by
@@ -68,6 +68,7 @@ FROM (
         WHEN 'model' THEN u.model
         WHEN 'agent' THEN coalesce(u.agent_name, '')
         WHEN 'project' THEN coalesce(u.project_id, '')
+        WHEN 'milestone' THEN coalesce((SELECT s.milestone_id FROM sessions s WHERE s.session_id = u.session_id), '')
         ELSE CAST(u.booked_at / 86400000 AS TEXT)
     END AS key
     FROM usage_rows u
@@ -75,3 +76,10 @@ FROM (
 ) AS grouped
 WHERE key > :after OR (:from_first = 1 AND key = '')
 GROUP BY key ORDER BY key LIMIT :limit;
+
+-- name: names_of_groups
+-- Names of projects and milestones, by a JSON list of their ids.
+SELECT p.project_id AS key, p.name FROM json_each(:ids) AS listed JOIN projects p ON p.project_id = listed.value
+UNION ALL
+SELECT m.milestone_id AS key, m.title AS name FROM json_each(:ids) AS listed
+    JOIN milestones m ON m.milestone_id = listed.value;
