@@ -68,6 +68,7 @@ BODIES: dict[str, Any] = {
     "work.ask_project": work.RequestJob(kind="list_worktrees"),
     "work.ask_session": work.RequestJob(kind="diff"),
     "work.spawn": work.Spawn(issues=[42]),
+    "lifecycle.change": work.ChangeLifecycle(report="working"),
     "approvals.decide": requests.Decide(decision="allow", content_hash="0" * 64),
 }
 VALUES: dict[str, Any] = {

@@ -67,10 +67,10 @@ class HandRunner:
         """Post one of /runner/runs/{id}/…."""
         return self.http.post(f"/runner/runs/{run_id}/{what}", json=self._sender(attempt) | fields)
 
-    def started(self, run_id: str, attempt: int = 1) -> httpx2.Response:
+    def started(self, run_id: str, attempt: int = 1, **fields: Any) -> httpx2.Response:
         """Ask for the permission to launch, with a fresh session token."""
         token = self.session_tokens.setdefault(run_id, "cbs_" + secrets.token_urlsafe(32))
-        return self.report(run_id, "started", attempt, session_token_sha256=sha256_of(token))
+        return self.report(run_id, "started", attempt, session_token_sha256=sha256_of(token), **fields)
 
     def begin(self, run_id: str) -> int:
         """Claim a run and get the permission to launch; the number of the attempt."""

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 DAILY: Final = "Every day"
 START: Final = "Start and serve"
+WORK: Final = "Work on issues"
 LOOK_AFTER: Final = "Look after"
 
 
@@ -68,13 +69,43 @@ COMMANDS: Final = (
         "resume",
         "callboard.cli.run:resume",
         DAILY,
-        ('callboard resume 7f3kx9 "now add a test"', "callboard resume 7f3kx9 - --wait --json"),
+        ('callboard resume 7f3kx9 "now add a test"', "callboard resume 42 --wait"),
     ),
     Command(
         "send",
         "callboard.cli.send:send",
         DAILY,
         ('callboard send 7f3kx9 "use the staging database"', "callboard send 7f3kx9 - --delivery live --json"),
+    ),
+    Command(
+        "update",
+        "callboard.cli.lifecycle:update",
+        WORK,
+        (
+            "callboard update --status planning_complete",
+            'callboard update 42 --status stuck --reason "Which of the two tables stays?"',
+        ),
+    ),
+    Command(
+        "forward",
+        "callboard.cli.lifecycle:forward",
+        WORK,
+        ('callboard forward 42 "Use JWT."', "callboard forward 42 - --json"),
+    ),
+    Command(
+        "pause", "callboard.cli.lifecycle:pause", WORK, ("callboard pause 42", 'callboard pause 42 --reason "release"')
+    ),
+    Command(
+        "restart", "callboard.cli.lifecycle:restart", WORK, ("callboard restart 42", "callboard restart 42 --wait")
+    ),
+    Command(
+        "cancel",
+        "callboard.cli.lifecycle:cancel",
+        WORK,
+        ("callboard cancel 42", 'callboard cancel 42 --reason "done elsewhere"'),
+    ),
+    Command(
+        "heartbeat", "callboard.cli.lifecycle:heartbeat", WORK, ("callboard heartbeat", "callboard heartbeat 42 -q")
     ),
     Command("retry", "callboard.cli.run:retry", DAILY, ("callboard retry 7f3kx9", "callboard retry 7f3kx9 --wait")),
     Command("ps", "callboard.cli.session:ps", DAILY, ("callboard ps", "callboard ps --status failed --json")),

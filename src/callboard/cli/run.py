@@ -11,9 +11,10 @@ from cyclopts import Group, Parameter
 
 from callboard.cli import candidates
 from callboard.cli.context import STDIN, Context
+from callboard.cli.lifecycle_views import show_change
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import span
-from callboard.cli.references import run_id_of, session_id_of
+from callboard.cli.references import run_id_of, session_id_of, session_of
 from callboard.cli.settings import whole_path
 from callboard.cli.text import microdollars, seconds_of, short_id
 from callboard.cli.waiting import wait_and_show
@@ -23,7 +24,8 @@ from callboard.domain.errors import InvalidRequest
 from callboard.domain.run import ExecutionMode, OnBusy, OnLost
 from callboard.domain.session import Context as SessionContext
 from callboard.wire.requests import AdditionalDemands, CreateRun, Limits, PermissionMode
-from callboard.wire.responses import RunCreated
+from callboard.wire.responses import RunCreated, Session
+from callboard.wire.work import ChangeLifecycle
 
 WHAT: Final = Group("What runs", sort_key=10)
 PLACE: Final = Group("Where it may run", sort_key=20)
@@ -116,7 +118,7 @@ class Waiting:
     wait_timeout: Annotated[str | None, Parameter(help="Longest time to wait; the run goes on after it.")] = None
 
 
-_FIRST, _NEXT, _PLACE, _BOUNDS, _WAITING = First(), Next(), Place(), Bounds(), Waiting()
+_FIRST, _NEXT, _PLACE, _BOUNDS, NOT_WAITING = First(), Next(), Place(), Bounds(), Waiting()
 Prompt = Annotated[str | None, Parameter(help="What the agent is asked; `-` reads it from stdin.")]
 SessionReference = Annotated[
     str, Parameter(help="Session: its id, the end of it, or an issue's number.", completer=candidates.sessions)
@@ -133,7 +135,7 @@ def run(
     what: First = _FIRST,
     place: Place = _PLACE,
     bounds: Bounds = _BOUNDS,
-    waiting: Waiting = _WAITING,
+    waiting: Waiting = NOT_WAITING,
     where: Where = NO_WHERE,
     show: Show = NO_SHOW,
 ) -> int:
@@ -157,12 +159,19 @@ def resume(
     what: Next = _NEXT,
     place: Place = _PLACE,
     bounds: Bounds = _BOUNDS,
-    waiting: Waiting = _WAITING,
+    waiting: Waiting = NOT_WAITING,
     where: Where = NO_WHERE,
     show: Show = NO_SHOW,
 ) -> int:
-    """Go on with a session: the next turn, under the same id; it waits while the session is busy."""
+    """Go on with a session: the next turn, under the same id; it waits while the session is busy.
+
+    Paused work on issues needs no prompt; what is said to work is guidance for its worker.
+    """
     context = Context(show, where)
+    if prompt is None and what.parameters is None:
+        session = session_of(context.client, reference, place.project or context.settings["project"])
+        if session.lifecycle == "paused":
+            return _lift_pause(context, session, waiting)
     body = _body(context, prompt, what, place, bounds)
     body.type = "resume_session"
     body.from_log = what.from_log
@@ -171,8 +180,21 @@ def resume(
     return _create(context, body, waiting)
 
 
+def _lift_pause(context: Context, session: Session, waiting: Waiting) -> int:
+    body = ChangeLifecycle(action="resume")
+    return wait_for_work(context, context.client.send(calls.lifecycle.change(session.session_id, body)), waiting)
+
+
+def wait_for_work(context: Context, session: Session, waiting: Waiting) -> int:
+    """Shows work that was let go on, or waits for the end of its run."""
+    if not waiting.wait or session.latest_run_id is None:
+        return show_change(context.output, session)
+    created = RunCreated(run_id=session.latest_run_id, session_id=session.session_id, status=session.status)
+    return _wait(context, created, waiting)
+
+
 def retry(
-    reference: RunReference, /, *, waiting: Waiting = _WAITING, where: Where = NO_WHERE, show: Show = NO_SHOW
+    reference: RunReference, /, *, waiting: Waiting = NOT_WAITING, where: Where = NO_WHERE, show: Show = NO_SHOW
 ) -> int:
     """Try an ended run again: a new run of the same session with the same words."""
     context = Context(show, where)

@@ -31,6 +31,7 @@ from callboard.coordinator.services.job_requests import JobRequestService
 from callboard.coordinator.services.jobs import JobService
 from callboard.coordinator.services.journal import EventService
 from callboard.coordinator.services.leases import LeaseService
+from callboard.coordinator.services.lifecycle import LifecycleService
 from callboard.coordinator.services.messages import MessageService
 from callboard.coordinator.services.projects import ProjectService
 from callboard.coordinator.services.reports import ReportService
@@ -132,6 +133,7 @@ class Coordinator:
             spawn=SpawnService(*shared, ids, rules, limits, config.work_rules(), config.default_executor),
             jobs=jobs,
             job_requests=JobRequestService(database, jobs, ids),
+            lifecycle=LifecycleService(database, ids, limits, config.work_rules()),
         )
 
     def _looking_after(self, leases: LeaseService, config: Config) -> Loops:
@@ -142,6 +144,7 @@ class Coordinator:
                 self._budgets,
                 Loop("leases", leases.sweep_once, config.sweep_seconds),
                 Loop("jobs", self.services.jobs.sweep_once, config.sweep_seconds),
+                Loop("lifecycle", self.services.lifecycle.sweep_once, config.sweep_seconds),
                 Loop("stops", self.services.stops.sweep_once, config.sweep_seconds),
                 Loop("prune", leases.prune_once, PRUNE_SECONDS),
                 Loop("retention", self._retention.sweep_once, config.retention_sweep_seconds),

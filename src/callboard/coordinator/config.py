@@ -150,6 +150,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     prepare_seconds: Annotated[
         Seconds, Meta(description="How long a spawn may take to have its worktree, the wait for a runner included.")
     ] = 60
+    halt_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=10,
+            extra={"unit": "seconds"},
+            description="How long a worker that reports stuck has to hear the answer, before its run is ended.",
+        ),
+    ] = 2
 
     retention_days: Annotated[
         float,
@@ -230,7 +239,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def work_rules(self) -> WorkRules:
         """The numbers of work on issues."""
-        return WorkRules(prepare_ms=_ms(self.prepare_seconds))
+        return WorkRules(prepare_ms=_ms(self.prepare_seconds), halt_ms=_ms(self.halt_seconds))
 
     def new_sessions(self) -> tuple[str, bool]:
         """Executor and portability of a session that names none."""

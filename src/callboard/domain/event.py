@@ -24,6 +24,7 @@ RUN_RECONNECTED: Final = "run_reconnected"
 STOP_REQUESTED: Final = "stop_requested"
 GUIDANCE: Final = "guidance"
 CHECK_COMPLETED: Final = "check_completed"
+LIFECYCLE_CHANGED: Final = "lifecycle_changed"
 USAGE: Final = "usage"
 BUDGET_CHANGED: Final = "budget_changed"
 NOTE: Final = "note"
@@ -59,8 +60,9 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     APPROVAL_REQUESTED: "approval_id, tool_name, tool_input, description, project_dir, risk, content_hash",
     APPROVAL_DECIDED: "approval_id, decision, by, reason",
     APPROVAL_EXPIRED: "approval_id",
-    "lifecycle_changed": "from, to, reason",
-    GUIDANCE: "text; of a message to a live run: message_id, status (offered, cancelled, refused), run_id, by, why",
+    LIFECYCLE_CHANGED: "from, to, by (worker, person, callboard), reason",
+    GUIDANCE: "text, by; of guidance: guidance_id; of a message to a live run: message_id, status (offered, cancelled, "
+    "refused), run_id, why",
     CHECK_COMPLETED: "name, exit_code, tail, duration_ms; signal or timed_out where that ended it",
     BUDGET_CHANGED: "the pool after its limits were changed: limits, spent, reserved, left",
     USAGE: "what was booked, or `usage_incomplete`",

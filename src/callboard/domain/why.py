@@ -17,6 +17,7 @@ CODES: Final[dict[str, str]] = {
     "interrupted": "Contact with the run's runner is lost; what follows depends on on_lost.",
     "claimed": "A runner took the run and prepares it.",
     "preparing": "The worktree that the run works in is being made.",
+    "work_halted": "The work that the run belongs to is stuck or paused.",
     "behind_run": "Another run of the same session is before it.",
     "behind_external": "Another process leads the session's conversation now.",
     "budget": "The budget from which the run draws is used up, or reserved.",
@@ -106,6 +107,14 @@ class UsedUp(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
+class Halted(msgspec.Struct, frozen=True, kw_only=True):
+    """The work that a run belongs to, of which nothing runs now."""
+
+    handle: str
+    lifecycle: str
+    stuck_reason: str | None
+
+
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A run and what surrounds it; times in Unix milliseconds."""
 
@@ -128,6 +137,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """When the run fails because no registered runner fits; None while one does."""
     blocker: Blocker | None = None
     preparing: Preparing | None = None
+    halted: Halted | None = None
     before: int = 0
     """How many runs with the same demands are before it in the queue."""
     runners: tuple[RunnerFacts, ...] = ()
@@ -230,6 +240,8 @@ def _interrupted(run: RunFacts) -> Answer:
 
 
 def _pending(run: RunFacts) -> Answer:
+    if run.halted is not None:
+        return _halted(run.halted)
     if run.preparing is not None:
         return _preparing(run, run.preparing)
     answers = [_ask(runner, run) for runner in run.runners]
@@ -242,6 +254,14 @@ def _pending(run: RunFacts) -> Answer:
     if code in _WAITS_FOR_HOST and run.moves_at_ms is not None and _elsewhere(answers):
         code = "waits_for_host"
     return Answer(code=code, sentence=sentence, next_step=step, runners=answers)
+
+
+def _halted(work: Halted) -> Answer:
+    said = f"The work on {work.handle} is {work.lifecycle}" + (f": {work.stuck_reason}" if work.stuck_reason else ".")
+    step = f"callboard resume {work.handle}"
+    if work.stuck_reason:
+        step = f'Say what to do: callboard forward {work.handle} "…"; then: callboard restart {work.handle}'
+    return Answer(code="work_halted", sentence=said, next_step=step)
 
 
 def _preparing(run: RunFacts, facts: Preparing) -> Answer:

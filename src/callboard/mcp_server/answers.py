@@ -19,6 +19,7 @@ _HINTS: Final = {
     "unauthenticated": "Your token has ended with your run, or was revoked. Do nothing more here: end your turn.",
     "idempotency_mismatch": "A request_id belongs to one request: use a new one for another.",
     "session_archived": "Start a new session instead.",
+    "not_work": "Leave status out and give text: your session works on no issue.",
     "agent_not_found": "Call list_agents, or leave agent_name out to run the prompt as it is.",
 }
 """Next steps where the API's own hint names commands for people."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from callboard.domain.lifecycle import Report
 from callboard.domain.message import Delivery
 from callboard.domain.run import ExecutionMode, OnBusy
 from callboard.domain.session import Context, SessionStatus
@@ -132,7 +133,10 @@ class StopAgentSession(Arguments, kw_only=True):
 class ReportStatus(Arguments, kw_only=True):
     """report_status."""
 
-    text: Annotated[str, Meta(min_length=1, max_length=4_000)]
+    status: Annotated[Report, Meta(description="Where your work on issues stands.")] | None = None
+    reason: Annotated[str, Meta(max_length=4_000, description="With stuck: what a person has to decide.")] | None = None
+    pull_request_url: Annotated[str, Meta(max_length=2_000)] | None = None
+    text: Annotated[str, Meta(min_length=1, max_length=4_000, description="A note for people.")] | None = None
     request_id: Key | None = None
 
 

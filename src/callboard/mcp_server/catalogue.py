@@ -82,7 +82,7 @@ TOOLS: Final = (
     ),
     Tool(
         "report_status",
-        "Tell the people who watch you what you are doing or need, in a sentence.",
+        "Say where your work on issues stands (status), or tell the people who watch you what you do or need (text).",
         arguments.ReportStatus,
         Tools.report_status,
     ),

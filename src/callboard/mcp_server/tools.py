@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from callboard.client.call import Call
-from callboard.client.calls import agents, events, runs, sessions, tokens
+from callboard.client.calls import agents, events, lifecycle, runs, sessions, tokens
 from callboard.client.transport import AsyncClient
 from callboard.domain.errors import Conflict, InvalidRequest, NotFound
 from callboard.domain.event import NOTE
@@ -20,6 +20,7 @@ from callboard.wire.messages import SendMessage
 from callboard.wire.requests import AdditionalDemands, CreateRun, Limits
 from callboard.wire.responses import Run, RunCreated, Stopped
 from callboard.wire.runner import PostedEvent, PostEvents
+from callboard.wire.work import ChangeLifecycle
 
 Answer = dict[str, Any]
 NOT_ENDED: Final = "Not ended yet: call wait_agent_session with this cursor."
@@ -166,13 +167,27 @@ class Tools:
         return answer
 
     async def report_status(self, asked: arguments.ReportStatus) -> Answer:
-        """A note in the caller's own log."""
+        """Where the caller's work stands; a text besides, or alone, is a note in its log."""
+        if asked.status is None and asked.text is None:
+            raise InvalidRequest("Give a status (for work on issues), a text, or both.")
         session_id = await self._own_session()
-        key = _key("report", asked.request_id) or secrets.token_hex(16)
-        note = PostedEvent(client_key=key, type=NOTE, payload=msgspec.Raw(msgspec.json.encode({"text": asked.text})))
+        reported: Answer = {}
+        if asked.status is not None:
+            body = ChangeLifecycle(
+                report=asked.status, reason=asked.reason or asked.text, pull_request_url=asked.pull_request_url
+            )
+            key = _key("status", asked.request_id)
+            session = await self._client.send(lifecycle.change(session_id, body, idempotency_key=key))
+            reported = {"status": session.lifecycle}
+        noted = {} if asked.text is None else await self._note(session_id, asked.text, asked.request_id)
+        return {"session_id": session_id} | reported | noted
+
+    async def _note(self, session_id: str, text: str, request_id: str | None) -> Answer:
+        key = _key("report", request_id) or secrets.token_hex(16)
+        note = PostedEvent(client_key=key, type=NOTE, payload=msgspec.Raw(msgspec.json.encode({"text": text})))
         post = dataclasses.replace(events.post(session_id, PostEvents(events=[note])), repeatable=True)
         stored = await self._client.send(post)
-        return {"session_id": session_id, "seq": stored.seqs[0]}
+        return {"seq": stored.seqs[0]}
 
     async def _own_session(self) -> str:
         found = await self._session()

@@ -116,6 +116,16 @@ class ChangeLifecycle(Request, kw_only=True):
     """With delete."""
 
 
+class Guidance(Response, kw_only=True):
+    """What a person wanted the worker of a session to do."""
+
+    guidance_id: str
+    text: str
+    created_by: str
+    created_at: str
+    current: bool
+
+
 class RequestJob(Request, kw_only=True):
     """POST /projects/{id}/jobs or /sessions/{id}/jobs: ask a runner of a location to look at, or ship, something."""
 

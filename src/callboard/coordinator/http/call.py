@@ -21,6 +21,7 @@ from callboard.coordinator.services.issues import IssueService
 from callboard.coordinator.services.job_requests import JobRequestService
 from callboard.coordinator.services.jobs import JobService
 from callboard.coordinator.services.journal import EventService
+from callboard.coordinator.services.lifecycle import LifecycleService
 from callboard.coordinator.services.messages import MessageService
 from callboard.coordinator.services.projects import ProjectService
 from callboard.coordinator.services.reports import ReportService
@@ -61,6 +62,7 @@ class Services:
     agents: AgentService
     agent_files: AgentFileService
     approvals: ApprovalService
+    lifecycle: LifecycleService
     messages: MessageService
     tokens: TokenService
     transcripts: TranscriptService

@@ -23,6 +23,7 @@ from callboard.domain.budget import UNITS, Pools
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, InvalidRequest
 from callboard.domain.ids import Ids
+from callboard.domain.lifecycle import UNDER_WAY
 from callboard.domain.run import LIVE
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.events import NewEvent, append
@@ -86,7 +87,8 @@ class BudgetService:
         if budget_changes.short_to_start(tx, waiting["pool_session_id"]) is not None:
             return None
         session = tx.all("session_by_id", session_id=waiting["session_id"])[0]
-        stopped = None if session["archived_at"] else tx.one("run_by_id", run_id=session["latest_run_id"])
+        halted = session["lifecycle"] not in (None, *UNDER_WAY)
+        stopped = None if halted or session["archived_at"] else tx.one("run_by_id", run_id=session["latest_run_id"])
         if stopped is None or stopped["reason"] != "budget_exceeded":
             run_changes.refresh_session(tx, session["session_id"])
             return None

@@ -11,6 +11,7 @@ from callboard.coordinator.services import callback_changes
 from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.callback_changes import STOPPED_SENTENCE
 from callboard.coordinator.services.following_run import request_like
+from callboard.coordinator.services.lifecycle_changes import may_run, work_of
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.locking import lock_for_run
 from callboard.coordinator.services.new_run import NewRun
@@ -29,6 +30,7 @@ from callboard.wire.steering import Callback
 
 GONE_SENTENCE: Final = "The session that was to be told does not exist any more."
 ARCHIVED_SENTENCE: Final = "The session that was to be told is archived."
+HALTED_SENTENCE: Final = "The work of the session is {lifecycle}; it goes with the next run that somebody starts."
 NO_RUN_SENTENCE: Final = "The session that was to be told has no run of ours that could be followed by another."
 
 
@@ -62,6 +64,8 @@ class CallbackService:
         obstacle = GONE_SENTENCE if session is None else ARCHIVED_SENTENCE if session["archived_at"] else None
         if session is None or obstacle:
             _end_all(tx, session, rows, "give_up", obstacle)
+        elif _is_halted(tx, session):
+            _end_all(tx, session, rows, "hold", HALTED_SENTENCE.format(lifecycle=session["lifecycle"]))
         elif session["callbacks_held"]:
             _end_all(tx, session, rows, "hold", STOPPED_SENTENCE)
         elif rows and not _is_busy(tx, session):
@@ -112,7 +116,7 @@ class CallbackService:
             if row is None:
                 raise NotFound(f"There is no callback {callback_id}.", code="callback_not_found")
             session = visible_session(tx, caller, row["receiver_session_id"])
-            _check_deliverable(row, session)
+            _check_deliverable(tx, row, session)
             tx.run("hold_callbacks", session_id=session["session_id"], held=0)
             callback_changes.move(tx, session, row, "deliver", tries=0, run_id=None)
             tx.hint(CallbackDue(session_id=session["session_id"]))
@@ -121,7 +125,12 @@ class CallbackService:
         return await self._database.write(work)
 
 
-def _check_deliverable(row: Row, session: Row) -> None:
+def _is_halted(tx: Transaction, session: Row) -> bool:
+    work = work_of(tx, session["session_id"]) if session["lifecycle"] is not None else None
+    return work is not None and not may_run(work["lifecycle"], work["state"])
+
+
+def _check_deliverable(tx: Transaction, row: Row, session: Row) -> None:
     if (row["status"], "deliver") not in CALLBACK.table:
         raise Conflict(
             f"{row['callback_id']} is {row['status']}.",
@@ -133,6 +142,12 @@ def _check_deliverable(row: Row, session: Row) -> None:
             f"{session['session_id']} is archived.",
             code="session_archived",
             hint=f"callboard session unarchive {session['session_id']}",
+        )
+    if _is_halted(tx, session):
+        raise Conflict(
+            f"The work on {session['handle']} is {session['lifecycle']}.",
+            code="work_halted",
+            hint="It goes with the next run of that work.",
         )
 
 

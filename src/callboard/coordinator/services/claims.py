@@ -89,7 +89,8 @@ def _prompt(tx: Transaction, run: Row, *, cut_off: bool, told_until: int | None)
     if told_until is not None:
         turns = tx.all("earlier_turns", session_id=run["session_id"], number=run["number"])
         return earlier_turns([turn for turn in turns if turn["number"] > told_until]) + prompt
-    if (run["context"] == "fresh" or run["from_log"]) and run["number"] > 1:
+    told_in_prompt = run["lifecycle"] is not None
+    if (run["context"] == "fresh" or run["from_log"]) and run["number"] > 1 and not told_in_prompt:
         return earlier_turns(tx.all("earlier_turns", session_id=run["session_id"], number=run["number"])) + prompt
     return prompt
 

@@ -28,6 +28,7 @@ from callboard.coordinator.services.run_changes import (
 )
 from callboard.coordinator.services.runner_access import check_epoch, check_runner
 from callboard.coordinator.services.signals import Signals, runner_key
+from callboard.coordinator.services.worker_contexts import with_worker_prompt
 from callboard.domain import event as event_types
 from callboard.domain.caller import Caller
 from callboard.domain.errors import CallboardError
@@ -361,7 +362,7 @@ def _claim_one(tx: Transaction, entry: Entry, runner: FleetRunner, giving: _Givi
     )
     refresh_session(tx, run["session_id"])
     changed(tx, run, "claimed")
-    return build_claim(tx, assign(tx, run, giving.ids), runner)
+    return build_claim(tx, assign(tx, with_worker_prompt(tx, run, giving.ids), giving.ids), runner)
 
 
 def _queue_elsewhere(tx: Transaction, run_id: str) -> None:

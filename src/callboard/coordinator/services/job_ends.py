@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from callboard.coordinator.services import work_changes
+from callboard.coordinator.services import state_files, work_changes
 from callboard.domain.errors import InvalidRequest
 from callboard.domain.event import NOTE, SESSION_UPDATED
 from callboard.domain.ids import Ids
@@ -103,8 +103,9 @@ def _removed(tx: Transaction, _job_ids: Ids, job: Row, session: Row, answer: wir
     work_changes.tell(tx, session, NOTE, {"text": f"The worktree {answer.path} was removed.", "lost": answer.lost})
 
 
-def _shipped(tx: Transaction, _job_ids: Ids, job: Row, session: Row, answer: wire.Shipped) -> None:
+def _shipped(tx: Transaction, job_ids: Ids, job: Row, session: Row, answer: wire.Shipped) -> None:
     tx.run("shipped_work", session_id=job["session_id"], url=answer.pull_request_url)
+    state_files.write(tx, job["session_id"], job_ids)
     work_changes.tell(tx, session, SESSION_UPDATED, {"pull_request_url": answer.pull_request_url})
 
 

@@ -18,3 +18,5 @@ class WorkRules(msgspec.Struct, frozen=True, kw_only=True):
 
     prepare_ms: int = 60_000
     """How long a worktree may take to be there, the wait for a runner included."""
+    halt_ms: int = 2_000
+    """How long a worker that reports stuck has to hear the answer, before its run is ended."""

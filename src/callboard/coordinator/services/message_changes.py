@@ -27,12 +27,12 @@ class _Taken(msgspec.Struct):
     message_id: str = ""
 
 
-def offer(tx: Transaction, session: Row, live: Row, message: dict[str, Any]) -> None:
-    """Writes a message for the live run, tells the log, and wakes the runner."""
+def offer(tx: Transaction, session: Row, live: Row, message: dict[str, Any], **told: Any) -> None:
+    """Writes a message for the live run, tells the log (and `told` besides), and wakes the runner."""
     tx.run("insert_message", **message, session_id=session["session_id"], run_id=live["run_id"], now=tx.now_ms)
     text = message["text"]
     by = "agent" if message["sender_session_id"] else "person"
-    shown: dict[str, Any] = {"text": text[:SHOWN_CHARACTERS], "run_id": live["run_id"], "by": by}
+    shown: dict[str, Any] = {"text": text[:SHOWN_CHARACTERS], "run_id": live["run_id"], "by": by} | told
     if len(text) > SHOWN_CHARACTERS:
         shown["truncated"] = True
     _tell(tx, session, message["message_id"], "offered", **shown)

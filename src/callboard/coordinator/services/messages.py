@@ -60,7 +60,7 @@ class MessageService:
         session = visible_session(tx, caller, session_id)
         require_steering(tx, caller, session)
         message_id = self._ids.new(ids.MESSAGE)
-        live = None if request.delivery == "resume" else _listening_run(tx, caller, session_id)
+        live = None if request.delivery == "resume" else listening_run(tx, caller, session_id)
         if live is not None:
             self._offer(tx, caller, session, live, message_id, request.text)
             return MessageSent(message_id=message_id, session_id=session_id, run_id=live["run_id"], delivery="live")
@@ -119,7 +119,11 @@ class MessageService:
         lock_for_run(tx, session_id)
         for row in tx.all("offered_messages", session_id=session_id):
             run = tx.one("run_by_id", run_id=row["run_id"])
-            if run is not None and is_ended(run):
+            if run is None or not is_ended(run):
+                continue
+            if tx.one("guidance_of_message", message_id=row["message_id"]):  # it stands in the next prompt
+                message_changes.settle(tx, session_id, row["message_id"], "cancelled", row["run_id"])
+            else:
                 self._resume(tx, tx.all("session_by_id", session_id=session_id)[0], row)
 
     def _resume(self, tx: Transaction, session: Row, row: Row) -> None:
@@ -132,7 +136,7 @@ class MessageService:
         message_changes.settle(tx, session["session_id"], row["message_id"], "resumed", run_id)
 
 
-def _listening_run(tx: Transaction, caller: Caller, session_id: str) -> Row | None:
+def listening_run(tx: Transaction, caller: Caller, session_id: str) -> Row | None:
     """The live run, when its agent can be spoken to by the caller: it works, listens, and nobody wants it to stop."""
     live = tx.one("live_run_of_session", session_id=session_id)
     if live is None or live["status"] != "running" or live["stop_requested_at"] or is_external(live):

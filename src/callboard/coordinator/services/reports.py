@@ -158,8 +158,7 @@ class ReportService:
             "binding_generation": binding["generation"] if binding else 0,
         }
         note_event(tx, run, event_types.RUN_START, payload)
-        run_changes.refresh_session(tx, run["session_id"])
-        run_changes.changed(tx, run, "running")
+        run_changes.begun(tx, run)
 
     async def not_launched(self, caller: Caller, run_id: str, report: NotLaunched) -> EndedAnswer:
         """The attempt was given back; it goes to the queue, or fails when this runner can never launch it."""

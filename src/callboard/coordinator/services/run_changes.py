@@ -12,6 +12,7 @@ from callboard.coordinator.services.affinity import direct
 from callboard.coordinator.services.approval_changes import deadline_of, expire_all
 from callboard.coordinator.services.budget_changes import exhausted_sentence, short_to_start
 from callboard.coordinator.services.callback_changes import give_back, note_child_end
+from callboard.coordinator.services.lifecycle_changes import may_run, on_run_ended, on_run_started
 from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain import event as event_types
 from callboard.domain.caller import Caller
@@ -94,9 +95,9 @@ def _waits_for_budget(tx: Transaction, waiting: Row | None, last: Row | None) ->
 
 
 def offer_next(tx: Transaction, session_id: str) -> None:
-    """Makes the first pending run of an idle session claimable."""
+    """Makes the first pending run of an idle session claimable, unless its work is halted or has no worktree yet."""
     head = tx.one("head_run_of_session", session_id=session_id)
-    if head is None or head["queue_key"] is not None:
+    if head is None or head["queue_key"] is not None or not may_run(head["lifecycle"], head["worktree"]):
         return
     run = tx.one("run_by_id", run_id=head["run_id"])
     key = queue_key(head["created_at"], head["priority"])
@@ -201,6 +202,13 @@ def halt(tx: Transaction, run: Row, by: str) -> Literal["cancelled", "stopping",
     return "stopping"
 
 
+def begun(tx: Transaction, run: Row) -> None:
+    """The run was given the permission to launch."""
+    on_run_started(tx, run)
+    refresh_session(tx, run["session_id"])
+    changed(tx, run, "running")
+
+
 def reconnect(tx: Transaction, run: Row, lease_ms: int) -> bool:
     """The lost attempt speaks again; false when it is not lost, or cannot take its run back."""
     if not may_return(tx, run):
@@ -263,6 +271,7 @@ def end(tx: Transaction, run: Row, how: RunEnd) -> bool:
     note_child_end(tx, run)
     give_back(tx, run, how.stopped_by)
     expire_all(tx, run)
+    on_run_ended(tx, run, how.reason, how.stopped_by, message)
     if run["status"] in LIVE and run["runner_id"]:
         tx.hint(RunnerTold(runner_id=run["runner_id"]))
     if run["pool_session_id"] is not None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from callboard.coordinator.services import budget_changes, run_changes
+from callboard.coordinator.services import budget_changes, run_changes, work_runs
 from callboard.coordinator.services.access import require_steering, visible_session
 from callboard.coordinator.services.affinity import affinity_of, prefer
 from callboard.coordinator.services.agent_choice import named_agent
@@ -120,6 +120,7 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     live = tx.one("live_run_of_session", session_id=session["session_id"])
     _check_resumable(new, session, live, limits)
     worktree_waits = _waits_for_worktree(tx, session)
+    work = work_runs.check_work(tx, new, session)
     agent = named_agent(tx, request, session["project_id"], session["project_dir"])
     usual = (agent or {}).get("executor")
     executor_type = named_executor(request) or usual or session["executor_type"] or new.executor_type
@@ -134,6 +135,8 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
         run_changes.halt(tx, current | more, "busy")
         live = tx.one("live_run_of_session", session_id=session["session_id"])
         session = visible_session(tx, new.caller, session["session_id"])
+    if work is not None:
+        work_runs.begin(tx, new, work, run_ids)
     run_id = run_ids.new(ids.RUN)
     taken = tx.one(
         "add_run_to_session",
@@ -149,6 +152,8 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     idle = live is None and session["queued_runs"] == 0 and not worktree_waits
     _insert(tx, new, session, run_id, taken["run_count"], demands, idle=idle, before=before)
     _prefer(tx, new, session, binding, run_id)
+    if work is not None and live is None:
+        run_changes.refresh_session(tx, session["session_id"])
     return RunCreated(run_id=run_id, session_id=session["session_id"], status="pending")
 
 

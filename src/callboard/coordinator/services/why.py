@@ -8,14 +8,26 @@ import msgspec
 from callboard.coordinator.services.access import visible_run
 from callboard.coordinator.services.budget_changes import read_pools, shortage_sentence
 from callboard.coordinator.services.fleet import offer_of
+from callboard.coordinator.services.lifecycle_changes import work_of
 from callboard.coordinator.services.portability import preference_of
 from callboard.coordinator.services.run_requests import check_run_id
 from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands
+from callboard.domain.lifecycle import UNDER_WAY
 from callboard.domain.portability import moves_at_ms
 from callboard.domain.run import after_lost
 from callboard.domain.runner import LeaseRules, runner_state
-from callboard.domain.why import Answer, Blocker, Preparing, RunFacts, RunnerAnswer, RunnerFacts, UsedUp, explain
+from callboard.domain.why import (
+    Answer,
+    Blocker,
+    Halted,
+    Preparing,
+    RunFacts,
+    RunnerAnswer,
+    RunnerFacts,
+    UsedUp,
+    explain,
+)
 from callboard.store.database import Database, Row, Transaction
 from callboard.wire import responses as wire
 from callboard.wire.times import rfc3339_or_none
@@ -79,6 +91,7 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules) -> RunFacts:
         stop_requested=run["stop_requested_at"] is not None,
         lost_deadline_ms=_lost_deadline(run, rules),
         no_match_deadline_ms=_no_match_deadline(tx, run) if claimable else None,
+        halted=_halted(tx, run) if pending and not claimable else None,
         preparing=_preparing(tx, run) if pending and not claimable else None,
         blocker=_blocker(tx, run) if pending and not claimable else None,
         before=_before(tx, run) if claimable else 0,
@@ -113,6 +126,13 @@ def _blocker(tx: Transaction, run: Row) -> Blocker | None:
     if before is None:
         return None
     return Blocker(run_id=before["run_id"], status=before["status"], external=before["trigger"] == "external")
+
+
+def _halted(tx: Transaction, run: Row) -> Halted | None:
+    work = work_of(tx, run["session_id"])
+    if work is None or work["lifecycle"] in UNDER_WAY:
+        return None
+    return Halted(handle=work["handle"], lifecycle=work["lifecycle"], stuck_reason=work["stuck_reason"])
 
 
 def _preparing(tx: Transaction, run: Row) -> Preparing | None:

@@ -10,16 +10,16 @@ import msgspec
 
 from callboard.coordinator.services import job_changes
 from callboard.coordinator.services.job_changes import UNDO_MS, NewJob
+from callboard.coordinator.services.lifecycle_changes import change, work_of
 from callboard.coordinator.services.run_changes import RunEnd, end, note_event, refresh_session
+from callboard.coordinator.services.worker_contexts import context_of
 from callboard.domain import event as event_types
 from callboard.domain.ids import NONCE, Ids
 from callboard.domain.lifecycle import ENDED
-from callboard.domain.worker_prompt import WorkContext, WorkIssue, worker_prompt
+from callboard.domain.worker_prompt import worker_prompt
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
 from callboard.wire.jobs import IssueText, Prepared, Undo
-
-LIFECYCLE_CHANGED = "lifecycle_changed"
 
 
 def tell(tx: Transaction, session: Row, event_type: str, payload: dict[str, Any]) -> None:
@@ -31,22 +31,6 @@ def tell(tx: Transaction, session: Row, event_type: str, payload: dict[str, Any]
 def issue_list(issues: list[IssueText]) -> list[dict[str, Any]]:
     """Issues as sessions show them."""
     return [{"number": one.number, "title": one.title, "body": one.body} for one in issues]
-
-
-def context_of(session: Row, work: Row, guidance: str | None = None) -> WorkContext:
-    """What the worker of a session whose worktree is there may see."""
-    place = json.loads(session["workspace"])
-    return WorkContext(
-        handle=session["handle"],
-        issues=[msgspec.convert(issue, WorkIssue) for issue in json.loads(session["issues"])],
-        repository=work["repository"],
-        branch=work["branch"],
-        worktree=place["path"],
-        base_branch=work["base_branch"] or "",
-        state_file_name=f"work-{session['handle']}.json",
-        pull_request_url=work["pull_request_url"],
-        guidance=guidance,
-    )
 
 
 def prepared(tx: Transaction, session: Row, new_ids: Ids, answer: Prepared) -> bool:
@@ -95,23 +79,24 @@ def title_of(issues: list[dict[str, Any]]) -> str:
 
 def _let_go(tx: Transaction, session_id: str, nonce: str) -> None:
     """The first run, which waited for the worktree, is told what is asked of it."""
-    session, work = tx.one("session_by_id", session_id=session_id), tx.one("work_session", session_id=session_id)
+    work = work_of(tx, session_id)
     first = next((run for run in tx.all("waiting_runs_of_session", session_id=session_id) if run["number"] == 1), None)
-    if session is not None and work is not None and first is not None:
-        tx.run("prompt_run", run_id=first["run_id"], prompt=worker_prompt(context_of(session, work), nonce))
+    if work is not None and first is not None:
+        tx.run("prompt_run", run_id=first["run_id"], prompt=worker_prompt(context_of(tx, work), nonce))
 
 
 def give_up(tx: Transaction, session: Row, job_ids: Ids, reason: str, runner_id: str | None) -> None:
     """The worktree was not made: nothing is reserved any more, and what a runner began there is removed."""
     session_id = session["session_id"]
-    work = tx.one("work_session", session_id=session_id)
+    work = work_of(tx, session_id)
     if work is None or work["state"] != "preparing":
         return
     begun = work["hostname"] is not None
     tx.run("move_work", session_id=session_id, state="undoing" if begun else "undone", from_state="preparing")
     if begun:
         undo(tx, job_ids, work, runner_id)
-    _cancel(tx, session, reason)
+    if work["lifecycle"] not in ENDED:
+        change(tx, work, "cancelled", by="callboard", reason=reason)
     for waiting in tx.all("waiting_runs_of_session", session_id=session_id):
         run = tx.one("run_for_report", run_id=waiting["run_id"])
         if run is not None:
@@ -135,19 +120,4 @@ def undo(tx: Transaction, job_ids: Ids, work: Row, runner_id: str | None) -> Non
             deadline_ms=UNDO_MS,
             created_by="system",
         ),
-    )
-
-
-def _cancel(tx: Transaction, session: Row, reason: str) -> None:
-    session_id = session["session_id"]
-    tx.run("release_issues", session_id=session_id)
-    if session["lifecycle"] in ENDED:
-        return
-    tx.run("set_session_lifecycle", session_id=session_id, lifecycle="cancelled", now=tx.now_ms)
-    tx.run("set_work_lifecycle", session_id=session_id, stuck_reason=None, now=tx.now_ms)
-    tell(
-        tx,
-        session,
-        LIFECYCLE_CHANGED,
-        {"from": session["lifecycle"], "to": "cancelled", "by": "system", "reason": reason},
     )

@@ -95,20 +95,26 @@ CREATE TABLE work_sessions (                    -- what only a session with a wo
     stuck_reason      TEXT,
     pull_request_url  TEXT,
     guidance_id       TEXT,                     -- the current one
+    reported_run_id   TEXT,                     -- the run in which the lifecycle was reported last
+    halted_run_id     TEXT,                     -- the run that stuck, pause or cancel ends
+    halt_at           BIGINT,                   -- when, if that is still to be done
     heartbeat_at      BIGINT,
     lifecycle_at      BIGINT NOT NULL,
     prepare_by        BIGINT                    -- when an unfinished preparation is undone
 );
 CREATE INDEX work_sessions_preparing ON work_sessions (prepare_by) WHERE prepare_by IS NOT NULL;
+CREATE INDEX work_sessions_to_halt ON work_sessions (halt_at) WHERE halt_at IS NOT NULL;
 CREATE INDEX work_sessions_by_place ON work_sessions (hostname, repository) WHERE hostname IS NOT NULL;
 
 CREATE TABLE guidance (                         -- the latest is current; all are kept for the operator
     guidance_id TEXT PRIMARY KEY,
     session_id  TEXT NOT NULL,
     text        TEXT NOT NULL,
+    message_id  TEXT,                           -- as which it was told to an agent at work
     created_by  TEXT NOT NULL,
     created_at  BIGINT NOT NULL
 );
+CREATE INDEX guidance_by_message ON guidance (message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX guidance_by_session ON guidance (session_id, guidance_id);
 
 CREATE TABLE jobs (                             -- what a runner of a location is to do in its repository

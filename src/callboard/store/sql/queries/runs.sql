@@ -8,7 +8,7 @@ SELECT session_id, pool_session_id FROM runs WHERE run_id = :run_id;
 
 -- name: run_for_report
 -- What fences and moves a run, with its session's context.
-SELECT r.*, s.root_session_id, s.context, s.external, s.project_id AS session_project_id
+SELECT r.*, s.root_session_id, s.context, s.external, s.project_id AS session_project_id, s.lifecycle
 FROM runs r JOIN sessions s ON s.session_id = r.session_id
 WHERE r.run_id = :run_id;
 
@@ -143,9 +143,11 @@ SELECT * FROM runs WHERE session_id = :session_id AND status IN ('claimed', 'run
 SELECT * FROM runs WHERE session_id = :session_id AND status = 'pending' ORDER BY number LIMIT 1000;
 
 -- name: head_run_of_session
--- The pending run that is next.
-SELECT run_id, attempt, created_at, priority, demand_class, queue_key, queue_deadline_at FROM runs
-WHERE session_id = :session_id AND status = 'pending' ORDER BY number LIMIT 1;
+-- The pending run that is next; of work on issues with where that stands.
+SELECT run_id, attempt, created_at, priority, demand_class, queue_key, queue_deadline_at,
+    (SELECT s.lifecycle FROM sessions s WHERE s.session_id = :session_id) AS lifecycle,
+    (SELECT w.state FROM work_sessions w WHERE w.session_id = :session_id) AS worktree
+FROM runs WHERE session_id = :session_id AND status = 'pending' ORDER BY number LIMIT 1;
 
 -- name: count_waiting_runs
 -- How many runs of a session are pending, and from which pool they draw.

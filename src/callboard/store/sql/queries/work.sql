@@ -113,10 +113,6 @@ ON CONFLICT (project_id, number) DO NOTHING;
 SELECT a.session_id, s.handle, s.lifecycle FROM active_issues a JOIN sessions s ON s.session_id = a.session_id
 WHERE a.project_id = :project_id AND a.number = :number;
 
--- name: release_issues
--- The session is not active any more.
-DELETE FROM active_issues WHERE session_id = :session_id;
-
 -- name: insert_session_issue
 -- An issue that a session works on.
 INSERT INTO session_issues (session_id, position, project_id, number)
@@ -186,10 +182,6 @@ UPDATE work_sessions SET pull_request_url = :url WHERE session_id = :session_id;
 -- name: set_session_lifecycle
 -- How far the work is.
 UPDATE sessions SET lifecycle = :lifecycle, updated_at = :now WHERE session_id = :session_id;
-
--- name: set_work_lifecycle
--- Since when, and why it is stuck.
-UPDATE work_sessions SET lifecycle_at = :now, stuck_reason = :stuck_reason WHERE session_id = :session_id;
 
 -- name: delete_active_issues_of_session
 -- A session that goes away reserves nothing.

@@ -1,0 +1,28 @@
+"""How a change of work's lifecycle is shown. Asks nothing."""
+
+from typing import Final
+
+from callboard.cli.output import Output, span
+from callboard.cli.text import one_line, short_id
+from callboard.wire.responses import Session
+
+_NEXT: Final = {
+    "stuck": 'callboard forward {handle} "…", then callboard restart {handle}',
+    "paused": "callboard resume {handle}",
+    "cancelled": "callboard worktrees",
+}
+
+
+def show_change(output: Output, session: Session) -> int:
+    """The work as it is now, and what may follow."""
+    handle = session.handle or short_id(session.session_id)
+    if output.json_wanted:
+        output.value(session)
+    elif output.quiet:
+        output.line(session.session_id)
+    else:
+        why = session.work.stuck_reason if session.work and session.lifecycle == "stuck" else None
+        output.line("  ".join([handle, session.lifecycle or "", *([one_line(why)] if why else [])]))
+        if session.lifecycle in _NEXT:
+            output.note(span(f"next: {_NEXT[session.lifecycle].format(handle=handle)}", "dim"))
+    return 0
