@@ -1,0 +1,135 @@
+"""`callboard spawn` with real git, runners and the command line: what a person types, and what is there afterwards."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from tests.support.command import CommandLine
+from tests.support.coordinator import QUICK, Coordinator
+from tests.support.database import query, row_counts
+from tests.support.repository import Repository
+from tests.support.world import World
+
+REFUSED: Final = (
+    (("1", "01", "+5", "-3", "0", "٤", "1"), 2, ("01", "+5", "-3", "0", "٤", "1: given twice")),
+    (tuple(str(number) for number in range(1, 23)), 2, ("22 issues: at most 20",)),
+    (("7", "1", "9"), 3, ("issue 7, 9",)),
+)
+
+
+class Shop:
+    """A project in a real repository, with two issues, and the command line of a person who stands in it."""
+
+    def __init__(self, world: World, **settings: Any) -> None:
+        self.world = world
+        self.coordinator: Coordinator = world.coordinator(**settings)
+        self.repository = Repository(world.project)
+        self.callboard: CommandLine = world.command_line(self.coordinator)
+        self.do("project", "add")
+        self.do("task", "new", "The login test is flaky", "--body", "On Mondays.")
+        self.do("task", "new", "Use JWT")
+
+    def do(self, *words: str) -> Any:
+        """A command that works; what it prints as JSON."""
+        done = self.callboard(*words, "--json")
+        assert done.code == 0, done.err
+        return done.value
+
+    def refused(self, code: int, *words: str) -> str:
+        """A command that is refused with this exit code; what it says."""
+        done = self.callboard(*words)
+        assert done.code == code, (done.code, done.out, done.err)
+        return done.err
+
+    def lifecycle(self, session_id: str, **move: str) -> None:
+        """A report or an action."""
+        answer = self.coordinator.http.post(f"/sessions/{session_id}/lifecycle", json=move)
+        assert answer.status_code == 200, answer.text
+
+    @property
+    def left(self) -> tuple[set[str], set[str], set[str]]:
+        """Branches, worktrees and folders in the repository."""
+        return self.repository.branches, self.repository.worktrees, self.repository.folders
+
+
+def names(*branches: str) -> tuple[set[str], set[str], set[str]]:
+    """What is left of these: branch, worktree and folder of each."""
+    folders = {f"project-{branch}" for branch in branches}
+    return set(branches), folders, folders
+
+
+def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
+    """A50 the names; A51 either direction; A52 what is over does not block; A56 list and get change nothing."""
+    shop = Shop(world)
+    world.runner(shop.coordinator)
+    for words, code, said in REFUSED:
+        told = shop.refused(code, "spawn", *words)
+        assert all(one in told for one in said), told
+    assert shop.left == names()
+
+    looked = shop.do("spawn", "2", "1", "--dry-run")
+    assert (looked["session_id"], looked["branch"]) == (None, "issues-2-1")
+    assert (shop.left, query(shop.coordinator, "SELECT * FROM sessions")) == (names(), [])
+
+    made = shop.do("spawn", "2", "1")
+    place = world.folder / "project-issues-2-1"
+    assert (made["handle"], made["branch"], Path(made["path"])) == ("2", "issues-2-1", place)
+    assert made["base_commit"] == shop.repository.git("rev-parse", "main")
+    assert shop.left == names("issues-2-1")
+    assert (shop.repository.path / ".git" / "worktrees" / place.name / "work-2.json").is_file()
+    run = shop.coordinator.ended(made["run_id"])
+    assert (run.trigger, run.project_dir) == ("issue", None)
+    assert "The login test is flaky" in (run.prompt or "")
+    assert str(place) in (run.prompt or "")
+
+    for again in (["1"], ["2", "1"]):
+        told = shop.refused(8, "spawn", *again)
+        assert "issue 1" in told.lower()
+        assert made["session_id"] in told
+    before = row_counts(shop.coordinator), query(shop.coordinator, "SELECT session_id, updated_at FROM sessions")
+    (listed,) = shop.do("list")["items"]
+    for reference in ("1", "2", made["session_id"][-8:]):
+        assert shop.do("get", reference) == listed
+    assert [issue["number"] for issue in listed["issues"]] == [2, 1]
+    assert (
+        row_counts(shop.coordinator),
+        query(shop.coordinator, "SELECT session_id, updated_at FROM sessions"),
+    ) == before
+
+    shop.lifecycle(made["session_id"], action="cancel")
+    assert shop.do("list")["items"] == []
+    assert [one["lifecycle"] for one in shop.do("list", "--all")["items"]] == ["cancelled"]
+    assert "There is a branch" in shop.refused(8, "spawn", "2", "1")
+    assert query(shop.coordinator, "SELECT * FROM active_issues") == []
+    again = shop.do("spawn", "2", "1", "--new-branch")
+    assert (again["branch"], shop.do("get", "1")["session_id"]) == ("issues-2-1-2", again["session_id"])
+    assert shop.left == names("issues-2-1", "issues-2-1-2")
+
+
+def test_a_worktree_on_the_machine_that_is_down_keeps_its_runs(world: World) -> None:
+    """Issue 5: two runners, the worktree on the one that is down: its runs wait, and `why` says for whom."""
+    shop = Shop(world, **QUICK)
+    shop.do("project", "add", "--host", "alpha")
+    shop.do("project", "add", "--host", "beta")
+    alpha, beta = (world.runner(shop.coordinator, hostname=name) for name in ("alpha", "beta"))
+    made = shop.do("spawn", "1", "--host", "alpha")
+    assert made["hostname"] == "alpha"
+    assert shop.coordinator.ended(made["run_id"]).runner_id == alpha.runner_id
+    alpha.kill()
+    shop.coordinator.until_runner(alpha.runner_id, "lost")
+    shop.do("resume", "1", "say more")
+    why = shop.do("why", "1")
+    assert (why["code"], "alpha" in why["sentence"]) == ("runner_lost", True), why
+    reasons = {one["runner_id"]: [each["code"] for each in one["reasons"]] for one in why["runners"]}
+    assert reasons == {alpha.runner_id: ["runner_lost"], beta.runner_id: ["hostname_differs"]}
+    alpha.restart()
+    assert shop.coordinator.ended(why["run_id"]).runner_id == alpha.runner_id
+
+
+def test_a_spawn_that_nobody_prepares_says_what_to_do_and_leaves_nothing(world: World) -> None:
+    shop = Shop(world, **QUICK, prepare_seconds=1)
+    told = shop.refused(7, "spawn", "1", "2")
+    assert f"callboard runner --project-dir {shop.repository.path}" in told
+    assert query(shop.coordinator, "SELECT * FROM active_issues") == []
+    world.runner(shop.coordinator)
+    shop.do("spawn", "2", "1")
+    assert shop.left == names("issues-2-1")
