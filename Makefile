@@ -69,14 +69,22 @@ $(CLIENTS): tests/clients/package.json tests/clients/.npmrc
 	@cd .cache/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+.PHONY: web
+web: setup ## build the pages (npm; only when they have changed)
+	@$(PY) tools/build_web.py
+
+.PHONY: pages-if-possible
+pages-if-possible: setup
+	@$(PY) tools/build_web.py --if-possible
+
 # ---------------------------------------------------------------- run
 
 .PHONY: demo
-demo: setup ## run the main job on embedded defaults: coordinator, runner, scripted agent
+demo: pages-if-possible ## run the main job on embedded defaults: coordinator, runner, scripted agent
 	@$(VENV)/bin/callboard demo $(ARGS)
 
 .PHONY: dev
-dev: setup ## coordinator, runner and page for working on Callboard itself
+dev: pages-if-possible ## coordinator, runner and page for working on Callboard itself
 	@$(VENV)/bin/callboard up $(ARGS)
 
 # ---------------------------------------------------------------- prove
@@ -87,17 +95,18 @@ lint: setup ## ruff, mypy and the import contracts
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports --no-logo
+	@if [ -x web/node_modules/.bin/tsc ]; then cd web && node_modules/.bin/tsc --noEmit; fi
 
 .PHONY: check
 check: lint ## lint and the fast tests, in less than a minute
 	@$(PYTEST) $(FAST_ROOMS) -m "$(FAST)" -n $(WORKERS) --dist loadgroup --session-timeout=300 $(ARGS)
 
 .PHONY: test
-test: setup clients ## every test, with real agent clients and a few rounds of each fault (<= 20 minutes)
+test: setup clients web ## every test, with real agent clients and a few rounds of each fault (<= 20 minutes)
 	@$(PYTEST) -n $(WORKERS) --dist loadgroup --session-timeout=1200 $(ARGS)
 
 .PHONY: acceptance
-acceptance: setup clients ## what we promise, test by test, each named after its number
+acceptance: setup clients web ## what we promise, test by test, each named after its number
 	@$(PYTEST) tests/acceptance -v --session-timeout=1200 $(ARGS)
 
 .PHONY: faults
@@ -128,6 +137,7 @@ lock: setup ## resolve the requirements and the clients again, newest first
 	@$(call compile,pyproject.toml -o requirements/runtime.txt)
 	@$(call compile,pyproject.toml requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt)
 	@cd tests/clients && npm install --package-lock-only --loglevel=error
+	@cd web && npm install --package-lock-only --loglevel=error
 
 compile = $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(1)
@@ -138,9 +148,9 @@ build: setup ## sdist and wheel in dist/
 
 .PHONY: clean
 clean: ## remove what was built and what tools remember
-	@rm -rf build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
+	@rm -rf build dist src/callboard/coordinator/http/static .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
 	@find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean
-distclean: clean ## also remove .venv and the agent clients
-	@rm -rf $(VENV) .cache
+distclean: clean ## also remove .venv, the agent clients and what npm installed
+	@rm -rf $(VENV) .cache web/node_modules

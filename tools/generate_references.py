@@ -10,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+# Beside this file: a script's own folder is where it finds its neighbours.
+from generate_types import render_types
+
 from callboard.cli.reference import render_reference
 from callboard.coordinator.config import settings
 from callboard.coordinator.http.access import KINDS, MEANING
@@ -163,6 +166,11 @@ def render_openapi() -> str:
     return json.dumps(json.loads(describe_as_json()), indent=1, ensure_ascii=False) + "\n"
 
 
+def render_types_of_api() -> str:
+    """Return the types of the API for the pages."""
+    return render_types(json.loads(describe_as_json()), event.DESCRIPTIONS)
+
+
 def render_cli() -> str:
     """Return every command of the command line."""
     return _header("src/callboard/cli") + render_reference()
@@ -177,6 +185,7 @@ REFERENCES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/events.md": render_events,
     "docs/reference/schema.md": render_schema,
     "docs/reference/why.md": render_why,
+    "web/src/api/schema.ts": render_types_of_api,
 }
 
 

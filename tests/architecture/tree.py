@@ -12,7 +12,7 @@ SOURCE = REPOSITORY / "src" / "callboard"
 CODE = tuple(REPOSITORY / name for name in ("src", "tests", "tools", "bench", "plugins"))
 
 # Made by tools or by make; dot directories are left out as well, except the one that holds our own script.
-MADE = frozenset({"__pycache__", "build", "dist", "node_modules"})
+MADE = frozenset({"__pycache__", "build", "dist", "node_modules", "static"})
 OWN_DOT_DIRECTORIES = frozenset({".ci", ".github"})
 
 

@@ -239,7 +239,7 @@ def test_s4_pages_run_no_foreign_script_and_stand_in_no_frame(coordinator: Coord
 def test_a_browser_is_sent_to_the_dashboard(coordinator: Coordinator) -> None:
     answer = coordinator.call("GET", "/", token=None)
     assert (answer.status_code, answer.headers["location"]) == (307, "/ui/")
-    assert "not built" in coordinator.call("GET", "/ui/", token=None).text
+    assert "<title>Callboard</title>" in coordinator.call("GET", "/ui/", token=None).text
     assert coordinator.call("GET", "/ui/assets/app.js", token=None).status_code == 404
 
 

@@ -16,6 +16,8 @@ WHOLE_ON_PURPOSE = {
     "contents": "asked of a copy, never of a database in use",
     "newest_event_batch": "in the order of the key, and ends with the first row",
     "oldest_event_batches": "in the order of the key, and ends with its limit",
+    "sessions_in_hand": "the indexes hold only the few sessions that wait or are to be looked at",
+    "sessions_on_board": "in the order of an index, and ends with its limit",
     "stopping_trees": "the index holds only the few sessions that are being stopped",
     "sessions_ending_in": "a person's short reference; the index is read, not the table",
     "unused_classes": "demand classes are few, and are forgotten when unused",

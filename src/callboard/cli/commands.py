@@ -137,6 +137,7 @@ COMMANDS: Final = (
         DAILY,
         ("callboard budget 7f3kx9", "callboard budget 7f3kx9 --budget 5.00"),
     ),
+    Command("open", "callboard.cli.open:open_page", DAILY, ("callboard open", "callboard open 7f3kx9 --no-browser")),
     Command("tree", "callboard.cli.session:tree", DAILY, ("callboard tree 7f3kx9", "callboard tree 7f3kx9 --json")),
     Command(
         "spawn",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from cyclopts import Parameter
 
+from callboard.cli.browser import login_url, may_open_browser, open_in_browser
 from callboard.cli.child import Child, ChildFailed
 from callboard.cli.context import Context
 from callboard.cli.exit_codes import FAILED, INTERRUPTED
@@ -38,6 +39,8 @@ class Running(msgspec.Struct, kw_only=True):
     runner_id: str
     project_dir: str
     started: list[str]
+    login_url: str
+    """Logs one browser in, once."""
 
 
 def up(
@@ -55,21 +58,21 @@ def up(
     When a coordinator runs already on this data directory it is used, and only a missing runner is started.
     Ctrl-C ends what was started here. Agents live on under their keepers, and the next `up` finds them.
     """
-    del browser  # There is no page to open yet.
     context = Context(show)
     configured = context.settings["data_dir"]
     directory = data_dir or (Path(configured).expanduser() if configured else default_data_dir())
-    return _Household(context.output, directory.expanduser().absolute(), port, offer).run()
+    return _Household(context.output, directory.expanduser().absolute(), port, offer, browser=browser).run()
 
 
 class _Household:
     """The children of one `up`."""
 
-    def __init__(self, output: Output, data_dir: Path, port: int | None, offer: Offer) -> None:
+    def __init__(self, output: Output, data_dir: Path, port: int | None, offer: Offer, *, browser: bool) -> None:
         self._output = output
         self._data_dir = data_dir
         self._port = port
         self._offer = offer
+        self._browser = browser
         self._children: list[Child] = []
 
     def run(self) -> int:
@@ -152,7 +155,10 @@ class _Household:
             runner_id=runner,
             project_dir=str(self._project_dir),
             started=started,
+            login_url=self._login_url(access),
         )
+        if self._browser and may_open_browser():
+            open_in_browser(running.login_url, self._data_dir)
         if self._output.json_wanted:
             self._output.value(running)
             return
@@ -162,6 +168,15 @@ class _Household:
         self._output.note(span("Try:  callboard run 'say hello' --executor scripted --wait", "dim"))
         if started:
             self._output.note(span("Ctrl-C stops the " + " and the ".join(started) + "; agents live on.", "dim"))
+
+    def _login_url(self, access: Access) -> str:
+        """A link that logs in; the bare page where the coordinator makes none, as one of an older version."""
+        try:
+            with Client(access.url, access.token) as client:
+                return login_url(client, access.url)
+        except CallboardError as error:
+            self._output.warn(span("login link: ", "dim"), error.detail)
+            return f"{access.url}/ui/"
 
     def _stay(self) -> int:
         never = threading.Event()
@@ -201,5 +216,5 @@ def _facts(running: Running) -> dict[str, Any]:
         "coordinator": running.url,
         "data": running.data_dir,
         "runner": f"{running.runner_id} for {running.project_dir}",
-        "page": "not built in this installation; everything works by command line and API",
+        "page": f"{running.login_url}  (logs in once; another: callboard open)",
     }

@@ -20,6 +20,7 @@ from callboard.coordinator.services.agent_files import AgentFileService
 from callboard.coordinator.services.agents import AgentService
 from callboard.coordinator.services.approvals import ApprovalService
 from callboard.coordinator.services.bindings import BindingService
+from callboard.coordinator.services.board import BoardService
 from callboard.coordinator.services.budgets import BudgetService
 from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
@@ -32,6 +33,7 @@ from callboard.coordinator.services.jobs import JobService
 from callboard.coordinator.services.journal import EventService
 from callboard.coordinator.services.leases import LeaseService
 from callboard.coordinator.services.lifecycle import LifecycleService
+from callboard.coordinator.services.logins import LoginService
 from callboard.coordinator.services.messages import MessageService
 from callboard.coordinator.services.projects import ProjectService
 from callboard.coordinator.services.reports import ReportService
@@ -122,6 +124,8 @@ class Coordinator:
             usage=UsageService(database),
             budgets=BudgetService(database, ids, limits),
             tokens=tokens,
+            logins=LoginService(database, ids, config.login_rules()),
+            board=BoardService(database),
             callbacks=CallbackService(database, ids, limits),
             transcripts=TranscriptService(*shared, rules, config.transcript_bytes),
             approvals=ApprovalService(*shared, ids, rules),

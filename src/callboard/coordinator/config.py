@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from callboard.coordinator.services.limits import TreeLimits, WorkRules
+from callboard.coordinator.services.logins import LoginRules
 from callboard.coordinator.stream import StreamRules
 from callboard.domain.database_url import HIDDEN, is_postgres
 from callboard.domain.errors import InvalidRequest
@@ -94,6 +95,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     failed_logins_per_second: Annotated[
         float, Meta(gt=0, le=1_000_000, description="How fast an address earns further failures.")
     ] = 5
+    login_link_seconds: Annotated[Seconds, Meta(description="How long a one-time login link may be used.")] = 600
+    login_seconds: Annotated[Seconds, Meta(description="How long a browser stays logged in.")] = 30 * 86_400
     drain_seconds: Annotated[Seconds, Meta(description="How long a stop waits for open requests.")] = 15
 
     stream_readers: Annotated[Count, Meta(description="Readers of the stream at once; more get 503.")] = 5000
@@ -240,6 +243,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def work_rules(self) -> WorkRules:
         """The numbers of work on issues."""
         return WorkRules(prepare_ms=_ms(self.prepare_seconds), halt_ms=_ms(self.halt_seconds))
+
+    def login_rules(self) -> LoginRules:
+        """The times of logins in milliseconds."""
+        return LoginRules(_ms(self.login_link_seconds), _ms(self.login_seconds))
 
     def new_sessions(self) -> tuple[str, bool]:
         """Executor and portability of a session that names none."""

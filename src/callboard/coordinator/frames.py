@@ -36,15 +36,26 @@ class View(msgspec.Struct, frozen=True):
     project_id: str | None = None
     below: str | None = None
     """A session token's own session: it sees that and what is below it."""
+    everywhere: frozenset[str] = frozenset()
+    """Types that are wanted from all sessions, besides those of the session."""
+
+    @property
+    def only_session(self) -> str | None:
+        """The session that nothing else is wanted of; None where others are."""
+        return None if self.everywhere else self.session_id
 
     def admits(self, frame: Frame) -> bool:
         """Whether the frame is wanted and may be seen."""
+        return (frame.type in self.everywhere or self._wants(frame)) and self._shows(frame)
+
+    def _wants(self, frame: Frame) -> bool:
         if self.session_id is not None and frame.session_id != self.session_id:
             return False
         if self.root_session_id is not None and frame.root_session_id != self.root_session_id:
             return False
-        if self.types and frame.type not in self.types:
-            return False
+        return not self.types or frame.type in self.types
+
+    def _shows(self, frame: Frame) -> bool:
         return (self.project_id is None and self.below is None) or self.may_see(frame.lineage)
 
     def may_see(self, lineage: Lineage | None) -> bool:
@@ -56,15 +67,26 @@ class View(msgspec.Struct, frozen=True):
         return self.below is None or lineage.session_id == self.below or self.below in lineage.above
 
 
-def view_of(caller: Caller, session_id: str | None, root_session_id: str | None, types: str | None) -> View:
+def view_of(
+    caller: Caller,
+    session_id: str | None,
+    root_session_id: str | None,
+    types: str | None,
+    everywhere: str | None = None,
+) -> View:
     """The view of a caller who asks for these."""
     return View(
         session_id,
         root_session_id,
-        frozenset(types.split(",")) if types else frozenset(),
+        _split(types),
         caller.project_id,
         caller.session_id if caller.kind == "session" else None,
+        _split(everywhere),
     )
+
+
+def _split(types: str | None) -> frozenset[str]:
+    return frozenset(types.split(",")) if types else frozenset()
 
 
 def event_frame(found: FeedEvent) -> Frame:

@@ -64,7 +64,7 @@ class Reader:
         while position < self._ring.floor and not self.ended:
             floor = self._ring.floor
             async with self._pages:
-                page = await self._feed.page(position, BATCHES_A_PAGE, self._view.session_id)
+                page = await self._feed.page(position, BATCHES_A_PAGE, self._view.only_session)
                 if position < page.beginning:
                     # Forgotten while we were catching up.
                     yield gap(position, page.beginning)

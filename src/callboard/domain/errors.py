@@ -41,6 +41,7 @@ CODES: Final[dict[str, str]] = {
     "unauthenticated": "A valid bearer token is needed.",
     # Forbidden
     "forbidden": "The token does not allow this.",
+    "csrf_header_missing": "A change by a browser's login needs the header X-Callboard-CSRF: 1.",
     "foreign_parent": "The named parent is not the session that the token proves.",
     # NotFound
     "not_found": "There is nothing at this address.",

@@ -141,6 +141,10 @@ class StreamQuery(Query, kw_only=True):
     types: Annotated[TypeList, Meta(description="Only these event types; `delta` for pieces of messages.")] | None = (
         None
     )
+    everywhere: (
+        Annotated[TypeList, Meta(description="Types that are wanted from all sessions, besides those of the session.")]
+        | None
+    ) = None
     after: (
         Annotated[str, Meta(max_length=100, description="The cursor after which to begin; else from now.")] | None
     ) = None

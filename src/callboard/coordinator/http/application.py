@@ -16,18 +16,19 @@ from callboard.coordinator.config import Config
 from callboard.coordinator.http.answer import ALREADY_SENT, Answer, write
 from callboard.coordinator.http.call import Call, Process, Services
 from callboard.coordinator.http.endpoint import Endpoint
-from callboard.coordinator.http.guard import AddressBudget, Login, SiteCheck, read_headers
+from callboard.coordinator.http.guard import AddressBudget, Login, SiteCheck, check_meant, proof_of, read_headers
 from callboard.coordinator.http.in_flight import InFlight
 from callboard.coordinator.http.parse import ClientLeft
 from callboard.coordinator.http.problem import defect, render_problem
 from callboard.coordinator.http.route import Route
 from callboard.coordinator.http.router import Router
 from callboard.domain.caller import Caller
-from callboard.domain.errors import CallboardError, MethodNotAllowed, NotFound, Unavailable
+from callboard.domain.errors import CallboardError, MethodNotAllowed, NotFound, Unauthenticated, Unavailable
 
 NOBODY: Final = Caller(token_id="", kind="read_only")
 """Who asks an open route; endpoints of other routes never see it."""
 _REFUSALS: Final = (401, 403, 421, 429)
+_READING: Final = ("GET", "HEAD")
 
 log = structlog.get_logger("callboard.http")
 
@@ -105,9 +106,12 @@ class Application:
         endpoint = found.methods.get(scope["method"]) if found else None
         linked = endpoint is not None and endpoint.route.is_static_page and scope["method"] == "GET"
         self._site.check(headers, scope["scheme"], may_be_linked=linked)
-        repeats_end = endpoint is not None and endpoint.route.ends_run
+        proof = proof_of(headers, scope["scheme"])
         if endpoint is None or endpoint.route.access != "open":
-            exchange.caller = await self._login.caller(headers, exchange.peer, repeats_end=repeats_end)
+            repeats_end = endpoint is not None and endpoint.route.ends_run
+            exchange.caller = await self._login.caller(proof, exchange.peer, repeats_end=repeats_end)
+            if proof is not None and proof.by_cookie and scope["method"] not in _READING:
+                check_meant(headers)
         if found is None:
             raise NotFound(f"There is nothing at {scope['path'][:200]}.")
         if endpoint is None:
@@ -115,7 +119,17 @@ class Application:
         exchange.endpoint = endpoint
         exchange.parameters = found.parameters
         call = Call(self._services, self._process, exchange.caller, headers, scope, receive, send, exchange.number)
-        return await endpoint.answer(call, found.parameters)
+        call.secret = proof.secret if proof is not None else ""
+        return await self._run(endpoint, call, exchange)
+
+    async def _run(self, endpoint: Endpoint, call: Call, exchange: Exchange) -> Answer:
+        """The endpoint's answer; on an open route a secret may be tried in vain as seldom as a token elsewhere."""
+        try:
+            return await endpoint.answer(call, exchange.parameters)
+        except Unauthenticated:
+            if endpoint.route.access == "open":
+                self._login.failed(exchange.peer)
+            raise
 
     def _refuse(self, exchange: Exchange, error: CallboardError) -> Answer:
         allow = ""

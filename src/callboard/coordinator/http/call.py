@@ -6,13 +6,13 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from callboard.coordinator.http.guard import bearer
 from callboard.coordinator.http.held import HeldRequests
 from callboard.coordinator.metrics import Metrics
 from callboard.coordinator.services.agent_files import AgentFileService
 from callboard.coordinator.services.agents import AgentService
 from callboard.coordinator.services.approvals import ApprovalService
 from callboard.coordinator.services.bindings import BindingService
+from callboard.coordinator.services.board import BoardService
 from callboard.coordinator.services.budgets import BudgetService
 from callboard.coordinator.services.callbacks import CallbackService
 from callboard.coordinator.services.dispatch import Dispatch
@@ -22,6 +22,7 @@ from callboard.coordinator.services.job_requests import JobRequestService
 from callboard.coordinator.services.jobs import JobService
 from callboard.coordinator.services.journal import EventService
 from callboard.coordinator.services.lifecycle import LifecycleService
+from callboard.coordinator.services.logins import LoginService
 from callboard.coordinator.services.messages import MessageService
 from callboard.coordinator.services.projects import ProjectService
 from callboard.coordinator.services.reports import ReportService
@@ -65,6 +66,8 @@ class Services:
     lifecycle: LifecycleService
     messages: MessageService
     tokens: TokenService
+    logins: LoginService
+    board: BoardService
     transcripts: TranscriptService
     projects: ProjectService
     issues: IssueService
@@ -101,6 +104,8 @@ class Call:
     receive: Receive
     send: Send
     request_id: str
+    secret: str = ""
+    """What proved the caller; empty on open routes."""
     id: str = ""
     """The id or name in the path, well formed; empty where the path has none."""
     number: int = 0
@@ -113,7 +118,7 @@ class Call:
 
     async def check_token(self) -> None:
         """Unauthenticated when the caller's token has ended since it was let in."""
-        await self.services.tokens.authenticate(bearer(self.headers) or "")
+        await self.services.tokens.authenticate(self.secret)
 
     def header(self, name: bytes) -> str | None:
         """A header's text, or None."""

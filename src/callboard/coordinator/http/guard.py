@@ -6,8 +6,9 @@ Knows no route; what a proven caller may do is for `access` and the services.
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
+from callboard.coordinator.http.cookies import read_cookie
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Forbidden, InvalidRequest, Misdirected, RateLimited, Unauthenticated
 
@@ -24,6 +25,7 @@ ONLY_ONCE: Final = frozenset(
         b"host",
         b"origin",
         b"authorization",
+        b"cookie",
         b"content-type",
         b"content-length",
         b"sec-fetch-site",
@@ -31,6 +33,9 @@ ONLY_ONCE: Final = frozenset(
         b"sec-fetch-dest",
     }
 )
+
+CSRF_HEADER: Final = b"x-callboard-csrf"
+"""A page of ours sends it with each request that changes something; a page of others cannot."""
 
 _HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
 
@@ -117,31 +122,65 @@ class AddressBudget:
         return allowed
 
 
+class Proof(NamedTuple):
+    """The secret that a request shows: a bearer token, or the cookie that a browser adds to whatever it sends here."""
+
+    secret: str
+    by_cookie: bool = False
+
+
 class Login:
-    """Turns a bearer token into the caller that it proves."""
+    """Turns the secret of a request into the caller that it proves."""
 
     def __init__(self, authenticate: Authenticate, of_ended: OfEnded, failures: AddressBudget) -> None:
         self._authenticate = authenticate
         self._of_ended = of_ended
         self._failures = failures
 
-    async def caller(self, headers: Headers, address: str, *, repeats_end: bool = False) -> Caller:
+    async def caller(self, proof: Proof | None, address: str, *, repeats_end: bool = False) -> Caller:
         """Who asks; Unauthenticated without a valid token, RateLimited after too many failures of an address.
 
         A valid token is never refused for failures of others behind the same address. With `repeats_end` the token
         of an attempt that ended a short while ago passes too, marked so.
         """
-        secret = bearer(headers)
-        if secret is None:
+        if proof is None:
             raise Unauthenticated("No bearer token was sent.", hint="Send Authorization: Bearer TOKEN.")
         try:
-            return await self._authenticate(secret)
+            return _of_browser(await self._authenticate(proof.secret), proof)
         except Unauthenticated:
-            if repeats_end and (ended := await self._of_ended(secret)):
+            if repeats_end and (ended := await self._of_ended(proof.secret)):
                 return ended
-            if self._failures.spend(address):
-                raise
+            self.failed(address)
+            raise
+
+    def failed(self, address: str) -> None:
+        """Counts a failure; RateLimited when the address has had too many."""
+        if not self._failures.spend(address):
             raise RateLimited("Too many failed logins from this address.") from None
+
+
+def _of_browser(caller: Caller, proof: Proof) -> Caller:
+    """The caller; Unauthenticated when a browser's token comes as another's, or the other way round."""
+    if proof.by_cookie != (caller.kind == "browser"):
+        raise Unauthenticated("A browser's login comes as its cookie, and other tokens as bearer tokens.")
+    return caller
+
+
+def proof_of(headers: Headers, scheme: str) -> Proof | None:
+    """What the request shows; a bearer token outweighs a cookie."""
+    if b"authorization" in headers:
+        secret = bearer(headers)
+        return Proof(secret) if secret else None
+    cookie = read_cookie(headers, scheme)
+    return Proof(cookie, by_cookie=True) if cookie and len(cookie) <= MAX_SECRET and cookie.isascii() else None
+
+
+def check_meant(headers: Headers) -> None:
+    """Forbidden when a request with a cookie would change something and does not say that a page of ours made it."""
+    if headers.get(CSRF_HEADER) != b"1":
+        raise Forbidden(
+            "A change by a browser's login needs the header X-Callboard-CSRF: 1.", code="csrf_header_missing"
+        )
 
 
 def bearer(headers: Headers) -> str | None:

@@ -11,6 +11,7 @@ from callboard.coordinator.http import (
     callbacks,
     fleet,
     lifecycle,
+    logins,
     mcp,
     pages,
     reports,
@@ -21,7 +22,8 @@ from callboard.coordinator.http import (
 )
 from callboard.coordinator.http.route import Route
 from callboard.wire import agents as agent_wire
-from callboard.wire import budgets, messages, queries, requests, responses, steering
+from callboard.wire import board, budgets, messages, queries, requests, responses, steering
+from callboard.wire import logins as login_wire
 from callboard.wire import runner as wire
 from callboard.wire import work as work_wire
 from callboard.wire.affinity import Affinity
@@ -93,6 +95,8 @@ RUNS: Final = (
 SESSIONS: Final = (
     Route("GET", "/sse/sessions", sse.stream, "read", "The stream of events.",
           query=queries.StreamQuery, manner="stream"),
+    Route("GET", "/board", sessions.show_board, "overview", "The callboard: sessions by who must act next.",
+          query=board.BoardQuery, response=board.Board),
     Route("GET", "/sessions", sessions.list_sessions, "read", "Sessions, newest first.",
           query=queries.SessionsQuery, response=responses.Page, items=responses.Session),
     Route("POST", "/sessions", sessions.create_external, "person", "Sign in a conversation that another process leads.",
@@ -224,6 +228,15 @@ FLEET: Final = (
     Route("DELETE", "/tokens/{token_id}", fleet.revoke_token, "owner", "End a token.", response=responses.Token),
 )
 
+LOGINS: Final = (
+    Route("POST", "/login/links", logins.create_link, "person", "Make a one-time link that logs a browser in.",
+          request=requests.Nothing, response=login_wire.LoginLink, status=201, optional_body=True),
+    Route("POST", "/login", logins.log_in, "open", "Exchange the code of a one-time link for a cookie.",
+          request=login_wire.LogIn, response=responses.Me),
+    Route("POST", "/logout", logins.log_out, "person", "Log this browser out.",
+          request=requests.Nothing, status=204, optional_body=True),
+)
+
 TOOLS: Final = (
     Route("POST", "/mcp", mcp.handle_mcp, "read", "MCP, streamable HTTP without state: the tools of agents.",
           manner="stream"),
@@ -252,6 +265,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *AGENTS,
     *WORK,
     *FLEET,
+    *LOGINS,
     *TOOLS,
     *STATE,
 )

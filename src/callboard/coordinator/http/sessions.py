@@ -6,6 +6,7 @@ from callboard.coordinator.http.answer import Answer, render_json
 from callboard.coordinator.http.call import Call
 from callboard.coordinator.services.pages import read_mark
 from callboard.wire.affinity import Affinity
+from callboard.wire.board import Board
 from callboard.wire.budgets import BudgetChanged
 from callboard.wire.messages import MessageSent
 from callboard.wire.responses import EventPage, Page, Result, Session, SessionUsage, Stopped, Tree
@@ -21,6 +22,11 @@ async def create_external(call: Call) -> Answer:
 async def import_log(call: Call) -> Session:
     """POST /sessions/import."""
     return await call.services.sessions.import_log(call.caller, call.body.lines, call.idempotency)
+
+
+async def show_board(call: Call) -> Board:
+    """GET /board."""
+    return await call.services.board.read(call.caller, call.query.limit, call.query.project)
 
 
 async def list_sessions(call: Call) -> Page:

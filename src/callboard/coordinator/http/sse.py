@@ -9,7 +9,6 @@ import structlog
 from callboard.coordinator.frames import RETRY, View, view_of
 from callboard.coordinator.http.answer import ALREADY_SENT, SECURITY_HEADERS, Answer
 from callboard.coordinator.http.call import Call
-from callboard.coordinator.http.guard import bearer
 from callboard.coordinator.http.held import is_closing, transport_of
 from callboard.coordinator.reader import Bounds, Reader, ReaderToken
 from callboard.coordinator.services.feed import Cursor, parse_cursor
@@ -30,10 +29,10 @@ async def stream(call: Call) -> Answer:
     asked = call.query
     last_id = call.header(b"last-event-id") or asked.after
     after = parse_cursor(last_id) if last_id else None
-    view = view_of(call.caller, asked.session_id, asked.root_session_id, asked.types)
+    view = view_of(call.caller, asked.session_id, asked.root_session_id, asked.types, asked.everywhere)
     for named in (asked.session_id, asked.root_session_id):
         await _check_visible(call, view, named)
-    token = ReaderToken(call.caller.token_id, bearer(call.headers) or "")
+    token = ReaderToken(call.caller.token_id, call.secret)
     reader, bounds = await call.process.stream.open(view, token)
     try:
         await _write(call, reader, after, bounds)

@@ -108,4 +108,6 @@ class RetentionService:
 
 
 def _forget_tokens(tx: Transaction) -> int:
-    return tx.run("forget_session_tokens", before=tx.now_ms - TOKENS_KEPT_MS, most=TOKEN_BATCH)
+    before = tx.now_ms - TOKENS_KEPT_MS
+    gone = tx.run("forget_session_tokens", before=before, most=TOKEN_BATCH)
+    return gone + tx.run("forget_browser_tokens", before=before, most=TOKEN_BATCH)

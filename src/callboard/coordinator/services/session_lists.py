@@ -99,7 +99,7 @@ def _budgets(tx: Transaction, drawn_from: dict[str, str]) -> dict[str, Budget]:
 
 def _filters(tx: Transaction, caller: Caller, query: SessionQuery) -> SessionFilters | None:
     """The filters with what the caller is narrowed to; None when the two exclude each other."""
-    project_id = _project(tx, caller, query.project)
+    project_id = project_of_query(tx, caller, query.project)
     root = query.root_session_id
     if caller.kind == "session":
         own_root = visible_session(tx, caller, caller.session_id or "")["root_session_id"]
@@ -120,7 +120,8 @@ def _filters(tx: Transaction, caller: Caller, query: SessionQuery) -> SessionFil
     )
 
 
-def _project(tx: Transaction, caller: Caller, named: str | None) -> str:
+def project_of_query(tx: Transaction, caller: Caller, named: str | None) -> str:
+    """The id of the project that a list is narrowed to, by its name or by the caller; the empty text for none."""
     if named is None:
         return caller.project_id or ""
     row = tx.one("project_by_name", project=named)

@@ -68,3 +68,8 @@ WHERE run_id = :run_id AND paused_at IS NOT NULL;
 -- name: delete_approvals_of_session
 -- With a session go its approvals.
 DELETE FROM approvals WHERE session_id = :session_id;
+
+-- name: oldest_pending_approval
+-- What a session's agent waits for longest.
+SELECT tool_name, description, requested_at FROM approvals WHERE session_id = :session_id AND status = 'pending'
+ORDER BY approval_id LIMIT 1;

@@ -133,3 +133,27 @@ ORDER BY s.depth, s.session_id LIMIT :limit;
 -- A page of a session's bindings, newest first.
 SELECT * FROM bindings WHERE session_id = :session_id AND generation < :before
 ORDER BY generation DESC LIMIT :limit;
+
+-- name: sessions_in_hand
+-- Sessions in which something lives, waits or is to be looked at, the newest ones.
+SELECT s.session_id FROM (
+    SELECT r.session_id FROM runs r WHERE r.status IN ('pending', 'claimed', 'running', 'interrupted')
+    UNION SELECT w.session_id FROM sessions w WHERE w.waiting_for IS NOT NULL
+    UNION SELECT l.session_id FROM sessions l WHERE l.lifecycle IN ('stuck', 'reviews_in_progress', 'pr_ready')
+    UNION SELECT u.receiver_session_id FROM callbacks u WHERE u.status = 'undeliverable'
+) AS found CROSS JOIN sessions s
+WHERE s.session_id = found.session_id AND (:project_id = '' OR s.project_id = :project_id)
+ORDER BY s.session_id DESC LIMIT :limit;
+
+-- name: sessions_on_board
+-- Sessions without a parent that are not archived, the newest ones.
+SELECT session_id FROM sessions
+WHERE parent_session_id IS NULL AND archived_at IS NULL AND (:project_id = '' OR project_id = :project_id)
+ORDER BY session_id DESC LIMIT :limit;
+
+-- name: run_to_tell_of
+-- A session's live run, else its latest: its moments, and how it ended in a few words.
+SELECT created_at, started_at, interrupted_at, ended_at, reason, error_message,
+    substr(result_text, 1, 1000) AS result_text FROM runs
+WHERE session_id = :session_id
+ORDER BY CASE WHEN status IN ('claimed', 'running', 'interrupted') THEN 0 ELSE 1 END, number DESC LIMIT 1;

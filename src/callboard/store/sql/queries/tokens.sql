@@ -29,3 +29,25 @@ DELETE FROM tokens WHERE token_id IN (SELECT token_id FROM tokens
 -- name: project_by_id
 -- One project.
 SELECT * FROM projects WHERE project_id = :project_id;
+
+-- name: insert_login_link
+-- A link that logs one browser in.
+INSERT INTO login_links (code_hash, made_by, expires_at) VALUES (:code_hash, :made_by, :expires_at);
+
+-- name: login_link
+-- The token that a link was made with: the link is worth as much as that is now.
+SELECT t.project_id, t.revoked_at, t.expires_at FROM login_links l JOIN tokens t ON t.token_id = l.made_by
+WHERE l.code_hash = :code_hash;
+
+-- name: use_login_link
+-- Takes a link away, once, while it may be used.
+DELETE FROM login_links WHERE code_hash = :code_hash AND expires_at > :now;
+
+-- name: forget_login_links
+-- Removes links that nobody has used in time.
+DELETE FROM login_links WHERE expires_at <= :now;
+
+-- name: forget_browser_tokens
+-- Removes logins of browsers that ended long ago, a batch at a time.
+DELETE FROM tokens WHERE token_id IN (SELECT token_id FROM tokens
+    WHERE kind = 'browser' AND expires_at < :before ORDER BY expires_at LIMIT :most);

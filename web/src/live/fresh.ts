@@ -1,0 +1,30 @@
+// Lists that pages read from the API, kept fresh: read again when an event says that they may have changed.
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { onEvents } from "./stores";
+import type { Event } from "./types";
+
+const GATHER_MS = 250;
+
+/** Reads the queries below `key` again, soon after an event that `concerns` them. */
+export function useFresh(key: readonly unknown[], concerns: (event: Event) => boolean): void {
+  const queries = useQueryClient();
+  const name = JSON.stringify(key);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = onEvents((events) => {
+      if (timer === undefined && events.some(concerns)) {
+        timer = setTimeout(() => {
+          timer = undefined;
+          void queries.invalidateQueries({ queryKey: JSON.parse(name) as unknown[] });
+        }, GATHER_MS);
+      }
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+    // What concerns a list is a constant of its page.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [queries, name]);
+}

@@ -1,0 +1,77 @@
+// The way in: a one-time link's code becomes a cookie. Both entries begin here; nothing else is loaded before.
+import { useEffect, useState, type ReactNode } from "react";
+import { call, onLoggedOut, Problem } from "./api/client";
+import css from "./login.module.css";
+
+type Stage = "asking" | "in" | "out" | "unreachable";
+
+const LOGIN_PATH = "/ui/login";
+const RETRY_MS = 2_000;
+
+interface Given {
+  code: string | null;
+  next: string;
+}
+
+/** The code and the way on, out of the hash, which no browser sends anywhere; a way that leads elsewhere is not taken. */
+export function readLink(hash: string): Given {
+  const given = new URLSearchParams(hash.replace(/^#/, ""));
+  const next = given.get("next") ?? "";
+  return { code: given.get("code"), next: /^\/(ui|chat)\/(?!\/)[^\\]*$/.test(next) ? next : "/ui/" };
+}
+
+/** Shows its children to who is logged in; logs in whoever comes by a link. */
+export function Gate({ children }: { children: ReactNode }) {
+  const [stage, setStage] = useState<Stage>("asking");
+  const [problem, setProblem] = useState<Problem | null>(null);
+  useEffect(() => {
+    let gone = false;
+    onLoggedOut(() => setStage("out"));
+    const enter = async () => {
+      const link = location.pathname === LOGIN_PATH ? readLink(location.hash) : null;
+      try {
+        if (link?.code) {
+          // Out of the address before anything else: neither history nor a screenshot shall hold it.
+          history.replaceState(null, "", LOGIN_PATH);
+          await call("POST /login", { body: { code: link.code } });
+        } else await call("GET /tokens/self");
+        if (link) {
+          if (link.next.startsWith("/chat/")) return location.replace(link.next);
+          history.replaceState(null, "", link.next);
+        }
+        if (!gone) setStage("in");
+      } catch (error) {
+        if (gone || !(error instanceof Problem)) return;
+        setProblem(error);
+        setStage(error.isTemporary ? "unreachable" : "out");
+        if (error.isTemporary) setTimeout(() => void enter(), RETRY_MS);
+      }
+    };
+    void enter();
+    return () => {
+      gone = true;
+    };
+  }, []);
+  if (stage === "in") return children;
+  if (stage === "asking") return null;
+  return <Outside stage={stage} problem={problem} />;
+}
+
+function Outside({ stage, problem }: { stage: Stage; problem: Problem | null }) {
+  const used = problem?.status === 401 && location.pathname === LOGIN_PATH && problem.detail.includes("link");
+  return (
+    <main className={css.outside}>
+      <h1><span aria-hidden="true">▦</span> Callboard</h1>
+      {stage === "unreachable" ? (
+        <p role="status">The coordinator does not answer. This page goes on as soon as it does.</p>
+      ) : (
+        <>
+          <p role="alert">{used ? problem.detail : "This browser is not logged in."}</p>
+          <p>Make a link on a machine where the command line works, and open it here:</p>
+          <pre><code>callboard open</code></pre>
+          <p className={css.soft}>The link works once. A login ends by itself after 30 days, and when you log out.</p>
+        </>
+      )}
+    </main>
+  );
+}

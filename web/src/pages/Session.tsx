@@ -1,0 +1,83 @@
+// One session: who it is, all its runs on one timeline as they happen, and what a person can do about it.
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useMemo, useState } from "react";
+import { call, Problem } from "../api/client";
+import type { Session } from "../api/schema";
+import { useFresh } from "../live/fresh";
+import { SessionLog, useStore } from "../live/stores";
+import { STATE_TYPES, type Event } from "../live/types";
+import { Link, useQueryParameter } from "../navigation";
+import { Empty, Loading, Trouble } from "../parts/Parts";
+import { VirtualList } from "../parts/VirtualList";
+import type { Parameters } from "../routes";
+import { Composer } from "./session/Composer";
+import { Facts } from "./session/Facts";
+import { Filter, readTypes, shownItems } from "./session/Filter";
+import { Header } from "./session/Header";
+import { ItemView } from "./session/Items";
+import css from "./Session.module.css";
+
+export default function SessionPage({ parameters }: { parameters: Parameters }) {
+  const sessionId = parameters.session_id ?? "";
+  return <OneSession key={sessionId} sessionId={sessionId} />;
+}
+
+const states = new Set<string>(STATE_TYPES);
+
+/** A session as the coordinator shows it, read again when its state changes. */
+export function useSession(sessionId: string) {
+  useFresh(["session", sessionId], (event: Event) => event.session_id === sessionId && (states.has(event.type) || event.type === "usage"));
+  return useQuery<Session, Error>({
+    queryKey: ["session", sessionId],
+    queryFn: () => call("GET /sessions/{session_id}", { path: { session_id: sessionId } }),
+  });
+}
+
+function OneSession({ sessionId }: { sessionId: string }) {
+  const session = useSession(sessionId);
+  const missing = session.error instanceof Problem && session.error.status === 404;
+  if (missing) {
+    return <div className={css.alone}><Trouble problem={session.error as Problem} /><p><Link to="/">To the callboard</Link></p></div>;
+  }
+  if (session.data === undefined) {
+    return <div className={css.alone}>{session.error ? <Trouble problem={session.error} again={() => void session.refetch()} /> : <Loading what="the session" />}</div>;
+  }
+  return (
+    <div className={css.page}>
+      <div className={css.main}>
+        <Header session={session.data} />
+        <TimelineOf session={session.data} />
+        <Composer session={session.data} />
+      </div>
+      <Facts session={session.data} />
+    </div>
+  );
+}
+
+function TimelineOf({ session }: { session: Session }) {
+  const [log] = useState(() => new SessionLog(session.session_id));
+  useEffect(() => log.follow(), [log]);
+  const { timeline, missing, problem } = useStore(log);
+  const [types, setTypes] = useQueryParameter("types");
+  const [event, setEvent] = useQueryParameter("event");
+  const wanted = useMemo(() => readTypes(types), [types]);
+  const items = useMemo(() => shownItems(timeline, wanted), [timeline, wanted]);
+  const linked = event && missing === 0 ? items.findIndex((item) => item.seq >= Number(event)) : -1;
+  const inOrder = timeline.items.length > 0 || missing === 0;
+  return (
+    <>
+      <Filter counts={timeline.counts} wanted={wanted} onChange={setTypes} missing={missing} />
+      {problem && <Trouble problem={problem} />}
+      {timeline.first > 1 && <p className={css.gone}>Events before number {timeline.first} are not kept any more.</p>}
+      {!inOrder ? <Loading what="the log" /> : items.length === 0 ? (
+        <Empty>{wanted ? "No event of these types." : "Nothing has happened yet."}</Empty>
+      ) : (
+        <VirtualList items={items} keyOf={(item) => item.key} label="Timeline" follow={!event} estimate={52}
+          showIndex={linked >= 0 ? linked : null}>
+          {(item) => <ItemView item={item} session={session} marked={event !== "" && String(item.seq) === event}
+            onLink={() => setEvent(String(item.seq))} />}
+        </VirtualList>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,93 @@
+// What is known of a session besides what happened: where it runs, its conversations, runs and what they cost.
+import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { call } from "../../api/client";
+import type { Binding, Run, Session } from "../../api/schema";
+import { Link } from "../../navigation";
+import { inert } from "../../parts/inert";
+import { Age, Empty, Id, Money, State, Took, Tokens } from "../../parts/Parts";
+import { lookOf } from "../../parts/states";
+import { short } from "../../parts/format";
+import css from "./Facts.module.css";
+
+export function Facts({ session }: { session: Session }) {
+  const path = { session_id: session.session_id };
+  // Below ["session", id]: read again with it.
+  const key = ["session", session.session_id];
+  const runs = useQuery({ queryKey: [...key, "runs"], queryFn: () => call("GET /sessions/{session_id}/runs", { path }) });
+  const bindings = useQuery({ queryKey: [...key, "bindings"], queryFn: () => call("GET /sessions/{session_id}/bindings", { path }) });
+  const usage = useQuery({ queryKey: [...key, "usage"], queryFn: () => call("GET /sessions/{session_id}/usage", { path }) });
+  return (
+    <details className={css.aside} open={window.innerWidth > 1060}>
+      <summary>About this session</summary>
+      <aside aria-label="About this session">
+        <Part title="Session">
+          <dl className={css.list}>
+            <Fact name="Session"><Id id={session.session_id} whole /></Fact>
+            {session.parent_session_id && <Fact name="Parent"><Link to={`/sessions/${session.parent_session_id}`}>…{short(session.parent_session_id)}</Link></Fact>}
+            {session.root_session_id !== session.session_id && <Fact name="Root"><Link to={`/sessions/${session.root_session_id}`}>…{short(session.root_session_id)}</Link></Fact>}
+            {session.hostname && <Fact name="Host">{session.hostname}</Fact>}
+            {session.project_dir && <Fact name="Directory"><code>{inert(session.project_dir)}</code></Fact>}
+            {session.workspace?.branch && <Fact name="Branch"><code>{inert(session.workspace.branch)}</code></Fact>}
+            {session.lifecycle && <Fact name="Lifecycle">{session.lifecycle.replaceAll("_", " ")}</Fact>}
+            <Fact name="Context">{session.context}{session.portable ? ", portable" : ""}</Fact>
+            <Fact name="Events">{session.last_seq}</Fact>
+            {Object.entries(session.labels).map(([name, value]) => <Fact key={name} name={inert(name)}>{inert(value)}</Fact>)}
+          </dl>
+        </Part>
+        <Part title="Usage">
+          <dl className={css.list}>
+            <Fact name="Cost"><Money usage={session.usage} /></Fact>
+            <Fact name="Tokens"><Tokens usage={session.usage} /></Fact>
+            {usage.data && session.children.total > 0 && <Fact name="With children"><Money usage={usage.data.subtree} /> · <Tokens usage={usage.data.subtree} /></Fact>}
+            {usage.data?.by_model.map((each) => <Fact key={each.key} name={inert(each.key)}><Money usage={each.usage} /> · <Tokens usage={each.usage} /></Fact>)}
+          </dl>
+        </Part>
+        <Part title={`Runs${runs.data ? ` (${session.run_count})` : ""}`}>
+          {runs.data ? <ol className={css.runs}>{(runs.data.items as Run[]).map((run) => <RunLine key={run.run_id} run={run} />)}</ol> : <Empty>…</Empty>}
+        </Part>
+        <Part title="Binding history">
+          {bindings.data && bindings.data.items.length === 0 && <Empty>Not bound to a conversation yet.</Empty>}
+          <ol className={css.runs}>{(bindings.data?.items as Binding[] | undefined)?.map((one) => <BindingLine key={one.generation} binding={one} />)}</ol>
+        </Part>
+      </aside>
+    </details>
+  );
+}
+
+function Part({ title, children }: { title: string; children: ReactNode }) {
+  return <section className={css.part}><h2>{title}</h2>{children}</section>;
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return <div className={css.fact}><dt>{name}</dt><dd>{children}</dd></div>;
+}
+
+function RunLine({ run }: { run: Run }) {
+  return (
+    <li>
+      <div className={css.line}>
+        <strong>{run.number}</strong>
+        <State look={lookOf({ status: run.status })} bare />
+        <span className={css.soft}>{run.started_at ? <Took from={run.started_at} to={run.ended_at} /> : <Age at={run.created_at} before="queued " />}</span>
+        <span className={css.end}><Money usage={run.usage} /></span>
+      </div>
+      {run.reason_text && run.reason !== "completed" && <p className={css.soft}>{run.reason_text}</p>}
+      {run.retry_of && <p className={css.soft}>retry of …{short(run.retry_of)}</p>}
+      <Id id={run.run_id} />
+    </li>
+  );
+}
+
+function BindingLine({ binding }: { binding: Binding }) {
+  return (
+    <li>
+      <div className={css.line}>
+        <strong>{binding.generation}</strong><span>{binding.executor_type}</span><span className={css.soft}>{binding.reason}</span>
+        <span className={css.end}>{binding.ended_at ? <Age at={binding.ended_at} before="until " after=" ago" /> : "open"}</span>
+      </div>
+      <p className={css.soft}>{inert(binding.hostname)}{binding.project_dir ? ` · ${inert(binding.project_dir)}` : ""}</p>
+      <Id id={binding.executor_session_id} label="conversation" whole />
+    </li>
+  );
+}

@@ -1,0 +1,50 @@
+// Which events of the timeline are shown: by type, kept in the address. What only keeps the books is left out at first.
+import type { Item, Timeline } from "../../live/timeline";
+import { inert } from "../../parts/inert";
+import css from "./Filter.module.css";
+
+const QUIET = new Set(["session_created", "session_updated", "session_bound", "run_queued", "run_claimed", "usage", "callback_waiting"]);
+const ALL = "all";
+
+export function readTypes(text: string): ReadonlySet<string> | null {
+  return text ? new Set(text.split(",")) : null;
+}
+
+/** The items to show, with those that are being written at the end. */
+export function shownItems(timeline: Timeline, wanted: ReadonlySet<string> | null): readonly Item[] {
+  const fits = (item: Item) => (wanted === null ? !item.types.every((type) => QUIET.has(type)) : wanted.has(ALL) || item.types.some((type) => wanted.has(type)));
+  const partial = [...timeline.partial.values()];
+  const items = timeline.items.filter(fits);
+  return partial.length > 0 && (wanted === null || wanted.has("message") || wanted.has(ALL)) ? [...items, ...partial] : items;
+}
+
+interface Props {
+  counts: Readonly<Record<string, number>>;
+  wanted: ReadonlySet<string> | null;
+  onChange: (types: string) => void;
+  missing: number;
+}
+
+export function Filter({ counts, wanted, onChange, missing }: Props) {
+  const types = Object.keys(counts).sort();
+  const total = Object.values(counts).reduce((sum, one) => sum + one, 0);
+  const toggle = (type: string) => {
+    const next = new Set(wanted?.has(ALL) ? [] : wanted);
+    if (!next.delete(type)) next.add(type);
+    onChange([...next].sort().join(","));
+  };
+  return (
+    <div className={css.filter} role="group" aria-label="Event types">
+      <Chip on={wanted === null} onClick={() => onChange("")}>Activity</Chip>
+      <Chip on={wanted?.has(ALL) ?? false} onClick={() => onChange(ALL)}>All <b>{total}</b></Chip>
+      {types.map((type) => (
+        <Chip key={type} on={wanted?.has(type) ?? false} onClick={() => toggle(type)}>{inert(type)} <b>{counts[type]}</b></Chip>
+      ))}
+      {missing > 0 && <span className={css.missing} role="status">{missing} to read …</span>}
+    </div>
+  );
+}
+
+function Chip({ on, onClick, children }: { on: boolean; onClick: () => void; children: React.ReactNode }) {
+  return <button type="button" className={css.chip} aria-pressed={on} onClick={onClick}>{children}</button>;
+}

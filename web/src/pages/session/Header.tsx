@@ -1,0 +1,110 @@
+// The head of a session: its state, its name, why it waits, and what a person can do to it.
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
+import { call, newKey } from "../../api/client";
+import type { Session } from "../../api/schema";
+import { useKeys } from "../../keyboard/registry";
+import { Link } from "../../navigation";
+import { useAction } from "../../parts/actions";
+import { short } from "../../parts/format";
+import { Age, Button, Dialog, Id, Money, SessionState } from "../../parts/Parts";
+import { nameOf } from "../Home";
+import css from "./Header.module.css";
+
+const BUSY = new Set(["pending", "running", "stopping", "interrupted"]);
+
+export function isBusy(session: Session): boolean {
+  return BUSY.has(session.status) || session.queued_runs > 0 || session.group === "working";
+}
+
+export function Header({ session }: { session: Session }) {
+  return (
+    <header className={css.header}>
+      <div className={css.top}>
+        <div className={css.name}>
+          <SessionState session={session} />
+          <h1 dir="auto">{nameOf(session)}</h1>
+          {session.issues.map((issue) => <span key={String(issue.number)} className={css.issue} title={String(issue.title ?? "")}>#{String(issue.number)}</span>)}
+        </div>
+        <Actions session={session} />
+      </div>
+      <div className={css.facts}>
+        <Id id={session.session_id} />
+        {session.agent_name && <span>{session.agent_name}</span>}
+        {session.executor_type && <span>{session.executor_type}</span>}
+        {session.hostname && <span>on {session.hostname}</span>}
+        {session.parent_session_id && <span>child of <Link to={`/sessions/${session.parent_session_id}`}>…{short(session.parent_session_id)}</Link></span>}
+        {session.children.total > 0 && <span>{session.children.ended} of {session.children.total} children ended</span>}
+        <Money usage={session.usage} />
+        <Age at={session.created_at} before="begun " after=" ago" />
+        {session.archived_at && <span className={css.archived}>archived</span>}
+      </div>
+      <Sentence session={session} />
+    </header>
+  );
+}
+
+/** Why it is where it is: what a waiting run waits for, how the last one ended. */
+function Sentence({ session }: { session: Session }) {
+  const waits = session.status === "pending" || session.group === "queued" || session.status === "interrupted";
+  const runId = session.latest_run_id;
+  const why = useQuery({
+    queryKey: ["session", session.session_id, "why", runId],
+    queryFn: () => call("GET /runs/{run_id}/why", { path: { run_id: runId ?? "" } }),
+    enabled: waits && runId !== null,
+    refetchInterval: 10_000,
+  });
+  if (waits && why.data) {
+    return <p className={css.sentence}>{why.data.sentence}{why.data.next_step && <> <span className={css.soft}>{why.data.next_step}</span></>}</p>;
+  }
+  if (session.reason_text && session.reason !== "completed") return <p className={css.sentence}>{session.reason_text}</p>;
+  return null;
+}
+
+function Actions({ session }: { session: Session }) {
+  const queries = useQueryClient();
+  const [asking, setAsking] = useState(false);
+  const path = { session_id: session.session_id };
+  const again = () => queries.invalidateQueries({ queryKey: ["session", session.session_id] });
+  const [stop, stopping] = useAction(async (subtree: boolean) => {
+    setAsking(false);
+    await call("POST /sessions/{session_id}/stop", { path, body: { subtree } });
+    await again();
+    return subtree ? "Stopping it and all below it." : "Stopping.";
+  });
+  const [retry, retrying] = useAction(async () => {
+    await call("POST /runs/{run_id}/retry", { path: { run_id: session.latest_run_id ?? "" }, idempotencyKey: newKey() });
+    await again();
+    return "The work is done again, as a new run.";
+  });
+  const [archive, archiving] = useAction(async () => {
+    if (session.archived_at) await call("POST /sessions/{session_id}/unarchive", { path });
+    else await call("POST /sessions/{session_id}/archive", { path });
+    await again();
+    return session.archived_at ? "Taken out of the archive." : "Archived. It stays readable, and “Unarchive” takes it back.";
+  });
+  const busy = isBusy(session);
+  const failed = session.status === "failed" || session.status === "stopped";
+  const askOrStop = () => (session.children.total > session.children.ended ? setAsking(true) : void stop(false));
+  useKeys(useMemo(() => [
+    { keys: "s", does: "Stop it", where: "Session", run: () => busy && setAsking(true) },
+    { keys: "m", does: "Write a message", where: "Session", run: () => document.getElementById("message")?.focus() },
+  ], [busy]));
+  return (
+    <div className={css.actions}>
+      {busy && <Button look="danger" disabled={stopping || session.external} onClick={askOrStop}>◼ Stop</Button>}
+      {!busy && failed && !session.archived_at && session.latest_run_id && !session.external && <Button disabled={retrying} onClick={() => void retry()}>↻ Retry</Button>}
+      {!busy && <Button look="quiet" disabled={archiving} onClick={() => void archive()}>{session.archived_at ? "Unarchive" : "Archive"}</Button>}
+      {asking && (
+        <Dialog title="Stop this session?" onClose={() => setAsking(false)}>
+          <p>What its agent has not saved is lost. Queued runs of it are cancelled.</p>
+          <div className={css.actions}>
+            <Button look="danger" onClick={() => void stop(false)}>Stop it</Button>
+            {session.children.total > 0 && <Button look="danger" onClick={() => void stop(true)}>Stop it and all below it</Button>}
+            <Button look="quiet" onClick={() => setAsking(false)}>Let it work</Button>
+          </div>
+        </Dialog>
+      )}
+    </div>
+  );
+}

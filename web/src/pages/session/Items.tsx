@@ -1,0 +1,180 @@
+// What stands on a timeline: runs, messages, tool calls, approvals, results, and everything else as what it says.
+import { memo, useState, type ReactNode } from "react";
+import type { Session } from "../../api/schema";
+import { argument } from "../../live/board";
+import type { EndItem, Item, MessageItem, NoteItem, ResultItem, RunItem, ToolItem } from "../../live/timeline";
+import { ApprovalCard } from "../../parts/ApprovalCard";
+import { duration, moment, size, timeOfDay } from "../../parts/format";
+import { asText, inert } from "../../parts/inert";
+import { Markdown } from "../../parts/Markdown";
+import { Button, Line, State, Took, useCopy } from "../../parts/Parts";
+import css from "./Items.module.css";
+
+interface Props {
+  item: Item;
+  session: Session;
+  marked: boolean;
+  onLink: () => void;
+}
+
+export const ItemView = memo(function ItemView({ item, session, marked, onLink }: Props) {
+  return (
+    <div className={`${css.item} ${css[item.kind] ?? ""} ${marked ? css.marked : ""}`}>
+      {item.at ? (
+        <button type="button" className={css.time} onClick={onLink} title={`${moment(item.at)} – event ${item.seq}; click for its address`}>
+          {timeOfDay(item.at)}
+        </button>
+      ) : <span className={css.time}>now</span>}
+      <div className={css.body}><Body item={item} session={session} /></div>
+    </div>
+  );
+}, (one, other) => one.item === other.item && one.marked === other.marked && one.session.status === other.session.status);
+
+function Body({ item, session }: { item: Item; session: Session }): ReactNode {
+  switch (item.kind) {
+    case "run": return <Run item={item} />;
+    case "end": return <End item={item} />;
+    case "message": return <Message item={item} />;
+    case "tool": return <Tool item={item} ended={session.group === "done"} />;
+    case "approval": return <ApprovalCard approval={approvalOf(item.id, item.payload, item.at)} decision={item.decision} />;
+    case "result": return <Result item={item} />;
+    case "note": return <Note item={item} />;
+  }
+}
+
+function approvalOf(id: string, payload: Record<string, unknown>, at: string) {
+  return { approval_id: id, requested_at: at, tool_name: asText(payload.tool_name), tool_input: payload.tool_input,
+    description: asText(payload.description), project_dir: asText(payload.project_dir), risk: asText(payload.risk),
+    content_hash: asText(payload.content_hash), reason: asText(payload.reason) };
+}
+
+const TYPES: Record<string, string> = { start_session: "start", resume_session: "resume" };
+
+function Run({ item }: { item: RunItem }) {
+  return (
+    <h2 className={css.runHead}>
+      Run {item.number ?? ""}
+      <span className={css.soft}>
+        {[TYPES[item.type] ?? item.type, item.trigger && `by ${item.trigger}`, item.attempt && item.attempt > 1 && `attempt ${item.attempt}`].filter(Boolean).join(" · ")}
+      </span>
+    </h2>
+  );
+}
+
+const END_LOOKS = {
+  completed: { icon: "✓", word: "Completed", tone: "good" },
+  stopped: { icon: "◼", word: "Stopped", tone: "wait" },
+  failed: { icon: "✕", word: "Failed", tone: "bad" },
+} as const;
+
+function End({ item }: { item: EndItem }) {
+  const look = item.reason === "completed" ? END_LOOKS.completed : /stopped|budget/.test(item.reason) ? END_LOOKS.stopped : END_LOOKS.failed;
+  const word = item.reason === "completed" || item.reason === "stopped" || item.reason === "failed" ? look.word : `${look.word}: ${item.reason.replaceAll("_", " ")}`;
+  return (
+    <div className={css.endHead}>
+      <State look={{ ...look, word }} />
+      {item.exit_code !== null && <span className={css.soft}>exit code {item.exit_code}</span>}
+      {item.error && <span className={css.error} dir="auto">{inert(item.error.message ?? "")}</span>}
+    </div>
+  );
+}
+
+function Message({ item }: { item: MessageItem }) {
+  const user = item.role === "user";
+  return (
+    <div className={user ? css.user : css.assistant}>
+      <span className="unseen">{user ? "Prompt" : "Agent"}: </span>
+      {user ? <Folded text={inert(item.text)} prose /> : <Markdown text={item.text} />}
+      {item.partial && <span className={css.writing} aria-label="is being written">▍</span>}
+    </div>
+  );
+}
+
+const TOOL_LOOKS = {
+  running: { icon: "▶", word: "runs", tone: "work" },
+  ok: { icon: "✓", word: "ok", tone: "good" },
+  error: { icon: "✕", word: "error", tone: "bad" },
+  unknown: { icon: "?", word: "no end", tone: "wait" },
+} as const;
+
+// Whether a card is open outlives its being scrolled out of sight.
+const opened = new Set<string>();
+
+function Tool({ item, ended }: { item: ToolItem; ended: boolean }) {
+  const name = `${item.run_id} ${item.key}`;
+  const [open, setOpen] = useState(opened.has(name));
+  const state = item.state === "running" && ended ? "unknown" : item.state;
+  return (
+    <details className={css.toolCard} open={open} onToggle={(event) => {
+      setOpen(event.currentTarget.open);
+      if (event.currentTarget.open) opened.add(name);
+      else opened.delete(name);
+    }}>
+      <summary>
+        <State look={TOOL_LOOKS[state]} bare />
+        <code className={css.toolName}>{inert(item.name) || "tool"}</code>
+        <span className={css.argument}><Line text={argument(item.input)} /></span>
+        <span className={css.soft}>{item.state === "running" && !ended ? <Took from={item.at} to={null} /> : item.duration_ms !== null ? duration(item.duration_ms) : ""}</span>
+      </summary>
+      {open && (
+        <div className={css.toolBody}>
+          {item.input !== undefined && <Labelled label="Input" text={inputText(item.input)} />}
+          {item.state !== "running" && <Labelled label={item.state === "error" ? "Error" : "Output"} text={asText(item.output)} bad={item.state === "error"} />}
+        </div>
+      )}
+    </details>
+  );
+}
+
+/** The only text of an input is shown as such: a command reads better than JSON around it. */
+function inputText(input: unknown): string {
+  const values = input && typeof input === "object" ? Object.values(input) : [];
+  return values.length === 1 && typeof values[0] === "string" ? inert(values[0]) : asText(input);
+}
+
+function Labelled({ label, text, bad = false }: { label: string; text: string; bad?: boolean }) {
+  const [copied, copy] = useCopy(text);
+  return (
+    <div>
+      <div className={css.label}><span className={bad ? css.error : ""}>{label}</span><Button look="quiet" className={css.copy} onClick={copy}>{copied ? "Copied" : "Copy"}</Button></div>
+      <Folded text={text} />
+    </div>
+  );
+}
+
+const FOLD_AT = 2_000;
+
+/** A long text shows its beginning until it is asked for. */
+export function Folded({ text, prose = false }: { text: string; prose?: boolean }) {
+  const [whole, setWhole] = useState(false);
+  const long = text.length > FOLD_AT * 1.5;
+  const shown = long && !whole ? text.slice(0, FOLD_AT) : text;
+  return (
+    <>
+      {prose ? <div className={css.prose} dir="auto">{shown}</div> : <pre className={css.pre} tabIndex={0} dir="auto">{shown || "(empty)"}</pre>}
+      {long && <button type="button" className={css.fold} onClick={() => setWhole(!whole)}>{whole ? "Fold" : `Show all ${size(text)}`}</button>}
+    </>
+  );
+}
+
+function Result({ item }: { item: ResultItem }) {
+  const text = item.payload.result_text;
+  return (
+    <div className={css.resultCard}>
+      <div className={css.label}>Result</div>
+      {typeof text === "string" ? <Markdown text={text} /> : <Folded text={asText(item.payload.result_data)} />}
+    </div>
+  );
+}
+
+function Note({ item }: { item: NoteItem }) {
+  const text = typeof item.payload.text === "string" ? item.payload.text : "";
+  const rest = text ? "" : asText(item.payload);
+  return (
+    <div className={css.noteLine}>
+      <span className={css.type}>{inert(item.type.replaceAll("_", " "))}</span>
+      {text && <span dir="auto" className={css.prose}>{inert(text)}</span>}
+      {rest && rest !== "{}" && <details><summary className={css.soft}>details</summary><Folded text={rest} /></details>}
+    </div>
+  );
+}

@@ -1,0 +1,95 @@
+// A list of any length of which only what is seen is there. It keeps its end in sight while that grows, until the person
+// scrolls away; then it says how much is new.
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import css from "./VirtualList.module.css";
+
+interface Props<T> {
+  items: readonly T[];
+  keyOf: (item: T) => string;
+  children: (item: T, index: number) => ReactNode;
+  /** What the list is, for who cannot see it. */
+  label: string;
+  /** The height of an item that was not measured yet, in pixels. */
+  estimate?: number;
+  /** Keeps the newest in sight. */
+  follow?: boolean;
+  /** Scrolls there, when it changes. */
+  showIndex?: number | null;
+}
+
+const NEAR_END = 60;
+
+export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, follow = false, showIndex = null }: Props<T>) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(follow);
+  const [seen, setSeen] = useState(0);
+  const [away, setAway] = useState(false);
+  const virtual = useVirtualizer({
+    count: items.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => estimate,
+    getItemKey: (index) => {
+      const item = items[index];
+      return item === undefined ? index : keyOf(item);
+    },
+    overscan: 6,
+  });
+  const size = virtual.getTotalSize();
+
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element && follow && atEnd.current) element.scrollTop = element.scrollHeight;
+  }, [size, items.length, follow]);
+
+  useEffect(() => {
+    if (showIndex === null) return;
+    atEnd.current = false;
+    virtual.scrollToIndex(showIndex, { align: "center" });
+    // Only a new wish scrolls, not each new measure of the list.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [showIndex]);
+
+  const onScroll = () => {
+    const element = scroller.current;
+    if (!element) return;
+    const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END;
+    if (near !== atEnd.current) {
+      atEnd.current = near;
+      setAway(!near);
+      setSeen(items.length);
+    }
+  };
+
+  const toEnd = () => {
+    atEnd.current = true;
+    setAway(false);
+    virtual.scrollToIndex(items.length - 1, { align: "end" });
+  };
+
+  const fresh = items.length - seen;
+  return (
+    <div className={css.frame}>
+      {/* A list that scrolls is reached by keyboard, too. */}
+      <div ref={scroller} className={css.scroller} onScroll={onScroll} tabIndex={0} role="feed" aria-label={label} aria-busy={false}>
+        <div className={css.all} style={{ height: size }}>
+          {virtual.getVirtualItems().map((one) => {
+            const item = items[one.index];
+            if (item === undefined) return null;
+            return (
+              <div key={one.key} ref={virtual.measureElement} data-index={one.index} className={css.item} role="article"
+                aria-posinset={one.index + 1} aria-setsize={items.length} style={{ transform: `translateY(${one.start}px)` }}>
+                {children(item, one.index)}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      {follow && away && (
+        <button type="button" className={css.pill} onClick={toEnd}>
+          ↓ {fresh > 0 ? `${fresh} new` : "to the end"}
+        </button>
+      )}
+    </div>
+  );
+}

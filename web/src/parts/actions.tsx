@@ -1,0 +1,62 @@
+// What a person does: one request at a time, its refusal shown where everybody looks, its end said aloud.
+import { useState } from "react";
+import { Problem } from "../api/client";
+import { Store, useStore } from "../live/stores";
+import css from "./actions.module.css";
+
+interface Notice {
+  id: number;
+  text: string;
+  bad: boolean;
+  hint?: string;
+}
+
+const notices = new Store<readonly Notice[]>([]);
+const SHOWN_MS = 6_000;
+const MOST = 4;
+let made = 0;
+
+export function tell(text: string, { bad = false, hint = "" } = {}): void {
+  const notice = { id: ++made, text, bad, hint };
+  notices.set([...notices.get(), notice].slice(-MOST));
+  if (!bad) setTimeout(() => dismiss(notice.id), SHOWN_MS);
+}
+
+function dismiss(id: number): void {
+  notices.set(notices.get().filter((one) => one.id !== id));
+}
+
+/** A function that does something once at a time, and whether it does so now; its Problem is told as a notice. */
+export function useAction<A extends unknown[]>(work: (...args: A) => Promise<string | void>): [(...args: A) => Promise<boolean>, boolean] {
+  const [busy, setBusy] = useState(false);
+  const run = async (...args: A): Promise<boolean> => {
+    if (busy) return false;
+    setBusy(true);
+    try {
+      const done = await work(...args);
+      if (done) tell(done);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      tell(error.detail, { bad: true, hint: error.hint });
+      return false;
+    } finally {
+      setBusy(false);
+    }
+  };
+  return [run, busy];
+}
+
+export function Notices() {
+  const shown = useStore(notices);
+  return (
+    <div className={css.notices} role="status" aria-live="polite">
+      {shown.map((one) => (
+        <div key={one.id} className={`${css.notice} ${one.bad ? css.bad : ""}`}>
+          <div><p>{one.text}</p>{one.hint && <p className={css.hint}>{one.hint}</p>}</div>
+          <button type="button" aria-label="Dismiss" onClick={() => dismiss(one.id)}>✕</button>
+        </div>
+      ))}
+    </div>
+  );
+}

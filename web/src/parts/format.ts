@@ -1,0 +1,78 @@
+// Figures and times as people read them. Pure.
+import type { UsageTotal } from "../api/schema";
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** A span of time, short: 42s, 3m, 2h 5m, 4d. */
+export function span(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < MINUTE) return `${seconds}s`;
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)}m`;
+  if (seconds < DAY) {
+    const minutes = Math.floor((seconds % HOUR) / MINUTE);
+    return `${Math.floor(seconds / HOUR)}h${minutes ? ` ${minutes}m` : ""}`;
+  }
+  return `${Math.floor(seconds / DAY)}d`;
+}
+
+/** The duration of a call: 12 ms, 3.4 s, 2m. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  return milliseconds < 60_000 ? `${(milliseconds / 1000).toFixed(1)} s` : span(milliseconds);
+}
+
+/** Money: an unknown price is –, never nothing; ~ says that it is our own table's. */
+export function money(usage: UsageTotal): string {
+  const cost = usage.cost_microdollars;
+  if (cost === null) return "–";
+  const dollars = cost / 1_000_000;
+  const text = dollars === 0 ? "$0" : dollars < 0.01 ? "<$0.01" : `$${dollars.toFixed(dollars < 100 ? 2 : 0)}`;
+  return `${usage.estimated ? "~" : ""}${text}${usage.unpriced ? "+" : ""}`;
+}
+
+export function moneyInWords(usage: UsageTotal): string {
+  if (usage.cost_microdollars === null) return "The price is not known.";
+  const parts = [`$${(usage.cost_microdollars / 1_000_000).toFixed(6)}`];
+  if (usage.estimated) parts.push("estimated at list price");
+  if (usage.unpriced) parts.push("some of it has no known price");
+  return parts.join(", ");
+}
+
+/** A number of tokens: 950, 12.3k, 4.5M. */
+export function count(number: number): string {
+  if (number < 1000) return String(number);
+  return number < 1_000_000 ? `${trim(number / 1000)}k` : `${trim(number / 1_000_000)}M`;
+}
+
+function trim(number: number): string {
+  return number < 100 ? number.toFixed(1).replace(/\.0$/, "") : String(Math.round(number));
+}
+
+export function tokens(usage: UsageTotal): number {
+  return usage.input_tokens + usage.output_tokens + usage.cache_read_tokens + usage.cache_creation_tokens;
+}
+
+/** A size in bytes of UTF-16 text, roughly: for "how much is folded away". */
+export function size(text: string): string {
+  const bytes = new Blob([text]).size;
+  return bytes < 1024 ? `${bytes} B` : bytes < 1024 * 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+
+/** The moment in the person's own time zone, whole. */
+export function moment(at: string): string {
+  return exact.format(new Date(at));
+}
+
+export function timeOfDay(at: string): string {
+  return clock.format(new Date(at));
+}
+
+/** The end of an id, by which people name it. */
+export function short(id: string): string {
+  return id.slice(-6);
+}

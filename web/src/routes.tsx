@@ -1,0 +1,55 @@
+// Every page: where it is, how it is loaded, and whether it stands in the navigation. To add one:
+//   1. write `pages/Name.tsx` with a default export (it gets the parameters of its path), styles in `Name.module.css`;
+//   2. add it to ROUTES below; `nav` puts it into the navigation, `keys` is its chord in the keyboard overlay;
+//   3. ask the API with `call("GET /…")` of api/client.ts: through `useQuery` of react-query when it is read once and
+//      refreshed (see useFresh in live/fresh.ts, which reads again when events say so), through `useAction` of
+//      parts/actions.tsx when it changes something;
+//   4. live state comes from live/stores.ts (board, SessionLog, onEvents); what is derived from events is a pure
+//      function beside live/board.ts with a test;
+//   5. add the page to PAGES in tests/browser/test_pages.py: each is looked at wide and narrow, dark and light, by axe.
+// Nothing here knows what a page shows.
+import { lazy, type ComponentType } from "react";
+
+export type Parameters = Record<string, string>;
+
+export interface Route {
+  path: string;
+  page: ComponentType<{ parameters: Parameters }>;
+  title: string;
+  nav?: { word: string; icon: string; keys: string };
+}
+
+export const BASE = "/ui";
+
+const page = (load: () => Promise<{ default: ComponentType<{ parameters: Parameters }> }>) => lazy(load);
+
+export const ROUTES: readonly Route[] = [
+  { path: "/", title: "Home", page: page(() => import("./pages/Home")), nav: { word: "Home", icon: "▦", keys: "g h" } },
+  { path: "/sessions/:session_id", title: "Session", page: page(() => import("./pages/Session")) },
+];
+
+/** The route of a path below the base, and what its parameters are. */
+export function findRoute(path: string, routes: readonly Route[] = ROUTES): { route: Route; parameters: Parameters } | null {
+  const parts = path.split("/").filter(Boolean);
+  for (const route of routes) {
+    const wanted = route.path.split("/").filter(Boolean);
+    if (wanted.length !== parts.length) continue;
+    const parameters: Parameters = {};
+    const fits = wanted.every((part, index) => {
+      const given = parts[index] ?? "";
+      if (!part.startsWith(":")) return part === given;
+      parameters[part.slice(1)] = decode(given);
+      return true;
+    });
+    if (fits) return { route, parameters };
+  }
+  return null;
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
