@@ -32,7 +32,7 @@ def own_host(coordinator: Coordinator) -> str:
 )
 def test_s3_a_foreign_host_is_refused_before_anything_else(coordinator: Coordinator, host: str) -> None:
     """S3: on every route, open or not, with a valid token or not."""
-    for path in ("/healthz", "/ui/", "/runs", "/sse/sessions", "/nothing"):
+    for path in ("/healthz", "/login", "/ui/", "/runs", "/sse/sessions", "/nothing"):
         for token in (None, "owner"):
             answer = coordinator.call("GET", path, token=token, headers={"Host": host})
             assert (answer.status_code, answer.json()["code"]) == (421, "misdirected_request"), (path, host)
@@ -193,7 +193,7 @@ def test_s4_only_json_is_taken_also_where_no_body_is_needed(coordinator: Coordin
         assert plain.status_code == 415, route
         if route.optional_body:
             assert coordinator.call(route.method, address(route), {"bogus": 1}).status_code == 422, route
-            assert coordinator.call(route.method, address(route)).status_code == 404, route
+            assert "{" not in route.path or coordinator.call(route.method, address(route)).status_code == 404, route
 
 
 def test_json_in_utf8_is_taken_however_it_is_written(coordinator: Coordinator) -> None:

@@ -34,7 +34,7 @@ export function Gate({ children }: { children: ReactNode }) {
           // Out of the address before anything else: neither history nor a screenshot shall hold it.
           history.replaceState(null, "", LOGIN_PATH);
           await call("POST /login", { body: { code: link.code } });
-        } else await call("GET /tokens/self");
+        } else if ((await call("GET /login")).me === null) return setStage("out");
         if (link) {
           if (link.next.startsWith("/chat/")) return location.replace(link.next);
           history.replaceState(null, "", link.next);

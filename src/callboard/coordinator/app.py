@@ -124,7 +124,7 @@ class Coordinator:
             usage=UsageService(database),
             budgets=BudgetService(database, ids, limits),
             tokens=tokens,
-            logins=LoginService(database, ids, config.login_rules()),
+            logins=LoginService(database, ids, config.login_rules(), tokens.authenticate),
             board=BoardService(database),
             callbacks=CallbackService(database, ids, limits),
             transcripts=TranscriptService(*shared, rules, config.transcript_bytes),

@@ -5,13 +5,19 @@ from typing import Annotated
 from msgspec import Meta
 
 from callboard.wire.requests import Request
-from callboard.wire.responses import Response
+from callboard.wire.responses import Me, Response
 
 
 class LogIn(Request, kw_only=True):
     """POST /login: the code of a one-time link."""
 
     code: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class LoginState(Response, kw_only=True):
+    """GET /login: whether this browser is logged in, and as what."""
+
+    me: Me | None
 
 
 class LoginLink(Response, kw_only=True):

@@ -631,6 +631,10 @@ export interface LoginLink {
   expires_at: string;
 }
 
+export interface LoginState {
+  me: Me | null;
+}
+
 export interface McpServer {
   type?: "http" | "sse" | "stdio" | null;
   url?: string | null;
@@ -1234,6 +1238,7 @@ export interface Operations {
   "GET /tokens/self": { path: {}; query: {}; body: undefined; answer: Me };
   "DELETE /tokens/{token_id}": { path: { "token_id": string }; query: {}; body: undefined; answer: Token };
   "POST /login/links": { path: {}; query: {}; body: Nothing; answer: LoginLink };
+  "GET /login": { path: {}; query: {}; body: undefined; answer: LoginState };
   "POST /login": { path: {}; query: {}; body: LogIn; answer: Me };
   "POST /logout": { path: {}; query: {}; body: Nothing; answer: undefined };
   "GET /healthz": { path: {}; query: {}; body: undefined; answer: Health };

@@ -3,12 +3,17 @@
 from callboard.coordinator.http.answer import Answer, render_json
 from callboard.coordinator.http.call import Call
 from callboard.coordinator.http.cookies import set_cookie
-from callboard.wire.logins import LoginLink
+from callboard.wire.logins import LoginLink, LoginState
 
 
 async def create_link(call: Call) -> LoginLink:
     """POST /login/links."""
     return await call.services.logins.create_link(call.caller)
+
+
+async def show_login(call: Call) -> LoginState:
+    """GET /login: no refusal, for a page that only wants to know; a browser would note that as an error."""
+    return await call.services.logins.show(call.secret)
 
 
 async def log_in(call: Call) -> Answer:

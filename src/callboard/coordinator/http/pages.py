@@ -3,7 +3,6 @@
 What they are made of is built from `web/` into the folder `static` beside this file, and read once.
 """
 
-import asyncio
 import functools
 import gzip
 import mimetypes
@@ -72,7 +71,7 @@ async def home(call: Call) -> Answer:
 async def page(call: Call) -> Answer:
     """GET below /ui/ and /chat/: the page, whatever the deep link; a file that is not there is not found."""
     path: str = call.scope["path"]
-    files = await asyncio.to_thread(read_files)
+    files = read_files()
     if path.startswith(ASSETS):
         return _sent(call, _asset(files, path), _FOR_EVER)
     if "." in path:

@@ -231,6 +231,8 @@ FLEET: Final = (
 LOGINS: Final = (
     Route("POST", "/login/links", logins.create_link, "person", "Make a one-time link that logs a browser in.",
           request=requests.Nothing, response=login_wire.LoginLink, status=201, optional_body=True),
+    Route("GET", "/login", logins.show_login, "open", "Whether this browser is logged in.",
+          response=login_wire.LoginState),
     Route("POST", "/login", logins.log_in, "open", "Exchange the code of a one-time link for a cookie.",
           request=login_wire.LogIn, response=responses.Me),
     Route("POST", "/logout", logins.log_out, "person", "Log this browser out.",

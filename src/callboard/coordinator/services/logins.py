@@ -3,15 +3,17 @@
 Knows no cookie and no address.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
+from callboard.coordinator.services.tokens import me_of
 from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Forbidden, Unauthenticated
 from callboard.domain.ids import Ids
 from callboard.store.database import Database, Transaction
 from callboard.store.tokens import hash_of, insert_token, new_secret, revoke, works
-from callboard.wire.logins import LoginLink
+from callboard.wire.logins import LoginLink, LoginState
 from callboard.wire.responses import Me
 from callboard.wire.times import rfc3339
 
@@ -36,8 +38,11 @@ class BrowserLogin(NamedTuple):
 class LoginService:
     """All logins of browsers."""
 
-    def __init__(self, database: Database, new_ids: Ids, rules: LoginRules) -> None:
+    def __init__(
+        self, database: Database, new_ids: Ids, rules: LoginRules, authenticate: Callable[[str], Awaitable[Caller]]
+    ) -> None:
         self._database = database
+        self._authenticate = authenticate
         self._ids = new_ids
         self._rules = rules
 
@@ -74,6 +79,14 @@ class LoginService:
         project_id = await self._database.write(work)
         me = Me(token_id=token_id, kind="browser", project_id=project_id, session_id=None, runner_id=None)
         return BrowserLogin(me, secret, self._rules.login_ms // 1000)
+
+    async def show(self, secret: str) -> LoginState:
+        """What a secret proves, if it is a browser's."""
+        try:
+            caller = await self._authenticate(secret)
+        except Unauthenticated:
+            return LoginState(me=None)
+        return LoginState(me=me_of(caller) if caller.kind == "browser" else None)
 
     async def end(self, caller: Caller) -> None:
         """Logs the browser out; Forbidden for a token that is no browser's: its owner revokes that."""

@@ -131,13 +131,7 @@ class TokenService:
 
     async def self_(self, caller: Caller) -> Me:
         """What the bearer may do."""
-        return Me(
-            token_id=caller.token_id,
-            kind=caller.kind,
-            project_id=caller.project_id,
-            session_id=caller.session_id,
-            runner_id=caller.runner_id,
-        )
+        return me_of(caller)
 
     async def ensure_owner(self, secret: str) -> bool:
         """Makes the secret of the data directory's `token` file known as an owner's; false when it was revoked."""
@@ -215,6 +209,17 @@ def _caller(row: Row) -> Caller:
         session_id=row["session_id"],
         run_id=row["run_id"],
         attempt=row["attempt"],
+    )
+
+
+def me_of(caller: Caller) -> Me:
+    """A caller as it is shown to itself."""
+    return Me(
+        token_id=caller.token_id,
+        kind=caller.kind,
+        project_id=caller.project_id,
+        session_id=caller.session_id,
+        runner_id=caller.runner_id,
     )
 
 
