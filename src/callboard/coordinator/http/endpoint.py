@@ -44,11 +44,11 @@ class Endpoint:
             call.number = parse.parse_number(parameters["number"])
         if self._has_name:
             call.id = parse.parse_name(parameters["name"])
+        if self._parser is None and route.method != "GET":
+            parse.check_media_type(call.headers, needs_body=False)
         if route.query is not None:
             call.query = parse.parse_query(call.scope["query_string"], route.query)
         if self._parser is None:
-            if route.method != "GET":
-                parse.check_media_type(call.headers, needs_body=False)
             return await self._run(call)
         return await self._answer_to_body(call, self._parser)
 
