@@ -124,6 +124,12 @@ class RunnerTable(_Table, frozen=True):
     """MCP servers that agents name."""
     checks: dict[Name, CheckTable] = {}
     """Checks that tasks name."""
+    gh: str | None = None
+    """The program `gh`, when it is not the one on the PATH."""
+    github_token_file: str | None = None
+    """A file with a token for GitHub's API; it is used instead of `gh`."""
+    github_api_url: Annotated[str, Meta(pattern="^https?://")] | None = None
+    """GitHub's API, when it is not that of github.com; its host is the only one that is asked and pushed to."""
 
 
 class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +153,9 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True):
     executors: dict[str, ExecutorTable] = {}
     mcp_servers: dict[str, McpServerTable] = {}
     checks: dict[str, CheckTable] = {}
+    gh: str | None = None
+    github_token_file: Path | None = None
+    github_api_url: str | None = None
     poll_seconds: float = 30.0
     """How long one poll for work is held."""
 
@@ -196,6 +205,9 @@ def runner_settings(given: RunnerTable, *, url: str, join_token: str | None, sta
         executors=given.executors,
         mcp_servers=given.mcp_servers,
         checks=given.checks,
+        gh=None if given.gh is None else str(Path(given.gh).expanduser()),
+        github_token_file=None if given.github_token_file is None else Path(given.github_token_file).expanduser(),
+        github_api_url=given.github_api_url,
     )
 
 

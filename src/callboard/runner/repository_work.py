@@ -13,13 +13,16 @@ from callboard.runner.directories import DirectoryRefused, working_directory
 from callboard.runner.identity import private_folder
 from callboard.wire import jobs as wire
 from callboard.wire.jobs import JobOrder
-from callboard.workspace import changes, preparation, removal, state_file
+from callboard.workspace import changes, preparation, removal, shipping, state_file
 from callboard.workspace.git import Git
+from callboard.workspace.github import GitHubAccess
 from callboard.workspace.journal import Journal
 from callboard.workspace.ownership import Workspaces
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.repository import Repository, open_repository
+from callboard.workspace.tracker import fetch
 
+MAX_FETCHED: Final = 1000
 _SHAPES: Final[dict[str, type[msgspec.Struct]]] = {
     "prepare": wire.Prepare,
     "undo": wire.Undo,
@@ -27,18 +30,21 @@ _SHAPES: Final[dict[str, type[msgspec.Struct]]] = {
     "remove": wire.Remove,
     "diff": wire.Diff,
     "list_worktrees": wire.ListWorktrees,
+    "ship": wire.Ship,
+    "fetch_issues": wire.FetchIssues,
 }
 
 
 class RepositoryWork:
     """Does one job after the other, in the repositories that lie inside the runner's roots."""
 
-    def __init__(self, git: Git, folder: Path, settings: RunnerSettings) -> None:
+    def __init__(self, git: Git, folder: Path, settings: RunnerSettings, github: GitHubAccess) -> None:
         """`folder` is private and holds the journal."""
         self.git = git
         self.journal = Journal(folder)
         self.workspaces = Workspaces(git, self.journal, settings.roots)
         self._settings = settings
+        self._github = github
         self._kinds: dict[str, Callable[[Repository, Any], Any]] = {
             "prepare": self._prepare,
             "undo": self._undo,
@@ -46,6 +52,8 @@ class RepositoryWork:
             "remove": self._remove,
             "diff": self._diff,
             "list_worktrees": self._list_worktrees,
+            "ship": self._ship,
+            "fetch_issues": self._fetch_issues,
         }
 
     def perform(self, order: JobOrder) -> Any:
@@ -73,6 +81,8 @@ class RepositoryWork:
 
     def _prepare(self, repository: Repository, order: wire.Prepare) -> wire.Prepared:
         settings = self._settings
+        if order.tracker != "local":
+            order.issues = self._issues(repository, order.remote_url, [one.number for one in order.issues])
         return preparation.prepare(repository, self.journal, order, hostname=settings.hostname, roots=settings.roots)
 
     def _undo(self, repository: Repository, order: wire.Undo) -> None:
@@ -92,6 +102,18 @@ class RepositoryWork:
     def _list_worktrees(self, repository: Repository, order: wire.ListWorktrees) -> list[wire.Worktree]:
         return removal.list_worktrees(repository, order)
 
+    def _ship(self, repository: Repository, order: wire.Ship) -> wire.Shipped:
+        return shipping.ship(repository, order, self._github)
+
+    def _fetch_issues(self, repository: Repository, order: wire.FetchIssues) -> list[wire.IssueText]:
+        return self._issues(repository, order.remote_url, order.numbers, min(max(order.limit, 1), MAX_FETCHED))
+
+    def _issues(
+        self, repository: Repository, known_url: str | None, numbers: list[int], limit: int = 1
+    ) -> list[wire.IssueText]:
+        remote = shipping.remote_of(repository, known_url)
+        return fetch(self._github.tracker(self.git, remote), numbers, limit)
+
 
 def repository_work(folder: Path, settings: RunnerSettings, environment: Mapping[str, str]) -> RepositoryWork:
     """What a runner does in repositories, with its private files below its own folder."""
@@ -99,4 +121,10 @@ def repository_work(folder: Path, settings: RunnerSettings, environment: Mapping
     for left in home.glob("view-*"):
         shutil.rmtree(left, ignore_errors=True)
     git = Git(home, environment, threading.Event())
-    return RepositoryWork(git, private_folder(folder / "work"), settings)
+    github = GitHubAccess(
+        program=settings.gh,
+        token_file=settings.github_token_file,
+        api_url=settings.github_api_url,
+        environment=environment,
+    )
+    return RepositoryWork(git, private_folder(folder / "work"), settings, github)

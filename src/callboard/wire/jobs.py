@@ -48,6 +48,8 @@ class Prepare(Asked, kw_only=True):
     new_branch: bool = False
     dry_run: bool = False
     """Only look: answer what would be made, or why not."""
+    remote_url: str | None = None
+    """What the project's `origin` is known to be: the tracker of another one is not asked."""
 
 
 class Prepared(Asked, kw_only=True):
@@ -108,6 +110,8 @@ class Ship(Asked, kw_only=True):
     body: str
     allow_uncommitted: bool = False
     draft: bool = False
+    remote_url: str | None = None
+    """What the project's `origin` is known to be: nothing is pushed elsewhere."""
 
 
 class Shipped(Asked, kw_only=True):
@@ -159,3 +163,5 @@ class FetchIssues(Asked, kw_only=True):
 
     numbers: list[int] = []
     limit: int = 100
+    remote_url: str | None = None
+    """What the project's `origin` is known to be: the tracker of another one is not asked."""

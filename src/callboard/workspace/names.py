@@ -15,6 +15,7 @@ _SESSION: Final = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 _SCP: Final = re.compile(
     r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,63}@)?([A-Za-z0-9][A-Za-z0-9.-]{0,252}):(?!//)([A-Za-z0-9._~/-]{1,500})", re.ASCII
 )
+_REPOSITORY: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}", re.ASCII)
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
 
@@ -97,8 +98,9 @@ def host_and_repository(remote_url: str) -> tuple[str, str] | None:
         host, path = parts.netloc.rpartition("@")[2], parts.path
         if parts.scheme == "ssh":
             host = parts.hostname or ""
-    names = path.strip("/").removesuffix(".git").split("/")
-    return (host, "/".join(names[-2:])) if len(names) >= 2 and all(names) else None
+    names = path.strip("/").removesuffix(".git").split("/")[-2:]
+    plain = len(names) == 2 and all(_REPOSITORY.fullmatch(name) for name in names)
+    return (host, "/".join(names)) if plain else None
 
 
 def _short(name: str) -> bool:

@@ -85,6 +85,17 @@ class Repository:
         found = self.git.run(self.git_dir, "config", "--get", "remote.origin.url", fine=(0, 1, 2))
         return without_credentials(found.text) if found.code == 0 else None
 
+    def has_remote(self) -> bool:
+        """Whether there is an `origin`, wherever it is."""
+        return self.git.run(self.git_dir, "config", "--get", "remote.origin.url", fine=(0, 1, 2)).code == 0
+
+    def is_ahead(self, commit: str, branch: str) -> bool:
+        """Whether a commit has something in its history that a branch, here or at `origin`, has not."""
+        names = (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}")
+        known = [found for name in names if (found := self.commit_of(name))]
+        listed = self.git.run(self.git_dir, "rev-list", "--max-count=1", commit, "--not", *known)
+        return bool(listed.out)
+
     def commit_of(self, ref: str) -> str | None:
         """The commit of a whole reference name (`refs/…`), None when there is none."""
         asked = f"{ref}^{{commit}}"

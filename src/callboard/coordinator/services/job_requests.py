@@ -145,7 +145,7 @@ def _project_job(project: Row, caller: Caller, request: RequestJob) -> NewJob:
         order = ListWorktrees(prefix=place.prefix or prefix or "")
     elif request.kind == "fetch_issues":
         place = _options(request, _Fetching)
-        order = FetchIssues(numbers=place.numbers, limit=place.limit)
+        order = FetchIssues(numbers=place.numbers, limit=place.limit, remote_url=project["remote_url"])
     else:
         place = _options(request, _Leftover)
         order = Remove(path=place.path, branch=place.branch, confirm=request.confirm, keep_branch=place.keep_branch)
@@ -187,6 +187,7 @@ def _order(tx: Transaction, session: Row, work: Row, request: RequestJob) -> msg
         return Diff(path=place["path"], base_commit=place["base_commit"], max_bytes=looking.max_bytes)
     if request.kind == "ship":
         shipping = _options(request, _Shipping)
+        project = tx.one("project_by_id", project_id=work["project_id"])
         numbers = [issue["number"] for issue in json.loads(session["issues"])]
         return Ship(
             path=place["path"],
@@ -196,6 +197,7 @@ def _order(tx: Transaction, session: Row, work: Row, request: RequestJob) -> msg
             body="\n".join(f"Closes #{number}" for number in numbers) if shipping.body is None else shipping.body,
             allow_uncommitted=shipping.allow_uncommitted,
             draft=shipping.draft,
+            remote_url=project["remote_url"] if project else None,
         )
     if tx.one("live_run_of_session", session_id=session["session_id"]) is not None:
         raise Conflict(

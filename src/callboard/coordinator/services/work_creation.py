@@ -209,6 +209,7 @@ def _ask_to_prepare(
         reuse_branch=work.reuse_branch,
         new_branch=work.new_branch,
         dry_run=session_id is None,
+        remote_url=work.project["remote_url"],
     )
     return job_changes.ask(
         tx,

@@ -1,0 +1,145 @@
+"""Ship and trackers: GitHub by its program and by its API, and what is refused before anything leaves the machine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callboard.wire.jobs import IssueText, Prepared, Ship, Shipped
+from callboard.workspace.github import GitHubAccess
+from callboard.workspace.refusal import WorkspaceRefused
+from callboard.workspace.shipping import remote_of, ship
+from callboard.workspace.tracker import fetch
+from tests.support.github import TOKEN, GitHub
+from tests.workspace.hostile import Hostile
+from tests.workspace.place import Place
+
+
+@pytest.fixture
+def github(tmp_path: Path, place: Place) -> Iterator[GitHub]:
+    """Yield GitHub on this machine, where the place's `main` is pushed to."""
+    with GitHub(tmp_path / "github") as made:
+        place.git("push", "--quiet", str(made.bare), "main")
+        place.git("remote", "add", "origin", made.remote)
+        yield made
+
+
+@pytest.fixture(params=["gh", "api"])
+def access(request: pytest.FixtureRequest, github: GitHub, place: Place) -> GitHubAccess:
+    """Return a way to GitHub: by the program, or by a token."""
+    if request.param == "gh":
+        program = str(github.gh(place.folder / "programs"))
+        return GitHubAccess(program=program, api_url=github.api_url, environment=place.environment)
+    token = place.folder / "token"
+    token.write_text(TOKEN + "\n")
+    return GitHubAccess(token_file=token, api_url=github.api_url, environment=place.environment)
+
+
+def _fetch(place: Place, access: GitHubAccess, *numbers: int, limit: int = 10) -> list[IssueText]:
+    repository = place.repository()
+    return fetch(access.tracker(repository.git, remote_of(repository)), numbers, limit)
+
+
+def _ship(place: Place, access: GitHubAccess, made: Prepared, **fields: Any) -> Shipped:
+    order = Ship(path=made.path, branch=made.branch, base_branch="main", title="--draft", body="Closes #42", **fields)
+    return ship(place.repository(), order, access)
+
+
+def _refused(place: Place, access: GitHubAccess, made: Prepared, **fields: Any) -> WorkspaceRefused:
+    with pytest.raises(WorkspaceRefused) as refused:
+        _ship(place, access, made, **fields)
+    return refused.value
+
+
+def test_issues_are_fetched_in_their_order_and_bounded(place: Place, github: GitHub, access: GitHubAccess) -> None:
+    github.issue(1, "One", None)
+    github.issue(2, "T" * 300, "<!-- hidden -->\0" + "x" * 70_000)
+    github.issue(3, "Three", state="closed")
+    found = _fetch(place, access, 3, 1, 2)
+    assert [(one.number, one.state) for one in found] == [(3, "closed"), (1, "open"), (2, "open")]
+    assert (found[1].body, len(found[2].title), len(found[2].body)) == ("", 200, 65_536)
+    assert "\0" not in found[2].body
+    assert [one.number for one in _fetch(place, access)] == [2, 1]
+    with pytest.raises(WorkspaceRefused) as refused:
+        _fetch(place, access, 1, 7, 8)
+    assert (refused.value.code, refused.value.sentence) == ("issue_unknown", "The tracker has no issue 7, 8.")
+    github.down = True
+    with pytest.raises(WorkspaceRefused) as refused:
+        _fetch(place, access, 1)
+    assert refused.value.code == "tracker_unavailable"
+
+
+def test_a_branch_is_pushed_and_its_pull_request_opened_once(
+    place: Place, github: GitHub, access: GitHubAccess
+) -> None:
+    made = place.prepare()
+    assert _refused(place, access, made).code == "nothing_to_ship"
+    tip = place.commit("feature", "x", at=place.worktree)
+    (place.worktree / "notes").write_text("mine\n")
+    refused = _refused(place, access, made)
+    assert (refused.code, "notes" in refused.sentence) == ("uncommitted_changes", True)
+    assert github.pulls == []
+    shipped = _ship(place, access, made, allow_uncommitted=True, draft=True)
+    (pull,) = github.pulls
+    assert (pull["title"], pull["body"], pull["base"], pull["head"]) == ("--draft", "Closes #42", "main", "issue-42")
+    assert (pull["draft"], pull["html_url"]) == (True, shipped.pull_request_url)
+    assert place.git("rev-parse", "refs/heads/issue-42", at=github.bare) == tip
+    assert place.git("rev-parse", "refs/remotes/origin/issue-42") == tip
+    assert _ship(place, access, made, allow_uncommitted=True).already_open
+    place.git("commit", "--quiet", "--amend", "-m", "other", at=place.worktree)
+    assert _refused(place, access, made, allow_uncommitted=True).code == "push_rejected"
+    place.git("checkout", "--quiet", "-b", "elsewhere", at=place.worktree)
+    assert _refused(place, access, made).code == "wrong_branch"
+    assert TOKEN not in "".join(one.read_text() for one in (place.folder / "home").rglob("*") if one.is_file())
+
+
+def test_a_hostile_repository_ships_without_executing_or_leading_astray(place: Place, github: GitHub) -> None:
+    """S11: hooks, helpers, and addresses that the repository rewrites do nothing; the token goes to one host."""
+    token = place.folder / "token"
+    token.write_text(TOKEN)
+    access = GitHubAccess(token_file=token, api_url=github.api_url, environment=place.environment)
+    hostile = Hostile(place)
+    made = place.prepare()
+    repository = place.repository()
+    commit = repository.git.run(
+        repository.git_dir, "commit-tree", "refs/heads/issue-42^{tree}", "-p", "refs/heads/issue-42", "-m", "more"
+    ).text
+    repository.git.run(repository.git_dir, "update-ref", "refs/heads/issue-42", commit)
+    hostile.canary.unlink(missing_ok=True)
+    shipped = _ship(place, access, made, allow_uncommitted=True)
+    assert shipped.pull_request_url == github.pulls[0]["html_url"]
+    assert hostile.caught() == ""
+
+
+def test_nothing_is_sent_where_the_runner_has_no_access(place: Place, github: GitHub) -> None:
+    token = place.folder / "token"
+    token.write_text(TOKEN)
+    access = GitHubAccess(token_file=token, environment=place.environment)
+    made = place.prepare()
+    place.commit("feature", "x", at=place.worktree)
+    assert _refused(place, access, made).code == "tracker_access"
+    other = _refused(place, access, made, remote_url="https://github.com/ann/shop.git")
+    assert (other.code, "project add" in other.hint) == ("remote_refused", True)
+    for address, code in (
+        ("ext::sh -c touch% canary", "remote_refused"),
+        (str(github.bare), "remote_refused"),
+        ("git@github.com:o/n/../../x.git", "remote_refused"),
+        ("https://evil.example/o/n.git", "tracker_access"),
+    ):
+        place.git("remote", "set-url", "origin", address)
+        assert _refused(place, access, made).code == code, address
+    place.git("remote", "remove", "origin")
+    assert _refused(place, access, made).code == "no_remote"
+    assert github.asked == []
+    gh = str(github.gh(place.folder / "programs", logged_in=False))
+    place.git("remote", "add", "origin", github.remote)
+    place.git("push", "--quiet", str(github.bare), "main")
+    away = GitHubAccess(program=gh, api_url=github.api_url, environment=place.environment)
+    with pytest.raises(WorkspaceRefused) as refused:
+        _fetch(place, away, 1)
+    assert (refused.value.code, refused.value.hint) == ("tracker_access", "gh auth login")
+    none = GitHubAccess(program="/nowhere/gh", api_url=github.api_url, environment={"PATH": "/nowhere"})
+    with pytest.raises(WorkspaceRefused) as refused:
+        _fetch(place, none, 1)
+    assert refused.value.code == "tracker_access"
