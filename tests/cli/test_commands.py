@@ -8,7 +8,8 @@ import pytest
 from cyclopts import App
 
 from callboard.cli.app import build_app
-from callboard.cli.commands import COMMANDS, NOUNS, Command
+from callboard.cli.command import Command
+from callboard.cli.commands import COMMANDS, NOUNS
 from callboard.cli.dispatch import with_stdin_named
 from callboard.cli.options import Show
 from tests.support.command import CommandLine

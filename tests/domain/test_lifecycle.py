@@ -60,6 +60,7 @@ def test_a53_what_a_run_brings_moves_only_work_that_is_under_way() -> None:
         assert follows(state, lifecycle.RUN_STARTED) == ("working" if state == "registered" else state)
         assert follows(state, lifecycle.RUN_FAILED) == ("stuck" if state in UNDER_WAY else state)
         assert follows(state, lifecycle.RUN_STOPPED) == ("paused" if state in UNDER_WAY else state)
+        assert follows(state, lifecycle.CHECKS_PASSED) == ("complete" if state in UNDER_WAY else state)
 
 
 def test_a53_nothing_leads_out_of_deleted_and_only_deletion_out_of_the_other_ends() -> None:

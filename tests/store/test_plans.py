@@ -20,6 +20,7 @@ WHOLE_ON_PURPOSE = {
     "sessions_on_board": "in the order of an index, and ends with its limit",
     "stopping_trees": "the index holds only the few sessions that are being stopped",
     "sessions_ending_in": "a person's short reference; the index is read, not the table",
+    "tasks_to_close": "the index holds only the few tasks whose session is still to be closed",
     "unused_classes": "demand classes are few, and are forgotten when unused",
 }
 """Queries that read a growing table whole, each with its reason."""

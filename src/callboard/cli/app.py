@@ -6,13 +6,14 @@ from typing import Final
 from cyclopts import App, Group, Parameter
 
 from callboard import __version__
-from callboard.cli.commands import COMMANDS, DAILY, LOOK_AFTER, NOUNS, START, Command
+from callboard.cli.command import DAILY, LOOK_AFTER, START, WORK, Command
+from callboard.cli.commands import COMMANDS, NOUNS
 
 SUMMARY: Final = (
     "Callboard starts coding agents on your machines and keeps one identity for each session, "
     "through every restart, resume and hand-over."
 )
-GROUPS: Final = {name: Group(name, sort_key=index) for index, name in enumerate((DAILY, START, LOOK_AFTER))}
+GROUPS: Final = {name: Group(name, sort_key=index) for index, name in enumerate((DAILY, WORK, START, LOOK_AFTER))}
 PARAMETERS: Final = Parameter(negative=(), show_default=False)
 
 

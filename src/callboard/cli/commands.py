@@ -1,28 +1,9 @@
 """Every command of the command line as data: where its function stands, its group and its examples. Imports none."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
-DAILY: Final = "Every day"
-START: Final = "Start and serve"
-WORK: Final = "Work on issues"
-LOOK_AFTER: Final = "Look after"
-
-
-class Command(NamedTuple):
-    """A command: the words that are typed, and its function as module:name."""
-
-    words: str
-    target: str
-    group: str
-    examples: tuple[str, str]
-
-
-class Noun(NamedTuple):
-    """A word that only stands before others."""
-
-    words: str
-    summary: str
-
+from callboard.cli.command import DAILY, LOOK_AFTER, START, Command, Noun
+from callboard.cli.work_commands import WORK_COMMANDS
 
 NOUNS: Final = (
     Noun("session", "Look at sessions, and put them away."),
@@ -30,6 +11,7 @@ NOUNS: Final = (
     Noun("approvals", "What agents ask permission for."),
     Noun("project", "Repositories, and on which machines they are."),
     Noun("task", "Issues of the local tracker, and what is done about them."),
+    Noun("milestone", "Tasks that are done together, in their order."),
     Noun("callbacks", "What parents are still to be told of their children."),
     Noun("token", "Make, list and revoke tokens."),
     Noun("config", "Settings, and where each comes from."),
@@ -77,36 +59,6 @@ COMMANDS: Final = (
         DAILY,
         ('callboard send 7f3kx9 "use the staging database"', "callboard send 7f3kx9 - --delivery live --json"),
     ),
-    Command(
-        "update",
-        "callboard.cli.lifecycle:update",
-        WORK,
-        (
-            "callboard update --status planning_complete",
-            'callboard update 42 --status stuck --reason "Which of the two tables stays?"',
-        ),
-    ),
-    Command(
-        "forward",
-        "callboard.cli.lifecycle:forward",
-        WORK,
-        ('callboard forward 42 "Use JWT."', "callboard forward 42 - --json"),
-    ),
-    Command(
-        "pause", "callboard.cli.lifecycle:pause", WORK, ("callboard pause 42", 'callboard pause 42 --reason "release"')
-    ),
-    Command(
-        "restart", "callboard.cli.lifecycle:restart", WORK, ("callboard restart 42", "callboard restart 42 --wait")
-    ),
-    Command(
-        "cancel",
-        "callboard.cli.lifecycle:cancel",
-        WORK,
-        ("callboard cancel 42", 'callboard cancel 42 --reason "done elsewhere"'),
-    ),
-    Command(
-        "heartbeat", "callboard.cli.lifecycle:heartbeat", WORK, ("callboard heartbeat", "callboard heartbeat 42 -q")
-    ),
     Command("retry", "callboard.cli.run:retry", DAILY, ("callboard retry 7f3kx9", "callboard retry 7f3kx9 --wait")),
     Command("ps", "callboard.cli.session:ps", DAILY, ("callboard ps", "callboard ps --status failed --json")),
     Command(
@@ -139,44 +91,7 @@ COMMANDS: Final = (
     ),
     Command("open", "callboard.cli.open:open_page", DAILY, ("callboard open", "callboard open 7f3kx9 --no-browser")),
     Command("tree", "callboard.cli.session:tree", DAILY, ("callboard tree 7f3kx9", "callboard tree 7f3kx9 --json")),
-    Command(
-        "spawn",
-        "callboard.cli.spawn:spawn",
-        DAILY,
-        ("callboard spawn 42", "callboard spawn 1 2 3 --executor claude-code --dry-run"),
-    ),
-    Command("list", "callboard.cli.work:list_work", DAILY, ("callboard list", "callboard list --all --json")),
-    Command("get", "callboard.cli.work:get", DAILY, ("callboard get 42", "callboard get 42 --json")),
-    Command(
-        "project add",
-        "callboard.cli.project:add",
-        "",
-        ("callboard project add .", "callboard project add ~/src/web --name web --tracker github"),
-    ),
-    Command(
-        "project list",
-        "callboard.cli.project:list_projects",
-        "",
-        ("callboard project list", "callboard project list --json"),
-    ),
-    Command(
-        "project show",
-        "callboard.cli.project:show_project",
-        "",
-        ("callboard project show", "callboard project show web --json"),
-    ),
-    Command(
-        "project remove",
-        "callboard.cli.project:remove",
-        "",
-        ("callboard project remove web", "callboard project remove web --path ~/src/web"),
-    ),
-    Command(
-        "task new",
-        "callboard.cli.task:new",
-        "",
-        ('callboard task new "The login test is flaky"', 'callboard task new "Use JWT" --body - --project web'),
-    ),
+    *WORK_COMMANDS,
     Command(
         "session show",
         "callboard.cli.session:show_session",

@@ -13,7 +13,7 @@ from callboard.cli.context import Context
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Output, Part, span
 from callboard.cli.projects import project_of
-from callboard.cli.settings import read_settings, whole_path
+from callboard.cli.settings import named_checks, read_settings, whole_path
 from callboard.client import calls
 from callboard.domain.errors import InvalidRequest
 from callboard.wire.work import AddProject, Project, ProjectSettings
@@ -56,6 +56,7 @@ def add(
             base_branch=base or said["base_branch"],
             executor_type=said["executor"],
             agent_name=said["agent"],
+            checks=named_checks(Path(facts.path)),
         ),
     )
     project = context.client.send(calls.work.add_project(body))
@@ -155,6 +156,7 @@ def _show(output: Output, project: Project) -> None:
         "worktrees": settings.worktree_root,
         "executor": settings.executor_type,
         "agent": settings.agent_name,
+        "checks": ", ".join(settings.checks),
     }
     for name, value in facts.items():
         if value:

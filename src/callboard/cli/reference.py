@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 from callboard.cli.app import build_app
-from callboard.cli.commands import COMMANDS, Command
+from callboard.cli.command import Command
+from callboard.cli.commands import COMMANDS
 from callboard.cli.exit_codes import MEANINGS
 from callboard.cli.settings import SETTINGS
 

@@ -137,6 +137,12 @@ def project_file(directory: Path) -> Path | None:
     return None
 
 
+def named_checks(directory: Path) -> list[str]:
+    """The checks that the project's file of a directory names: a list of names, or tables [checks.NAME]."""
+    file = project_file(directory)
+    return [str(name) for name in read_toml(file).get("checks", ())] if file is not None else []
+
+
 def _project_file_here() -> Path | None:
     try:
         return project_file(Path.cwd())

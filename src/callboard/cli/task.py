@@ -1,16 +1,53 @@
 """The noun `task`: issues of the local tracker, and what is done about them."""
 
 import sys
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
+from cyclopts.types import PositiveInt
 
 from callboard.cli.context import STDIN, Context
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
-from callboard.cli.output import span
+from callboard.cli.output import Output, Part, span
 from callboard.cli.projects import InProject, project_of
+from callboard.cli.spawn import Ground, Worker
+from callboard.cli.task_follow import follow_task, outcome_of
 from callboard.client import calls
-from callboard.wire.work import NewIssue
+from callboard.domain.errors import NotFound
+from callboard.wire.tasks import RunTask, SetTask, Task
+from callboard.wire.work import NewIssue, Project
+
+Number = Annotated[int, Parameter(help="Number of the issue.")]
+TASK: Final = Group("How it is worked on", sort_key=40)
+_COLUMNS: Final = ("TASK", "STATUS", "ITERATION", "CHECKS", "AFTER", "MILESTONE", "TITLE")
+_TITLE: Final = 6
+_WORKER, _GROUND = Worker(), Ground()
+NONE: Final = "none"
+"""Said in the place of names: nothing of its own."""
+
+
+@Parameter(name="*", group=TASK)
+@dataclass(frozen=True, kw_only=True)
+class Ways:
+    """How an issue is worked on; what is not said stays as it is."""
+
+    check: Annotated[
+        list[str] | None, Parameter(help="Check that has to pass, by name; may be repeated; `none`: the project's.")
+    ] = None
+    max_iterations: Annotated[PositiveInt | None, Parameter(help="Most iterations; default 10.")] = None
+    depends_on: Annotated[
+        list[str] | None, Parameter(help="Issue that has to pass before; may be repeated; `none`: no issue.")
+    ] = None
+    context: Annotated[
+        Literal["persistent", "fresh"] | None, Parameter(help="Whether iterations share a conversation; default fresh.")
+    ] = None
+    milestone: Annotated[str | None, Parameter(help="Number of the milestone that it belongs to; `none`: no one.")] = (
+        None
+    )
+
+
+_WAYS = Ways()
 
 
 def new(
@@ -36,3 +73,172 @@ def new(
         output.line(span(f"#{issue.number}", "bold"), f"  {issue.title}")
         output.note(span(f"next: callboard spawn {issue.number}", "dim"))
     return 0
+
+
+def set_task(
+    number: Number,
+    /,
+    *,
+    ways: Ways = _WAYS,
+    project: InProject = None,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """Say how an issue is worked on as a task."""
+    context = Context(show, where)
+    found = project_of(context, project)
+    _print(context.output, context.client.send(calls.tasks.set_task(_settings(context, found, number, ways))))
+    return 0
+
+
+def run(
+    number: Number,
+    /,
+    *,
+    ways: Ways = _WAYS,
+    worker: Worker = _WORKER,
+    ground: Ground = _GROUND,
+    detach: Annotated[bool, Parameter(help="Return at once.")] = False,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """Work on an issue until its checks pass: in a worktree and a session of its own; and wait for it.
+
+    Between iterations the agent is told which checks fail, and how. Exits 0 when all have passed.
+    """
+    context = Context(show, where)
+    found = project_of(context, ground.project)
+    task = _task(context, found, number, ways)
+    started = context.client.send(calls.tasks.run_task(task.task_id, work_of(worker, ground)))
+    if detach:
+        context.output.line(started.session_id)
+        return 0
+    return follow_task(context, started)
+
+
+def list_tasks(
+    *,
+    project: InProject = None,
+    limit: Annotated[PositiveInt, Parameter(help="At most so many, the newest.")] = 100,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """Tasks of a project, newest first."""
+    context = Context(show, where)
+    found = project_of(context, project)
+    page = context.client.send(calls.tasks.list_tasks(project_id=found.project_id, limit=min(limit, 200)))
+    if not page.items and not context.output.json_wanted:
+        context.output.note(f"{found.name} has no task. Make one of an issue:  callboard task set NUMBER --check test")
+        return 0
+    milestones = context.client.send(calls.tasks.list_milestones(project_id=found.project_id, limit=200))
+    numbers = {one.milestone_id: one.number for one in milestones.items}
+    context.output.listing(page, _COLUMNS, [_row(one, numbers) for one in page.items], flexible=_TITLE)
+    return 0
+
+
+def show_task(number: Number, /, *, project: InProject = None, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
+    """A task: how it is worked on, how it stands, and what its checks said last."""
+    context = Context(show, where)
+    found = project_of(context, project)
+    page = context.client.send(calls.tasks.list_tasks(project_id=found.project_id, number=number))
+    if not page.items:
+        raise NotFound(
+            f"Issue {number} of {found.name} is no task.",
+            code="task_not_found",
+            hint=f"Make it one: callboard task set {number} --check test",
+        )
+    _print(context.output, page.items[0])
+    return 0
+
+
+def work_of(worker: Worker, ground: Ground) -> RunTask:
+    """With what a task or a milestone is worked on."""
+    return RunTask(
+        agent_name=worker.agent,
+        executor_type=worker.executor,
+        model=worker.model,
+        permission_mode=worker.permission_mode,
+        base_branch=ground.base,
+        hostname=ground.host,
+        reuse_branch=ground.reuse_branch,
+        new_branch=ground.new_branch,
+    )
+
+
+def _task(context: Context, project: Project, number: int, ways: Ways) -> Task:
+    """The task as it is wanted; one that is there and is not to be changed is not touched."""
+    if ways == _WAYS:
+        page = context.client.send(calls.tasks.list_tasks(project_id=project.project_id, number=number))
+        if page.items:
+            return page.items[0]
+    return context.client.send(calls.tasks.set_task(_settings(context, project, number, ways)))
+
+
+def _settings(context: Context, project: Project, number: int, ways: Ways) -> SetTask:
+    given: dict[str, Any] = {"max_iterations": ways.max_iterations, "context": ways.context}
+    given = {name: value for name, value in given.items() if value is not None}
+    if ways.check is not None:
+        given["checks"] = _unless_none(ways.check)
+    if ways.depends_on is not None:
+        needed = _unless_none(ways.depends_on)
+        given["depends_on"] = [int(one) if one.isascii() and one.isdecimal() else one for one in needed]
+    if ways.milestone is not None:
+        given["milestone_id"] = None if ways.milestone == NONE else _milestone(context, project, ways.milestone)
+    return SetTask(project_id=project.project_id, number=number, **given)
+
+
+def _unless_none(words: list[str]) -> list[str]:
+    return [] if words == [NONE] else words
+
+
+def _milestone(context: Context, project: Project, number: str) -> str:
+    asked = int(number) if number.isascii() and number.isdecimal() else None
+    page = context.client.send(calls.tasks.list_milestones(project_id=project.project_id, number=asked))
+    if asked is None or not page.items:
+        raise NotFound(
+            f"{project.name} has no milestone {number}.",
+            code="milestone_not_found",
+            hint="`callboard milestone list` lists them.",
+        )
+    return page.items[0].milestone_id
+
+
+def _row(task: Task, milestones: dict[str, int]) -> list[Part]:
+    return [
+        span(f"#{task.number}", "bold"),
+        outcome_of(task),
+        f"{task.iteration}/{task.max_iterations}",
+        _checks(task) or "the project's",
+        " ".join(f"#{number}" for number in task.depends_on),
+        str(milestones.get(task.milestone_id or "", "")),
+        task.title,
+    ]
+
+
+def _checks(task: Task) -> str:
+    return ", ".join(one if isinstance(one, str) else one.name for one in task.checks)
+
+
+def _print(output: Output, task: Task) -> None:
+    if output.json_wanted:
+        output.value(task)
+        return
+    if output.quiet:
+        output.line(task.task_id)
+        return
+    output.line(span(f"#{task.number}", "bold"), "  ", outcome_of(task), f"  {task.title}")
+    facts = {
+        "checks": _checks(task) or "those of the project",
+        "after": " ".join(f"#{number}" for number in task.depends_on),
+        "iterations": f"{task.iteration} of {task.max_iterations}",
+        "context": task.context,
+        "milestone": task.milestone_id or "",
+        "session": task.session_id or "",
+    }
+    for name, value in facts.items():
+        if value:
+            output.line(span(f"  {name:<12}", "dim"), value)
+    for one in task.last_checks:
+        output.line(span("  ✓ ", "green") if one.passed else span("  ✗ ", "red"), one.sentence)
+        if not one.passed and one.tail:
+            output.line(one.tail.rstrip("\n"))

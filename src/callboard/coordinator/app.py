@@ -35,6 +35,7 @@ from callboard.coordinator.services.leases import LeaseService
 from callboard.coordinator.services.lifecycle import LifecycleService
 from callboard.coordinator.services.logins import LoginService
 from callboard.coordinator.services.messages import MessageService
+from callboard.coordinator.services.milestones import MilestoneService
 from callboard.coordinator.services.projects import ProjectService
 from callboard.coordinator.services.reports import ReportService
 from callboard.coordinator.services.retention import RetentionService
@@ -44,6 +45,7 @@ from callboard.coordinator.services.sessions import SessionService
 from callboard.coordinator.services.signals import Signals
 from callboard.coordinator.services.spawn import SpawnService
 from callboard.coordinator.services.stops import StopService
+from callboard.coordinator.services.tasks import TaskService
 from callboard.coordinator.services.tokens import TokenService
 from callboard.coordinator.services.transcripts import TranscriptService
 from callboard.coordinator.services.usage import UsageService
@@ -110,6 +112,7 @@ class Coordinator:
         database, shared = self._database, (self._database, self._fleet)
         rules, limits = config.lease_rules(), config.tree_limits()
         jobs = JobService(*shared, self._signals, ids)
+        spawns = SpawnService(*shared, ids, rules, limits, config.work_rules(), config.default_executor)
         return Services(
             runs=RunService(*shared, self._signals, ids, rules, limits, *config.new_sessions()),
             stops=StopService(database),
@@ -134,10 +137,12 @@ class Coordinator:
             agent_files=AgentFileService(database),
             projects=ProjectService(*shared, ids),
             issues=IssueService(database),
-            spawn=SpawnService(*shared, ids, rules, limits, config.work_rules(), config.default_executor),
             jobs=jobs,
             job_requests=JobRequestService(database, jobs, ids),
             lifecycle=LifecycleService(database, ids, limits, config.work_rules()),
+            spawn=spawns,
+            tasks=TaskService(database, ids, limits, spawns),
+            milestones=MilestoneService(database, ids, limits, spawns),
         )
 
     def _looking_after(self, leases: LeaseService, config: Config) -> Loops:
@@ -149,6 +154,7 @@ class Coordinator:
                 Loop("leases", leases.sweep_once, config.sweep_seconds),
                 Loop("jobs", self.services.jobs.sweep_once, config.sweep_seconds),
                 Loop("lifecycle", self.services.lifecycle.sweep_once, config.sweep_seconds),
+                Loop("tasks", self.services.tasks.sweep_once, config.sweep_seconds),
                 Loop("stops", self.services.stops.sweep_once, config.sweep_seconds),
                 Loop("prune", leases.prune_once, PRUNE_SECONDS),
                 Loop("retention", self._retention.sweep_once, config.retention_sweep_seconds),

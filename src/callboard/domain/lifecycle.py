@@ -21,6 +21,8 @@ RUN_STARTED: Final = "run_started"
 RUN_FAILED: Final = "run_failed"
 RUN_STOPPED: Final = "run_stopped"
 """By a person, or by whoever started the session."""
+CHECKS_PASSED: Final = "checks_passed"
+"""Of a task; the end of a milestone is one too."""
 
 _REPORTS: Final[Mapping[str, tuple[str, ...]]] = {
     "registered": ("planning", "working"),
@@ -49,6 +51,7 @@ LIFECYCLE: Final = Transitions(
     | {("registered", RUN_STARTED): "working"}
     | {(state, RUN_FAILED): "stuck" for state in UNDER_WAY}
     | {(state, RUN_STOPPED): "paused" for state in UNDER_WAY}
+    | {(state, CHECKS_PASSED): "complete" for state in UNDER_WAY}
 )
 """Every change of a lifecycle: reports by the state that is reported, actions by their names, and what runs bring."""
 

@@ -139,10 +139,10 @@ def worker_prompt(context: WorkContext, nonce: str) -> str:
         _STUCK,
         _QUOTED.format(nonce=nonce),
         *_issues(context, nonce),
-        *(_element("check", nonce, one.tail, name=one.name, exit_code=one.exit_code) for one in context.failing_checks),
+        *(element("check", nonce, one.tail, name=one.name, exit_code=one.exit_code) for one in context.failing_checks),
     ]
     if context.background:
-        parts.append(_element("background", nonce, context.background))
+        parts.append(element("background", nonce, context.background))
     return "\n\n".join(parts)
 
 
@@ -205,15 +205,14 @@ def _issues(context: WorkContext, nonce: str) -> list[str]:
 
 def _issue(issue: WorkIssue, nonce: str, limit_bytes: int, file_name: str) -> str:
     raw = issue.body.encode()
-    element = _element(
-        "issue", nonce, raw[:limit_bytes].decode(errors="ignore"), number=issue.number, title=issue.title
-    )
+    quoted = element("issue", nonce, raw[:limit_bytes].decode(errors="ignore"), number=issue.number, title=issue.title)
     if len(raw) <= limit_bytes:
-        return element
-    return f"{element}\n\nCut after {limit_bytes} of {len(raw)} bytes; {file_name} has the whole text."
+        return quoted
+    return f"{quoted}\n\nCut after {limit_bytes} of {len(raw)} bytes; {file_name} has the whole text."
 
 
-def _element(kind: str, nonce: str, text: str, **values: Any) -> str:
+def element(kind: str, nonce: str, text: str, **values: Any) -> str:
+    """Text from elsewhere, quoted, with hidden parts written out."""
     attributes = {name: " ".join(shown(str(value)).split()) for name, value in values.items()} | {"nonce": nonce}
     written = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
     return f"<untrusted-{kind}{written}>\n{html.escape(shown(text), quote=False)}\n</untrusted-{kind}>"

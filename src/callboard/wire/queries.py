@@ -21,6 +21,8 @@ CallbackId = Annotated[str, Meta(pattern="^cbk" + _ID_END)]
 TokenId = Annotated[str, Meta(pattern="^tok" + _ID_END)]
 ProjectId = Annotated[str, Meta(pattern="^prj" + _ID_END)]
 JobId = Annotated[str, Meta(pattern="^job" + _ID_END)]
+TaskId = Annotated[str, Meta(pattern="^tsk" + _ID_END)]
+MilestoneId = Annotated[str, Meta(pattern="^mst" + _ID_END)]
 RunnerId = Annotated[str, Meta(pattern="^rnr_[0-9a-f]{20}$")]
 ShortWord = Annotated[str, Meta(min_length=1, max_length=200)]
 TypeList = Annotated[str, Meta(max_length=2000, pattern="^[a-z][a-z0-9_.]*(,[a-z][a-z0-9_.]*)*$")]
@@ -124,6 +126,21 @@ class IssuesQuery(PageQuery, kw_only=True):
     """GET /projects/{id}/issues."""
 
     state: Literal["open", "closed"] | None = None
+
+
+class TasksQuery(PageQuery, kw_only=True):
+    """GET /tasks."""
+
+    project_id: ProjectId | None = None
+    milestone_id: MilestoneId | None = None
+    number: Annotated[int, Meta(ge=1, le=MAX_INTEGER, description="Of the issue.")] | None = None
+
+
+class MilestonesQuery(PageQuery, kw_only=True):
+    """GET /milestones."""
+
+    project_id: ProjectId | None = None
+    number: Annotated[int, Meta(ge=1, le=MAX_INTEGER)] | None = None
 
 
 class EventsQuery(PageQuery, kw_only=True):

@@ -328,6 +328,12 @@ export interface CheckOutcome {
   timed_out?: boolean;
 }
 
+export interface CheckText {
+  name: string;
+  argv: string[];
+  timeout_seconds?: number | null;
+}
+
 export interface Children {
   total: number;
   ended: number;
@@ -449,6 +455,10 @@ export interface DiffText {
   files: Record<string, unknown>[];
   uncommitted: boolean;
   unpushed: number;
+}
+
+export interface EndMilestone {
+  summary?: string | null;
 }
 
 export interface Ended {
@@ -666,9 +676,29 @@ export interface MessageSent {
   delivery: "live" | "resume";
 }
 
+export interface Milestone {
+  milestone_id: string;
+  project_id: string;
+  number: number;
+  title: string;
+  state: string;
+  session_id: string | null;
+  summary: string | null;
+  tasks: Task[];
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+}
+
 export interface NewIssue {
   title: string;
   body?: string;
+}
+
+export interface NewMilestone {
+  project_id: string;
+  title: string;
+  tasks?: number[];
 }
 
 export interface NotLaunched {
@@ -721,7 +751,7 @@ export interface Problem {
   title: string;
   status: number;
   detail: string;
-  code: "address_in_use" | "agent_exists" | "agent_inactive" | "agent_not_found" | "agent_read_only" | "ambiguous_agent" | "ambiguous_reference" | "approval_changed" | "approval_decided" | "approval_expired" | "approval_not_found" | "backup_failed" | "binding_conflict" | "binding_not_found" | "budget_insufficient" | "budget_none" | "budget_unpriced" | "callback_not_deliverable" | "callback_not_found" | "callback_waiting" | "callback_without_session" | "contradicting_demands" | "cross_site" | "csrf_header_missing" | "data_dir_in_use" | "database_in_use" | "database_not_ready" | "disk_full" | "events_missing" | "executor_session_in_use" | "forbidden" | "foreign_parent" | "idempotency_in_flight" | "idempotency_mismatch" | "illegal_move" | "insecure_address" | "internal" | "invalid_agent" | "invalid_cursor" | "invalid_id" | "invalid_json" | "invalid_page" | "invalid_parameters" | "invalid_request" | "invalid_schema" | "invalid_text" | "issue_conflict" | "issue_not_found" | "job_failed" | "job_not_found" | "job_taken" | "limit_reached" | "location_taken" | "method_not_allowed" | "misdirected_request" | "no_live_run" | "no_location" | "not_found" | "not_local_tracker" | "not_portable" | "not_work" | "own_token" | "parent_not_found" | "payload_too_large" | "precondition_failed" | "precondition_required" | "project_in_use" | "project_not_found" | "rate_limited" | "result_not_found" | "run_not_finished" | "run_not_found" | "run_not_retryable" | "runner_busy" | "runner_known" | "runner_not_found" | "runner_superseded" | "secret_shown_once" | "session_archived" | "session_busy" | "session_external" | "session_has_children" | "session_not_found" | "stale_attempt" | "store_timeout" | "token_not_found" | "transcript_changed" | "tree_stopping" | "unauthenticated" | "unavailable" | "unknown_executor" | "unsupported_media_type" | "work_ended" | "work_halted" | "worktree_missing" | "worktree_present";
+  code: "address_in_use" | "agent_exists" | "agent_inactive" | "agent_not_found" | "agent_read_only" | "ambiguous_agent" | "ambiguous_reference" | "approval_changed" | "approval_decided" | "approval_expired" | "approval_not_found" | "backup_failed" | "binding_conflict" | "binding_not_found" | "budget_insufficient" | "budget_none" | "budget_unpriced" | "callback_not_deliverable" | "callback_not_found" | "callback_waiting" | "callback_without_session" | "contradicting_demands" | "cross_site" | "csrf_header_missing" | "data_dir_in_use" | "database_in_use" | "database_not_ready" | "dependency_cycle" | "disk_full" | "events_missing" | "executor_session_in_use" | "forbidden" | "foreign_dependency" | "foreign_parent" | "idempotency_in_flight" | "idempotency_mismatch" | "illegal_move" | "insecure_address" | "internal" | "invalid_agent" | "invalid_cursor" | "invalid_id" | "invalid_json" | "invalid_page" | "invalid_parameters" | "invalid_request" | "invalid_schema" | "invalid_text" | "issue_conflict" | "issue_not_found" | "job_failed" | "job_not_found" | "job_taken" | "limit_reached" | "location_taken" | "method_not_allowed" | "milestone_not_found" | "milestone_state" | "misdirected_request" | "no_live_run" | "no_location" | "not_found" | "not_local_tracker" | "not_portable" | "not_work" | "own_token" | "parent_not_found" | "payload_too_large" | "precondition_failed" | "precondition_required" | "project_in_use" | "project_not_found" | "rate_limited" | "result_not_found" | "run_not_finished" | "run_not_found" | "run_not_retryable" | "runner_busy" | "runner_known" | "runner_not_found" | "runner_superseded" | "secret_shown_once" | "session_archived" | "session_busy" | "session_external" | "session_has_children" | "session_not_found" | "stale_attempt" | "store_timeout" | "task_not_found" | "task_running" | "task_waits" | "token_not_found" | "transcript_changed" | "tree_stopping" | "unauthenticated" | "unavailable" | "unknown_executor" | "unsupported_media_type" | "work_ended" | "work_halted" | "worktree_missing" | "worktree_present";
   request_id: string;
   hint?: string;
   errors?: Record<string, unknown>[];
@@ -861,6 +891,18 @@ export interface RunError {
   message: string;
 }
 
+export interface RunTask {
+  executor_type?: string | null;
+  agent_name?: string | null;
+  model?: string | null;
+  permission_mode?: "ask" | "edit" | "full" | "read_only" | null;
+  base_branch?: string | null;
+  reuse_branch?: boolean;
+  new_branch?: boolean;
+  hostname?: string | null;
+  limits?: Limits | null;
+}
+
 export interface Runner {
   runner_id: string;
   name: string;
@@ -945,6 +987,16 @@ export interface SetBudget {
   budget_tokens?: number | null;
 }
 
+export interface SetTask {
+  project_id: string;
+  number: number;
+  checks?: (string | CheckText)[];
+  max_iterations?: number;
+  depends_on?: (number | string)[];
+  context?: "fresh" | "persistent";
+  milestone_id?: string | null;
+}
+
 export interface Spawn {
   issues: number[];
   executor_type?: string | null;
@@ -1001,6 +1053,37 @@ export interface Stopped {
   status: string;
   stopping: string[];
   cancelled: string[];
+}
+
+export interface Task {
+  task_id: string;
+  project_id: string;
+  number: number;
+  title: string;
+  status: string;
+  outcome: string | null;
+  iteration: number;
+  max_iterations: number;
+  checks: (string | CheckText)[];
+  depends_on: number[];
+  context: "fresh" | "persistent";
+  milestone_id: string | null;
+  session_id: string | null;
+  run_id: string | null;
+  last_checks: CheckOutcome[];
+  started_at: string | null;
+  ended_at: string | null;
+  created_at: string;
+}
+
+export interface TaskStarted {
+  session_id: string;
+  run_id: string;
+  job_id: string | null;
+  task_id: string | null;
+  milestone_id: string | null;
+  handle: string;
+  branch: string;
 }
 
 export interface Token {
@@ -1227,6 +1310,15 @@ export interface Operations {
   "POST /projects/{project_id}/jobs": { path: { "project_id": string }; query: {}; body: RequestJob; answer: Job };
   "GET /jobs/{job_id}": { path: { "job_id": string }; query: {}; body: undefined; answer: Job };
   "GET /jobs/{job_id}/wait": { path: { "job_id": string }; query: { "timeout"?: number }; body: undefined; answer: Job };
+  "GET /tasks": { path: {}; query: { "page"?: string; "limit"?: number; "project_id"?: string; "milestone_id"?: string; "number"?: number }; body: undefined; answer: Page<Task> };
+  "POST /tasks": { path: {}; query: {}; body: SetTask; answer: Task };
+  "GET /tasks/{task_id}": { path: {}; query: {}; body: undefined; answer: Task };
+  "POST /tasks/{task_id}/run": { path: {}; query: {}; body: RunTask; answer: TaskStarted };
+  "GET /milestones": { path: {}; query: { "page"?: string; "limit"?: number; "project_id"?: string; "number"?: number }; body: undefined; answer: Page<Milestone> };
+  "POST /milestones": { path: {}; query: {}; body: NewMilestone; answer: Milestone };
+  "GET /milestones/{milestone_id}": { path: {}; query: {}; body: undefined; answer: Milestone };
+  "POST /milestones/{milestone_id}/start": { path: {}; query: {}; body: RunTask; answer: TaskStarted };
+  "POST /milestones/{milestone_id}/end": { path: {}; query: {}; body: EndMilestone; answer: Milestone };
   "GET /runners": { path: {}; query: { "page"?: string; "limit"?: number }; body: undefined; answer: Page<Runner> };
   "GET /runners/{runner_id}": { path: { "runner_id": string }; query: {}; body: undefined; answer: Runner };
   "DELETE /runners/{runner_id}": { path: { "runner_id": string }; query: {}; body: undefined; answer: undefined };

@@ -24,6 +24,7 @@ from callboard.coordinator.services.journal import EventService
 from callboard.coordinator.services.lifecycle import LifecycleService
 from callboard.coordinator.services.logins import LoginService
 from callboard.coordinator.services.messages import MessageService
+from callboard.coordinator.services.milestones import MilestoneService
 from callboard.coordinator.services.projects import ProjectService
 from callboard.coordinator.services.reports import ReportService
 from callboard.coordinator.services.runners import RunnerService
@@ -31,6 +32,7 @@ from callboard.coordinator.services.runs import RunService
 from callboard.coordinator.services.sessions import SessionService
 from callboard.coordinator.services.spawn import SpawnService
 from callboard.coordinator.services.stops import StopService
+from callboard.coordinator.services.tasks import TaskService
 from callboard.coordinator.services.tokens import TokenService
 from callboard.coordinator.services.transcripts import TranscriptService
 from callboard.coordinator.services.usage import UsageService
@@ -74,6 +76,8 @@ class Services:
     spawn: SpawnService
     jobs: JobService
     job_requests: JobRequestService
+    tasks: TaskService
+    milestones: MilestoneService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,8 @@ PATH_IDS: Final[dict[str, tuple[str, str]]] = {
     "token_id": (ids.TOKEN, "token_not_found"),
     "project_id": (ids.PROJECT, "project_not_found"),
     "job_id": (ids.JOB, "job_not_found"),
+    "task_id": (ids.TASK, "task_not_found"),
+    "milestone_id": (ids.MILESTONE, "milestone_not_found"),
 }
 
 

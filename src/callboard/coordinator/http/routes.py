@@ -18,6 +18,7 @@ from callboard.coordinator.http import (
     runs,
     sessions,
     sse,
+    tasks,
     work,
 )
 from callboard.coordinator.http.route import Route
@@ -25,6 +26,7 @@ from callboard.wire import agents as agent_wire
 from callboard.wire import board, budgets, messages, queries, requests, responses, steering
 from callboard.wire import logins as login_wire
 from callboard.wire import runner as wire
+from callboard.wire import tasks as task_wire
 from callboard.wire import work as work_wire
 from callboard.wire.affinity import Affinity
 from callboard.wire.jobs import DiffText
@@ -208,6 +210,28 @@ WORK: Final = (
           query=queries.WaitQuery, response=work_wire.Job, manner="held"),
 )
 
+TASKS: Final = (
+    Route("GET", "/tasks", tasks.list_tasks, "overview", "Tasks, newest first.",
+          query=queries.TasksQuery, response=responses.Page, items=task_wire.Task),
+    Route("POST", "/tasks", tasks.set_task, "person", "Say how an issue is worked on as a task.",
+          request=task_wire.SetTask, response=task_wire.Task),
+    Route("GET", "/tasks/{task_id}", tasks.show_task, "overview", "A task.", response=task_wire.Task),
+    Route("POST", "/tasks/{task_id}/run", tasks.run_task, "person", "Work on it until its checks pass.",
+          request=task_wire.RunTask, response=task_wire.TaskStarted, status=201, creates=True, optional_body=True),
+    Route("GET", "/milestones", tasks.list_milestones, "overview", "Milestones, newest first.",
+          query=queries.MilestonesQuery, response=responses.Page, items=task_wire.Milestone),
+    Route("POST", "/milestones", tasks.create_milestone, "person", "Plan a milestone.",
+          request=task_wire.NewMilestone, response=task_wire.Milestone, status=201, creates=True),
+    Route("GET", "/milestones/{milestone_id}", tasks.show_milestone, "overview", "A milestone with its tasks.",
+          response=task_wire.Milestone),
+    Route("POST", "/milestones/{milestone_id}/start", tasks.start_milestone, "person",
+          "Work on all its tasks in one session.",
+          request=task_wire.RunTask, response=task_wire.TaskStarted, status=201, creates=True, optional_body=True),
+    Route("POST", "/milestones/{milestone_id}/end", tasks.end_milestone, "person",
+          "Have its summary written, and close its session.",
+          request=task_wire.EndMilestone, response=task_wire.Milestone, optional_body=True),
+)
+
 FLEET: Final = (
     Route("GET", "/runners", fleet.list_runners, "overview", "The registered runners.",
           query=queries.PageQuery, response=responses.Page, items=responses.Runner),
@@ -266,6 +290,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *CALLBACKS,
     *AGENTS,
     *WORK,
+    *TASKS,
     *FLEET,
     *LOGINS,
     *TOOLS,

@@ -6,6 +6,7 @@ from typing import Any
 from callboard.coordinator.services.budget_changes import left_for
 from callboard.coordinator.services.fleet import FleetRunner
 from callboard.coordinator.services.portability import copy_for
+from callboard.coordinator.services.task_runs import claimed
 from callboard.domain import ids
 from callboard.domain.run import CONTINUATION_PROMPT
 from callboard.store.database import Row, Transaction
@@ -50,6 +51,8 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
         traceparent=run["traceparent"],
         portable=bool(session["portable"]) and run["context"] == "persistent",
         transcript=kept.copy if kept else None,
+        checks=claimed(tx, run),
+        repository=json.loads(session["workspace"]).get("repository") if session["workspace"] else None,
     )
 
 

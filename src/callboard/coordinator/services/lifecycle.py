@@ -79,7 +79,10 @@ class LifecycleService:
     def _report(self, tx: Transaction, caller: Caller, work: Row, request: ChangeLifecycle, to: str) -> None:
         session_id = work["session_id"]
         live = tx.one("live_run_of_session", session_id=session_id)
-        work = change(tx, work, to, by=_by(caller), reason=request.reason)
+        if to == "complete" and _by(caller) == "worker" and tx.one("task_at_work", session_id=session_id):
+            to = work["lifecycle"]  # when a task is complete, its checks say
+        else:
+            work = change(tx, work, to, by=_by(caller), reason=request.reason)
         tx.run("note_report", session_id=session_id, run_id=caller.run_id or (live["run_id"] if live else None))
         tx.run("note_worker_heartbeat", session_id=session_id, now=tx.now_ms)
         if request.pull_request_url is not None:
@@ -122,7 +125,8 @@ class LifecycleService:
             return
         last = tx.one("last_ended_run", session_id=session_id)
         ending = live is not None and work["halted_run_id"] == live["run_id"]
-        if asked or ending or (live is None and last is not None and last["status"] in _CUT_OFF):
+        cut_off = last is not None and last["status"] in _CUT_OFF
+        if asked or ending or (live is None and (cut_off or tx.one("task_at_work", session_id=session_id))):
             create(tx, self._next_run(tx, caller, work), self._ids, self._limits)
 
     def _next_run(self, tx: Transaction, caller: Caller, work: Row) -> NewRun:

@@ -12,6 +12,7 @@ from callboard.coordinator.services.run_agents import output_misfits
 from callboard.coordinator.services.run_changes import RunEnd, note_event
 from callboard.coordinator.services.run_requests import check_run_id
 from callboard.coordinator.services.runner_access import check_runner
+from callboard.coordinator.services.task_runs import note_outcomes
 from callboard.coordinator.services.tokens import unauthenticated
 from callboard.domain import event as event_types
 from callboard.domain import ids as id_kinds
@@ -262,6 +263,7 @@ class ReportService:
                 errors=[{"stored": run["event_count"], "reported": report.event_count}],
             )
         charges.book(tx, run, report.attempt, report.usage, incomplete=report.usage_incomplete)
+        note_outcomes(tx, run, report.checks)
         answer = self._finish(tx, run, report, kind)
         tx.run(
             "answer_attempt",

@@ -13,6 +13,7 @@ from callboard.coordinator.services.approval_changes import deadline_of, expire_
 from callboard.coordinator.services.budget_changes import exhausted_sentence, short_to_start
 from callboard.coordinator.services.callback_changes import give_back, note_child_end
 from callboard.coordinator.services.lifecycle_changes import may_run, on_run_ended, on_run_started
+from callboard.coordinator.services.task_loop import follow
 from callboard.coordinator.services.usage import usage_of_run
 from callboard.domain import event as event_types
 from callboard.domain.caller import Caller
@@ -271,7 +272,8 @@ def end(tx: Transaction, run: Row, how: RunEnd) -> bool:
     note_child_end(tx, run)
     give_back(tx, run, how.stopped_by)
     expire_all(tx, run)
-    on_run_ended(tx, run, how.reason, how.stopped_by, message)
+    if not _task_goes_on(tx, run, how, message):
+        on_run_ended(tx, run, how.reason, how.stopped_by, message)
     if run["status"] in LIVE and run["runner_id"]:
         tx.hint(RunnerTold(runner_id=run["runner_id"]))
     if run["pool_session_id"] is not None:
@@ -288,6 +290,11 @@ def _sentence(tx: Transaction, run: Row, reason: str) -> str:
     if usage_of_run(tx, run["run_id"]).unpriced:
         return UNPRICED_SENTENCE
     return exhausted_sentence(tx, run["pool_session_id"]) or REASON_SENTENCES[reason]
+
+
+def _task_goes_on(tx: Transaction, run: Row, how: RunEnd, failure: str | None) -> bool:
+    by_lifecycle = how.stopped_by == "lifecycle"
+    return follow(tx, run, how.reason, by_lifecycle=by_lifecycle, failure=failure, text=how.result_text)
 
 
 def _completed_payload(tx: Transaction, run: Row, how: RunEnd, exit_code: int, message: str | None) -> dict[str, Any]:

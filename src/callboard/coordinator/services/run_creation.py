@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from callboard.coordinator.services import budget_changes, run_changes, work_runs
+from callboard.coordinator.services import budget_changes, run_changes, task_loop, work_runs
 from callboard.coordinator.services.access import require_steering, visible_session
 from callboard.coordinator.services.affinity import affinity_of, prefer
 from callboard.coordinator.services.agent_choice import named_agent
@@ -151,6 +151,8 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     before = [] if agent is None else _named(tx, session, agent["name"])
     idle = live is None and session["queued_runs"] == 0 and not worktree_waits
     _insert(tx, new, session, run_id, taken["run_count"], demands, idle=idle, before=before)
+    if work is not None and new.trigger != "callback":
+        task_loop.adopt(tx, session["session_id"], run_id)
     _prefer(tx, new, session, binding, run_id)
     if work is not None and live is None:
         run_changes.refresh_session(tx, session["session_id"])

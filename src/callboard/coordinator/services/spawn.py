@@ -42,6 +42,22 @@ class SpawnService:
 
     async def spawn(self, caller: Caller, project_id: str, request: Spawn, idempotency: Idempotency | None) -> Spawned:
         """One session for these issues, reserved at once; its job ends when the worktree is there."""
+        self.check(request)
+        offered = await self.offered()
+
+        def work(tx: Transaction) -> Spawned:
+            if answered := remembered(tx, idempotency):
+                return msgspec.json.decode(answered, type=Spawned)
+            project = find_project(tx, caller, project_id)
+            new = self.new_work(caller, project, request, offered)
+            spawned = look(tx, self._ids, new) if request.dry_run else reserve(tx, self._ids, self._limits, new)
+            remember(tx, idempotency, 201, msgspec.json.encode(spawned))
+            return spawned
+
+        return await self._database.write(work)
+
+    def check(self, request: Spawn) -> None:
+        """InvalidRequest for words that exclude each other, or are no names."""
         if request.reuse_branch and request.new_branch:
             raise InvalidRequest(
                 "reuse_branch and new_branch exclude each other.",
@@ -49,21 +65,13 @@ class SpawnService:
             )
         if request.base_branch is not None:
             check_branch(request.base_branch, "/base_branch")
-        runners = await self._fleet.all()
-        offered = frozenset(name for runner in runners for name in runner.offer.executor_types)
 
-        def work(tx: Transaction) -> Spawned:
-            if answered := remembered(tx, idempotency):
-                return msgspec.json.decode(answered, type=Spawned)
-            project = find_project(tx, caller, project_id)
-            new = self._new_work(caller, project, request, offered)
-            spawned = look(tx, self._ids, new) if request.dry_run else reserve(tx, self._ids, self._limits, new)
-            remember(tx, idempotency, 201, msgspec.json.encode(spawned))
-            return spawned
+    async def offered(self) -> frozenset[str]:
+        """The executors of all runners."""
+        return frozenset(name for runner in await self._fleet.all() for name in runner.offer.executor_types)
 
-        return await self._database.write(work)
-
-    def _new_work(self, caller: Caller, project: Row, request: Spawn, offered: frozenset[str]) -> NewWork:
+    def new_work(self, caller: Caller, project: Row, request: Spawn, offered: frozenset[str]) -> NewWork:
+        """The work that is asked for, with its first run; for a spawn, a task and a milestone alike."""
         return NewWork(
             project=project,
             issues=request.issues,

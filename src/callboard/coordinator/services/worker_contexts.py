@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterable
 
 from callboard.coordinator.services.lifecycle_changes import work_of
+from callboard.coordinator.services.task_contexts import prompt_of
 from callboard.domain import ids
 from callboard.domain.callback import NONCE_PARAMETER
-from callboard.domain.worker_prompt import WorkContext, WorkIssue, worker_prompt
+from callboard.domain.worker_prompt import WorkContext, WorkIssue
 from callboard.store.database import Row, Transaction
 
 
@@ -49,7 +50,7 @@ def with_worker_prompt(tx: Transaction, run: Row, new_ids: ids.Ids) -> Row:
     if work is None or work["workspace"] is None:
         return run
     written = {
-        "prompt": worker_prompt(context_of(tx, work), new_ids.new(ids.NONCE).partition("_")[2]),
+        "prompt": prompt_of(tx, run, context_of(tx, work), new_ids.new(ids.NONCE).partition("_")[2]),
         "parameters": run["parameters"],
     }
     tx.run("write_prompt", run_id=run["run_id"], **written)

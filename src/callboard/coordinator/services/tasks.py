@@ -1,0 +1,231 @@
+"""Tasks: issues that are worked on until their checks pass. What follows on an iteration is in task_loop."""
+
+import json
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from callboard.coordinator.services import run_changes, task_loop, task_runs, work_runs
+from callboard.coordinator.services.lifecycle_changes import work_of
+from callboard.coordinator.services.limits import TreeLimits
+from callboard.coordinator.services.locking import lock_for_run
+from callboard.coordinator.services.pages import check_limit, page_of, read_mark
+from callboard.coordinator.services.projects import find_project
+from callboard.coordinator.services.spawn import SpawnService
+from callboard.coordinator.services.task_settings import check_dependencies, check_rights, find_task, set_task
+from callboard.coordinator.services.work_creation import NewWork, reserve
+from callboard.domain.caller import Caller
+from callboard.domain.checks import CheckOutcome
+from callboard.domain.errors import CallboardError, Conflict
+from callboard.domain.idempotency import Idempotency
+from callboard.domain.ids import Ids
+from callboard.domain.lifecycle import ENDED, UNDER_WAY
+from callboard.store.database import ConstraintFailed, Database, Row, Transaction
+from callboard.store.idempotency import remember, remembered
+from callboard.wire.responses import Page
+from callboard.wire.tasks import CheckText, RunTask, SetTask, Task, TaskStarted
+from callboard.wire.times import rfc3339, rfc3339_or_none
+from callboard.wire.work import Spawn, Spawned
+
+SHORT: Final = 8
+"""Characters of a session's short id, from its end: the beginning is the time."""
+_NEWEST: Final = "~"
+_LOG = structlog.get_logger(__name__)
+
+
+class TaskService:
+    """All tasks."""
+
+    def __init__(self, database: Database, ids: Ids, limits: TreeLimits, spawns: SpawnService) -> None:
+        self._database = database
+        self._ids = ids
+        self._limits = limits
+        self._spawns = spawns
+
+    async def set(self, caller: Caller, request: SetTask) -> Task:
+        """How an issue is worked on; what is given is changed. NotFound, Conflict, Forbidden for checks as text."""
+        check_rights(caller, request)
+
+        def work(tx: Transaction) -> Task:
+            project = find_project(tx, caller, request.project_id)
+            return render_task(tx, set_task(tx, self._ids, project, request))
+
+        return await self._database.write(work)
+
+    async def get(self, caller: Caller, task_id: str) -> Task:
+        """One task. NotFound."""
+        return await self._database.read(lambda tx: render_task(tx, find_task(tx, caller, task_id)))
+
+    async def list(
+        self,
+        caller: Caller,
+        *,
+        project_id: str | None,
+        milestone_id: str | None,
+        number: int | None,
+        page: str | None,
+        limit: int,
+    ) -> Page:
+        """Tasks, newest first."""
+        check_limit(limit)
+        before = read_mark("tasks", page, _NEWEST)
+        asked = {"milestone_id": milestone_id or "", "number": number or 0, "limit": limit + 1}
+
+        def work(tx: Transaction) -> Page:
+            if caller.project_id is not None and project_id not in (None, caller.project_id):
+                return page_of("tasks", [], limit, None)
+            rows = tx.all("list_tasks", before=before, project_id=caller.project_id or project_id or "", **asked)
+            last = rows[limit - 1]["task_id"] if len(rows) > limit else None
+            return page_of("tasks", [render_task(tx, row) for row in rows[:limit]], limit, last)
+
+        return await self._database.read(work)
+
+    async def run(self, caller: Caller, task_id: str, request: RunTask, idempotency: Idempotency | None) -> TaskStarted:
+        """Works on the task: in its milestone's session where that is open, else in a temporary one of its own."""
+        spawn = as_spawn(request, [])
+        self._spawns.check(spawn)
+        offered = await self._spawns.offered()
+
+        def work(tx: Transaction) -> TaskStarted:
+            if answered := remembered(tx, idempotency):
+                return msgspec.json.decode(answered, type=TaskStarted)
+            started = self._run(tx, caller, task_id, spawn, offered)
+            remember(tx, idempotency, 201, msgspec.json.encode(started))
+            return started
+
+        started = await self._database.write(work)
+        if started.milestone_id is None:
+            _LOG.info("temporary_session", session=started.session_id[-SHORT:], task_id=task_id)
+        return started
+
+    def _run(self, tx: Transaction, caller: Caller, task_id: str, spawn: Spawn, offered: frozenset[str]) -> TaskStarted:
+        task = find_task(tx, caller, task_id)
+        check_dependencies(tx, task, set())
+        milestone = tx.one("milestone_by_id", milestone_id=task["milestone_id"]) if task["milestone_id"] else None
+        if milestone is not None and milestone["state"] in ("active", "ending"):
+            return self._in_milestone(tx, milestone, task_id)
+        project = find_project(tx, caller, task["project_id"])
+        asked = msgspec.structs.replace(spawn, issues=[task["number"]])
+        new = as_task(self._spawns.new_work(caller, project, asked, offered), task["context"])
+        spawned = reserve(tx, self._ids, self._limits, new)
+        session_id = spawned.session_id or ""
+        tx.run("begin_task", task_id=task_id, session_id=session_id, now=tx.now_ms)
+        task_runs.is_iteration(tx, task, spawned.run_id or "", session_id, 1)
+        return started_answer(spawned, task_id=task_id, milestone_id=None)
+
+    def _in_milestone(self, tx: Transaction, milestone: Row, task_id: str) -> TaskStarted:
+        """Once more, after the milestone has come through: its session takes one task after another."""
+        lock_for_run(tx, milestone["session_id"])
+        work = work_of(tx, milestone["session_id"])
+        task = tx.one("task_by_id", task_id=task_id)
+        idle = work is not None and work["queued_runs"] == 0 and not _is_live(tx, milestone["session_id"])
+        if work is None or task is None or not idle or milestone["state"] == "ending":
+            raise Conflict(
+                f"The milestone {milestone['number']} works on its tasks in their order.",
+                code="task_running",
+                hint=f"Look at it: callboard milestone show {milestone['number']}",
+            )
+        if work["lifecycle"] not in UNDER_WAY:
+            raise work_runs.refusal(work)
+        run_id = task_loop.begin(tx, work, task)
+        run_changes.refresh_session(tx, work["session_id"])
+        return TaskStarted(
+            session_id=work["session_id"],
+            run_id=run_id,
+            job_id=None,
+            task_id=task_id,
+            milestone_id=milestone["milestone_id"],
+            handle=work["handle"],
+            branch=work["branch"],
+        )
+
+    # ------------------------------------------------------------------ temporary sessions
+
+    async def sweep_once(self) -> int:
+        """Closes the temporary sessions of tasks that have ended; a failure is logged, and tried again."""
+        due = await self._database.read(lambda tx: tx.all("tasks_to_close"))
+        for row in due:
+            short = row["session_id"][-SHORT:]
+            try:
+                outcome = await self._close(row)
+            except (CallboardError, ConstraintFailed) as failure:
+                _LOG.warning("temporary_session_not_closed", session=short, task_id=row["task_id"], error=str(failure))
+            else:
+                _LOG.info("temporary_session_end", session=short, task_id=row["task_id"], outcome=outcome)
+        return len(due)
+
+    async def _close(self, row: Row) -> str:
+        def work(tx: Transaction) -> str:
+            tx.lock_session(row["session_id"])
+            task = tx.one("task_by_id", task_id=row["task_id"])
+            if task is None or not task["closing"]:
+                return ""
+            session = work_of(tx, row["session_id"])
+            if session is not None and session["lifecycle"] in ENDED:
+                work_runs.end_waiting(tx, session)
+            tx.run("close_session", session_id=row["session_id"], now=tx.now_ms)
+            tx.run("task_closed", task_id=row["task_id"])
+            return str(task["outcome"])
+
+        return await self._database.write(work)
+
+
+def as_spawn(request: RunTask, issues: list[int]) -> Spawn:
+    """The reservation that a task or a milestone asks for."""
+    return Spawn(
+        issues=issues,
+        executor_type=request.executor_type,
+        agent_name=request.agent_name,
+        model=request.model,
+        permission_mode=request.permission_mode,
+        base_branch=request.base_branch,
+        reuse_branch=request.reuse_branch,
+        new_branch=request.new_branch,
+        hostname=request.hostname,
+        limits=request.limits,
+    )
+
+
+def as_task(work: NewWork, context: str, **changes: Any) -> NewWork:
+    """The same work with the loop of a task behind it."""
+    asked = msgspec.structs.replace(work.run.request, context=context)
+    run = msgspec.structs.replace(work.run, request=asked, trigger=task_runs.TRIGGER)
+    return msgspec.structs.replace(work, run=run, **changes)
+
+
+def started_answer(spawned: Spawned, *, task_id: str | None, milestone_id: str | None) -> TaskStarted:
+    """What was begun."""
+    return TaskStarted(
+        session_id=spawned.session_id or "",
+        run_id=spawned.run_id or "",
+        job_id=spawned.job_id,
+        task_id=task_id,
+        milestone_id=milestone_id,
+        handle=spawned.handle,
+        branch=spawned.branch,
+    )
+
+
+def render_task(tx: Transaction, row: Row) -> Task:
+    """A task as it is answered."""
+    said = tx.one("latest_outcomes", task_id=row["task_id"], before=_NEWEST, session_id=row["session_id"] or "")
+    same = ("task_id", "project_id", "number", "outcome", "iteration", "max_iterations", "context", "milestone_id")
+    status = "planned" if row["started_at"] is None else "running" if row["ended_at"] is None else "ended"
+    return Task(
+        **{name: row[name] for name in same},
+        title=row["title"] or "",
+        status="ended" if row["outcome"] else status,
+        checks=msgspec.json.decode(row["checks"], type=list[str | CheckText]),
+        depends_on=json.loads(row["depends_on"]),
+        session_id=row["session_id"],
+        run_id=row["run_id"],
+        last_checks=msgspec.json.decode(said["outcomes"], type=list[CheckOutcome]) if said else [],
+        started_at=rfc3339_or_none(row["started_at"]),
+        ended_at=rfc3339_or_none(row["ended_at"]),
+        created_at=rfc3339(row["created_at"]),
+    )
+
+
+def _is_live(tx: Transaction, session_id: str) -> bool:
+    return tx.one("live_run_of_session", session_id=session_id) is not None

@@ -1,0 +1,219 @@
+"""Tasks and milestones at the coordinator, with a runner by hand that says what the checks said. A60 to A66."""
+
+import re
+from typing import Any
+
+import apsw
+import pytest
+
+from tests.support.coordinator import QUICK, until
+from tests.support.database import query, sqlite_only
+from tests.support.tasks import FAILING, TaskShop
+from tests.support.world import World
+
+
+@pytest.fixture
+def shop(world: World) -> TaskShop:
+    """Return a project with five issues and a runner by hand."""
+    return TaskShop(world, world.coordinator(**QUICK), 5)
+
+
+def sessions(shop: TaskShop) -> list[dict[str, Any]]:
+    """Every session that there is."""
+    items: list[dict[str, Any]] = shop.get("/sessions")["items"]
+    return items
+
+
+def logged(shop: TaskShop, name: str) -> str:
+    """The first line of the coordinator's log with this name."""
+    return shop.coordinator.program.line_where(lambda line: name in re.findall(r"\w+", line))
+
+
+def closed(shop: TaskShop, session_id: str) -> dict[str, Any]:
+    """The session, once it is closed."""
+    until(lambda: shop.session(session_id)["ended_at"] is not None, 5, "closed")
+    return shop.session(session_id)
+
+
+@pytest.mark.parametrize("context", ["persistent", "fresh"])
+def test_a60_a_task_leaves_one_closed_session_with_the_usage_of_every_iteration(shop: TaskShop, context: str) -> None:
+    """A60, A62: the second prompt holds the failing check's output; nothing else of what was."""
+    task_id = shop.task(2, checks=["lint", "test"], context=context)
+    started = shop.begun(f"/tasks/{task_id}/run")
+    session_id = started["session_id"]
+    first = shop.iterate(0, 1, output=100)
+    assert (first["context"], first["trigger"], first["repository"]) == (context, "task", "/srv/by-hand/web")
+    assert [one["name"] for one in first["checks"]] == ["lint", "test"]
+    task = shop.get(f"/tasks/{task_id}")
+    assert (task["status"], task["iteration"], task["last_checks"][1]["tail"]) == ("running", 2, FAILING)
+    assert shop.session(session_id)["lifecycle"] == "working"
+    assert shop.session(session_id)["waiting_for"] is None
+
+    second = shop.iterate(0, 0, output=23)
+    assert second["run_id"] != first["run_id"]
+    assert second["session_id"] == session_id
+    assert FAILING not in shop.prompts[0]
+    assert FAILING in shop.prompts[1]
+    assert "Make the checks pass" in shop.prompts[1]
+    assert "lint" not in shop.prompts[1]
+
+    task = shop.get(f"/tasks/{task_id}")
+    assert (task["status"], task["outcome"], task["iteration"]) == ("ended", "passed", 2)
+    assert closed(shop, session_id)["lifecycle"] == "complete"
+    assert [one["session_id"] for one in sessions(shop)] == [session_id]
+    assert shop.get(f"/sessions/{session_id}/usage")["self"]["output_tokens"] == 123
+    assert query(shop.coordinator, "SELECT * FROM active_issues") == []
+    for name in ("temporary_session", "temporary_session_end"):
+        assert session_id[-8:] in logged(shop, name)
+
+
+def test_a63_a_task_whose_agent_fails_is_closed_and_keeps_error_and_usage(shop: TaskShop) -> None:
+    """A63, A65; and stuck means stopped: forward and restart begin the loop anew in the same session."""
+    task_id = shop.task(1, max_iterations=2)
+    session_id = shop.begun(f"/tasks/{task_id}/run")["session_id"]
+    shop.iterate(1, output=7)
+    failed = shop.fails("no key for the model", output=5)
+    task = shop.get(f"/tasks/{task_id}")
+    assert (task["outcome"], task["iteration"]) == ("agent_failed", 2)
+    session = closed(shop, session_id)
+    assert (session["lifecycle"], session["work"]["stuck_reason"]) == ("stuck", "no key for the model")
+    assert shop.get(f"/runs/{failed['run_id']}")["error"]["message"] == "no key for the model"
+    assert shop.get(f"/sessions/{session_id}/usage")["self"]["output_tokens"] == 12
+    again = shop.coordinator.http.post(f"/tasks/{task_id}/run")
+    assert (again.status_code, again.json()["code"]) == (409, "issue_conflict")
+
+    act = f"/sessions/{session_id}/lifecycle"
+    assert shop.coordinator.http.post(act, json={"action": "restart", "text": "Use the other key."}).status_code == 200
+    assert shop.session(session_id)["ended_at"] is None
+    for _ in range(2):
+        claim = shop.iterate(1)
+        assert [one["name"] for one in claim["checks"]] == ["test"]
+        assert "Use the other key." in claim["prompt"]
+    assert shop.get(f"/tasks/{task_id}")["outcome"] == "max_iterations"
+    told = closed(shop, session_id)["work"]["stuck_reason"]
+    assert told == "After 2 iterations the checks fail: test exited with code 1."
+
+
+@sqlite_only
+def test_a63_a_session_that_cannot_be_closed_is_logged_and_the_error_of_the_task_stays(world: World) -> None:
+    shop = TaskShop(world, world.coordinator(**QUICK), 1)
+    connection = apsw.Connection(str(shop.coordinator.data_dir / "callboard.db"))
+    connection.set_busy_timeout(10_000)
+    connection.execute(
+        "CREATE TRIGGER closes_nothing BEFORE UPDATE OF ended_at ON sessions WHEN new.ended_at IS NOT NULL "
+        "BEGIN SELECT raise(ABORT, 'CHECK constraint failed'); END"
+    )
+    session_id = shop.begun(f"/tasks/{shop.task(1)}/run")["session_id"]
+    run_id = shop.fails("the agent's own words")["run_id"]
+    assert session_id[-8:] in logged(shop, "temporary_session_not_closed")
+    assert shop.get(f"/runs/{run_id}")["error"]["message"] == "the agent's own words"
+    assert shop.session(session_id)["work"]["stuck_reason"] == "the agent's own words"
+    connection.execute("DROP TRIGGER closes_nothing")
+    connection.close()
+    closed(shop, session_id)
+
+
+def test_a_task_that_is_paused_goes_on_and_one_that_is_stopped_or_reported_stuck_does_not(shop: TaskShop) -> None:
+    task_id = shop.task(1)
+    session_id = shop.begun(f"/tasks/{task_id}/run")["session_id"]
+    act, http = f"/sessions/{session_id}/lifecycle", shop.coordinator.http
+    claim = shop.claim()
+    assert http.post(act, json={"action": "pause"}).status_code == 200
+    stopped = shop.runner.report(claim["run_id"], "stopped", claim["attempt"], event_count=0)
+    assert stopped.status_code == 200, stopped.text
+    assert shop.get(f"/tasks/{task_id}")["status"] == "running"
+    assert http.post(act, json={"action": "resume"}).status_code == 200
+    assert shop.iterate(1)["checks"] == claim["checks"]
+    assert shop.get(f"/tasks/{task_id}")["iteration"] == 2
+
+    claim = shop.claim()
+    assert http.post(f"/sessions/{session_id}/stop").status_code == 200
+    assert shop.runner.report(claim["run_id"], "stopped", claim["attempt"], event_count=0).status_code == 200
+    assert shop.get(f"/tasks/{task_id}")["outcome"] == "stopped"
+    assert closed(shop, session_id)["lifecycle"] == "stuck"
+
+
+def test_a_worker_does_not_complete_a_task_that_its_checks_judge(shop: TaskShop) -> None:
+    task_id = shop.task(1)
+    session_id = shop.begun(f"/tasks/{task_id}/run")["session_id"]
+    claim = shop.claim()
+    with shop.coordinator.with_token(shop.runner.session_tokens[claim["run_id"]]) as worker:
+        told = worker.post(f"/sessions/{session_id}/lifecycle", json={"report": "complete"})
+        assert (told.status_code, told.json()["lifecycle"]) == (200, "working")
+        stuck = worker.post(f"/sessions/{session_id}/lifecycle", json={"report": "stuck", "reason": "Which key?"})
+        assert stuck.status_code == 200
+    assert shop.runner.complete(claim["run_id"], claim["attempt"], checks=[]).status_code == 200
+    assert shop.get(f"/tasks/{task_id}")["outcome"] == "stopped"
+    assert closed(shop, session_id)["work"]["stuck_reason"] == "Which key?"
+
+
+def test_a66_dependencies_are_checked_when_they_are_said_and_when_the_task_is_run(shop: TaskShop) -> None:
+    """A66: cycles, other projects and issues that are not there are refused; what has not passed is waited for."""
+    shop.task(1)
+    second = shop.task(2, depends_on=["web#1"])
+    refusals = {
+        "dependency_cycle": shop.set(1, depends_on=[2]),
+        "foreign_dependency": shop.set(3, depends_on=["other#1"]),
+        "issue_not_found": shop.set(3, depends_on=[99]),
+        "task_waits": shop.coordinator.http.post(f"/tasks/{second}/run"),
+    }
+    assert {code: answer.json()["code"] for code, answer in refusals.items()} == {code: code for code in refusals}
+    assert shop.get("/tasks?number=1")["items"][0]["depends_on"] == []
+    assert sessions(shop) == []
+
+
+def test_s6_a_check_as_text_is_the_owners_alone(shop: TaskShop) -> None:
+    text = [{"name": "test", "argv": ["make", "test"]}]
+    made = shop.coordinator.http.post("/tokens", json={"kind": "user"}).json()
+    with shop.coordinator.with_token(made["token"]) as user:
+        refused = user.post("/tasks", json={"project_id": shop.project_id, "number": 1, "checks": text})
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    shop.begun(f"/tasks/{shop.task(1, checks=text)}/run")
+    assert shop.claim()["checks"] == [{"name": "test", "argv": ["make", "test"]}]
+
+
+def test_a61_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: TaskShop) -> None:
+    """A61, A66: five tasks, one fails, its dependants alone are skipped; the summary goes to the next milestone."""
+    for number, needs in {1: [4], 2: [], 3: [2], 4: [], 5: [3, 1]}.items():
+        shop.task(number, depends_on=needs, max_iterations=1)
+    milestone = shop.milestone("First light", 1, 2, 3, 4, 5)
+    started = shop.begun(f"/milestones/{milestone}/start")
+    session_id = started["session_id"]
+    assert (started["branch"], started["handle"]) == ("milestone-1", "2")
+    assert [one["number"] for one in shop.session(session_id)["issues"]] == [2, 3, 4, 1, 5]
+    assert shop.set(2, max_iterations=5).json()["code"] == "task_running"
+
+    done = []
+    for exit_code in (1, 0, 0):
+        claim = shop.iterate(exit_code)
+        assert claim["session_id"] == session_id
+        done += [number for number in range(1, 6) if f'number="{number}"' in claim["prompt"]]
+    assert done == [2, 4, 1]
+    found = shop.get(f"/milestones/{milestone}")
+    outcomes = {task["number"]: task["outcome"] for task in found["tasks"]}
+    assert outcomes == {2: "max_iterations", 3: "skipped", 4: "passed", 1: "passed", 5: "skipped"}
+    assert [task["number"] for task in found["tasks"]] == [2, 3, 4, 1, 5]
+    assert shop.session(session_id)["lifecycle"] == "working"
+
+    ended = shop.coordinator.http.post(f"/milestones/{milestone}/end")
+    assert ended.json()["state"] == "ending"
+    asked = shop.iterate(result_text="What was done: the lamp is lit.")
+    assert "4 Issue 4: passed" in asked["prompt"]
+    assert asked["checks"] == []
+    found = shop.get(f"/milestones/{milestone}")
+    assert (found["state"], found["summary"]) == ("ended", "What was done: the lamp is lit.")
+    session = shop.session(session_id)
+    assert (session["lifecycle"], session["summary"]) == ("complete", found["summary"])
+    assert session["ended_at"] is not None
+    assert [one["session_id"] for one in sessions(shop)] == [session_id]
+    assert shop.get(f"/sessions/{session_id}/usage")["self"]["output_tokens"] == 40
+
+    later = shop.milestone("Second light", 2, 3)
+    started = shop.begun(f"/milestones/{later}/start")
+    shop.iterate(0)
+    shop.iterate(0)
+    assert "the lamp is lit" in shop.prompts[-2]
+    assert "First light" in shop.prompts[-2]
+    assert "the lamp is lit" not in shop.prompts[-1]
+    outcomes = {task["number"]: task["outcome"] for task in shop.get(f"/milestones/{later}")["tasks"]}
+    assert outcomes == {2: "passed", 3: "passed"}
