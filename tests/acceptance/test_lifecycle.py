@@ -1,6 +1,7 @@
 """The lifecycle of work: who may move it, what its runs bring, what halts it; a worker that the test plays."""
 
 import json
+import sys
 from concurrent.futures import Future
 
 import httpx2
@@ -12,7 +13,10 @@ from tests.support.database import query
 from tests.support.hand_parent import HandParent
 from tests.support.hand_worker import HandWorker
 from tests.support.mcp_agent import mcp_agent
+from tests.support.repository import Repository
 from tests.support.world import World
+
+CALLBOARD = f"{sys.executable} -m callboard"
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +192,9 @@ def test_a_pause_withholds_what_waits_and_a_resume_lets_it_go(lone: World, coord
 
     until(lambda: callbacks() == ["held"], 10, "the callback is held")
     assert work.no_run()
+    (held,) = coordinator.http.get("/callbacks", params=where).json()["items"]
+    delivered = coordinator.http.post(f"/callbacks/{held['callback_id']}/deliver")
+    assert (delivered.status_code, delivered.json()["code"]) == (409, "work_halted")
     why = coordinator.http.get(f"/runs/{queued}/why").json()
     assert (why["code"], why["next_step"]) == ("work_halted", "callboard resume 1")
     assert work.acted("resume")["lifecycle"] == "working"
@@ -219,6 +226,9 @@ def test_a53_ends_of_runs_move_the_lifecycle(lone: World, coordinator: Coordinat
     )
     resumed = lone.command_line(coordinator)("resume", work.session_id, "Add a test.", "--json")
     assert resumed.code == 0, resumed.err
+    assert work.acted("pause")["lifecycle"] == "paused"
+    assert work.no_run()  # it could have been claimed a moment ago
+    assert work.acted("resume")["run_count"] == 2
     assert work.begin() == resumed.value["run_id"]
     assert "\nAdd a test.\n" in work.told[-1]
     assert work.session()["waiting_for"] is None
@@ -235,6 +245,14 @@ def test_a53_ends_of_runs_move_the_lifecycle(lone: World, coordinator: Coordinat
     work.acted("pause")
     assert work.acted("resume")["lifecycle"] == "stuck"
     assert work.no_run()
+    work.acted("restart")
+    work.begin()
+    work.reports("stuck", reason="Which port?")
+    work.acted("restart")
+    work.end("failed")
+    assert work.lifecycle == "working"  # what failed was the run that was to be ended
+    work.begin()
+    work.acted("cancel")
     assert_no_history(work)
 
 
@@ -268,3 +286,40 @@ def test_a54_a_run_is_ended_also_by_the_coordinator_that_comes_after(world: Worl
     work.until_stopped()
     assert coordinator.run(work.run_id).stopped_by == "lifecycle"
     assert work.lifecycle == "stuck"
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_a54_a_real_agent_that_is_stuck_is_stopped_and_goes_on_in_its_worktree(world: World) -> None:
+    """A54: real runner, git and agent: its processes end, and the next run finds the files, told of no past."""
+    coordinator = world.coordinator(**QUICK, halt_seconds=0.5)
+    repository = Repository(world.project)
+    world.runner(coordinator)
+    line = world.command_line(coordinator)
+    for words in (["project", "add"], ["task", "new", "Use tokens"], ["spawn", "1", "--executor", "scripted"]):
+        done = line(*words)
+        assert done.code == 0, done.err
+    worktree = world.folder / "project-issue-1"
+    session_id = line("get", "1", "--json").value["session_id"]
+    until(
+        lambda: coordinator.session(session_id).waiting_for == "report", 20, "the first run, of which nothing was said"
+    )
+    stuck = f"write notes.txt half\nrun {CALLBOARD} update --status stuck --reason 'Which table?'\nhang"
+    first = line("resume", "1", stuck, "--wait", "--json")
+    assert (first.code, first.value["stopped_by"]) == (1, "lifecycle"), first.err
+    assert coordinator.session(session_id).lifecycle == "stuck"
+    assert (worktree / "notes.txt").read_text(encoding="utf-8") == "half\n"
+    assert line("restart", "42").code == 3
+
+    guidance = f"append notes.txt whole\nrecall\nrun {CALLBOARD} update --status complete"
+    assert line("forward", "1", guidance).code == 0
+    state = repository.path / ".git" / "worktrees" / worktree.name / "work-1.json"
+    until(lambda: json.loads(state.read_text(encoding="utf-8"))["guidance"] == guidance, 10, "the state file")
+    second = line("restart", "1", "--wait", "--json")
+    assert second.code == 0, second.err
+    assert coordinator.session(session_id).lifecycle == "complete"
+    assert (worktree / "notes.txt").read_text(encoding="utf-8") == "half\nwhole\n"
+    assert guidance in second.value["prompt"]
+    assert coordinator.said(session_id) == [""]  # it recalls nothing: the conversation is a new one
+    for run in coordinator.http.get(f"/sessions/{session_id}/runs").json()["items"]:
+        assert history_words_in(run["prompt"]) == []
+    assert history_words_in(state.read_text(encoding="utf-8")) == []
