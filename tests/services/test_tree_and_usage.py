@@ -7,10 +7,11 @@ import pytest
 
 from callboard.domain.errors import Forbidden, InvalidRequest, NotFound
 from callboard.domain.usage import UsageRow
-from callboard.wire.runner import Claim
+from callboard.wire.runner import Claim, UsageReport
 from tests.services.reading_world import (
     OWNER,
     READER,
+    UNKNOWN_RUN,
     UNKNOWN_SESSION,
     PlayedRunner,
     Reading,
@@ -141,6 +142,9 @@ async def test_usage_of_an_unknown_session_is_an_error_and_breaks_nothing(
     """A64."""
     with pytest.raises(NotFound):
         await reading.usage.of_session(OWNER, UNKNOWN_SESSION)
+    unknown = UsageReport(runner_id=runner.runner_id, epoch=runner.epoch, attempt=1, rows=[used("m1")])
+    with pytest.raises(NotFound):
+        await reading.world.reports.usage(runner.caller, UNKNOWN_RUN, unknown)
     await reading.world.start()
     await reading.book(runner, await reading.begin(runner), used("m1"))
 

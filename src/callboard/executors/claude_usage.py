@@ -91,14 +91,17 @@ class UsageLedger:
         return [Usage([_row(message_id, model, counts, turns=turns)])]
 
     def _adjustment(self, name: str, figures: dict[str, Any]) -> UsageRow | None:
-        booked = self._booked.get(_plain(name)) or self._booked.get(_plain(figures.get("canonicalModel") or name)) or {}
+        named = name if _plain(name) in self._booked else str(figures.get("canonicalModel") or name)
+        booked = self._booked.get(_plain(named), {})
         exact = _counts(_TURN_FIELDS, figures)
         difference = {field: count - booked.get(field, 0) for field, count in exact.items()}
         dollars = figures.get("costUSD")
         if not isinstance(dollars, int | float) and not any(difference.values()):
             return None
         cost = _count(round(dollars * 1_000_000)) if isinstance(dollars, int | float) else None
-        return _row(f"{ADJUSTMENT}{self._name}.{self._results}", name, difference, turns=0, cost=cost)
+        return _row(
+            f"{ADJUSTMENT}{self._name}.{self._results}", named if booked else name, difference, turns=0, cost=cost
+        )
 
 
 def _counts(fields: dict[str, str], figures: dict[str, Any]) -> dict[str, int]:

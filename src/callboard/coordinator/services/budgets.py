@@ -88,7 +88,8 @@ class BudgetService:
             return None
         session = tx.all("session_by_id", session_id=waiting["session_id"])[0]
         halted = session["lifecycle"] not in (None, *UNDER_WAY)
-        stopped = None if halted or session["archived_at"] else tx.one("run_by_id", run_id=session["latest_run_id"])
+        latest = tx.one("run_for_report", run_id=session["latest_run_id"])
+        stopped = None if halted or session["archived_at"] else latest
         if stopped is None or stopped["reason"] != "budget_exceeded":
             run_changes.refresh_session(tx, session["session_id"])
             return None
