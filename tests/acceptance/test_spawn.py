@@ -16,6 +16,15 @@ REFUSED: Final = (
 )
 
 
+WORKER: Final = """---
+name: worker
+description: Has a child work in the worktree.
+executor: scripted
+---
+child sync - run pwd > of-a-child
+"""
+
+
 class Shop:
     """A project in a real repository, with two issues, and the command line of a person who stands in it."""
 
@@ -55,6 +64,8 @@ def names(*branches: str) -> tuple[set[str], set[str], set[str]]:
 def test_a50_a51_a56_spawn_list_and_get(world: World) -> None:
     """A50 the names; A51 either direction; A56 list and get change nothing."""
     shop = Shop(world)
+    (agents := world.project / ".callboard" / "agents").mkdir(parents=True)
+    (agents / "worker.md").write_text(WORKER, encoding="utf-8")
     world.runner(shop.coordinator)
     for words, code, said in REFUSED:
         told = shop.refused(code, "spawn", *words)
@@ -65,13 +76,14 @@ def test_a50_a51_a56_spawn_list_and_get(world: World) -> None:
     assert (looked["session_id"], looked["branch"]) == (None, "issues-2-1")
     assert (shop.left, query(shop.coordinator, "SELECT * FROM sessions")) == (names(), [])
 
-    made = shop.do("spawn", "2", "1")
+    made = shop.do("spawn", "2", "1", "--agent", "worker")
     place = world.folder / "project-issues-2-1"
     assert (made["handle"], made["branch"], Path(made["path"])) == ("2", "issues-2-1", place)
     assert made["base_commit"] == shop.repository.git("rev-parse", "main")
     assert shop.left == names("issues-2-1")
     assert (shop.repository.path / ".git" / "worktrees" / place.name / "work-2.json").is_file()
     run = shop.coordinator.ended(made["run_id"])
+    assert (place / "of-a-child").read_text(encoding="utf-8") == f"{place}\n"
     assert (run.trigger, run.project_dir) == ("issue", None)
     assert "The login test is flaky" in (run.prompt or "")
     assert str(place) in (run.prompt or "")

@@ -115,6 +115,7 @@ def _coordinator(context: Context) -> Iterator[Finding]:
         return
     yield Finding(name="token", verdict="ok", sentence=f"{me.kind} token from {access.token_origin}")
     yield from _runners(context)
+    yield from _places(context)
 
 
 def _runners(context: Context) -> Iterator[Finding]:
@@ -138,6 +139,23 @@ def _runners(context: Context) -> Iterator[Finding]:
                 sentence=f"{one.hostname} differs from the coordinator by {one.clock_skew_ms} ms",
                 next_step="Let its clock be set over the network; times of its events are off.",
             )
+
+
+def _places(context: Context) -> Iterator[Finding]:
+    """Places of projects at which nobody can work."""
+    try:
+        projects = context.client.send(calls.work.list_projects(limit=200)).items
+    except CallboardError:
+        return
+    for project in projects:
+        for place in project.locations:
+            if not place.runner_ids:
+                yield Finding(
+                    name="place",
+                    verdict="warning",
+                    sentence=f"{project.name}: no runner is online for {place.hostname}:{place.path}",
+                    next_step=f"On {place.hostname}: callboard runner --project-dir {place.path}",
+                )
 
 
 def _programs(_: Context) -> Iterator[Finding]:

@@ -156,6 +156,7 @@ class Coordinator:
                 Loop("lifecycle", self.services.lifecycle.sweep_once, config.sweep_seconds),
                 Loop("tasks", self.services.tasks.sweep_once, config.sweep_seconds),
                 Loop("stops", self.services.stops.sweep_once, config.sweep_seconds),
+                Loop("old_jobs", self.services.jobs.forget_once, PRUNE_SECONDS),
                 Loop("prune", leases.prune_once, PRUNE_SECONDS),
                 Loop("retention", self._retention.sweep_once, config.retention_sweep_seconds),
             ]

@@ -25,11 +25,12 @@ class Workspaces:
         self._roots = roots
 
     def is_ours(self, real: Path) -> bool:
-        """Whether this runner prepared the folder, or a repository inside its roots has it as a work session's.
+        """Whether this runner prepared the folder or one above it, or a repository inside its roots has it as a work
+        session's.
 
         `real` is a path without links.
         """
-        return self.find(real) is not None
+        return any(self.find(folder) is not None for folder in (real, *real.parents))
 
     def find(self, real: Path) -> tuple[Repository, Linked, str] | None:
         """Repository, worktree and name of the state file of a folder; None when it is not ours."""

@@ -5,7 +5,7 @@ import json
 import msgspec
 
 from callboard.coordinator.services.fleet import record_class
-from callboard.domain.demands import Demands, canonical
+from callboard.domain.demands import Demands, canonical, inside
 from callboard.store.database import Row, Transaction
 from callboard.store.hints import Queued
 
@@ -29,6 +29,17 @@ def affinity_of(session: Row | None, binding: Row | None, executor_type: str) ->
     )
 
 
+def grounded(tx: Transaction, demands: Demands, session: Row | None) -> Demands:
+    """The demands of a run that works in the worktree of its session or of one above it: with that worktree's place."""
+    while session is not None and demands.repository is None and demands.project_dir is not None:
+        place = json.loads(session["workspace"]) if session["workspace"] else None
+        if place and inside(demands.project_dir, place["path"]) and demands.hostname in (None, place["hostname"]):
+            return msgspec.structs.replace(demands, hostname=place["hostname"], repository=place.get("repository"))
+        parent = session["parent_session_id"]
+        session = None if parent is None else tx.one("session_by_id", session_id=parent)
+    return demands
+
+
 def direct(tx: Transaction, run: Row) -> str:
     """The demand class of a pending run that becomes claimable; its demands follow its session as it stands now.
 
@@ -48,6 +59,7 @@ def direct(tx: Transaction, run: Row) -> str:
         )
     elif demands.project_dir is None and session is not None:
         demands = msgspec.structs.replace(demands, project_dir=session["project_dir"])
+    demands = grounded(tx, demands, session)
     text = canonical(demands)
     key = record_class(tx, demands, text)
     tx.run("direct_run", run_id=run["run_id"], demands=text, demand_class=key)

@@ -13,7 +13,7 @@ from callboard.coordinator.services.runner_access import check_runner
 from callboard.coordinator.services.signals import Signals, job_key
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, NotFound
-from callboard.domain.ids import Ids
+from callboard.domain.ids import JOB, Ids, encode, uuid7
 from callboard.store.database import Database, Row, Transaction
 from callboard.wire.jobs import JobOrder
 from callboard.wire.times import rfc3339, rfc3339_or_none
@@ -23,6 +23,9 @@ MAX_WAIT_SECONDS = 600.0
 LOOK_AGAIN_SECONDS = 1.0
 """The slow poll behind the wake-ups."""
 TIMED_OUT = "job_timeout"
+KEPT_MS = 7 * 86_400_000
+"""How long a job that has ended is shown."""
+FORGET_BATCH = 500
 
 
 class JobService:
@@ -92,6 +95,15 @@ class JobService:
         for row in late:
             await self._database.write(partial(self._time_out, job_id=row["job_id"]))
         return len(late)
+
+    async def forget_once(self) -> int:
+        """Forgets a batch of jobs that ended long ago; the number of them."""
+
+        def work(tx: Transaction) -> int:
+            before = encode(JOB, uuid7(tx.now_ms - KEPT_MS, 0))
+            return tx.run("forget_jobs", before=before, most=FORGET_BATCH)
+
+        return await self._database.write(work)
 
     def _time_out(self, tx: Transaction, job_id: str) -> None:
         job = _locked(tx, job_id)

@@ -7,7 +7,7 @@ import msgspec
 
 from callboard.coordinator.services import budget_changes, run_changes, task_loop, work_runs
 from callboard.coordinator.services.access import require_steering, visible_session
-from callboard.coordinator.services.affinity import affinity_of, prefer
+from callboard.coordinator.services.affinity import affinity_of, grounded, prefer
 from callboard.coordinator.services.agent_choice import named_agent
 from callboard.coordinator.services.fleet import record_class
 from callboard.coordinator.services.inheritance import narrowed
@@ -77,7 +77,7 @@ def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limit
     usual, asked = (agent or {}).get("executor"), new.request.limits
     new = _with_agent(tx, new, agent, named_executor(new.request) or usual or new.executor_type)
     request = new.request
-    demands = _demands(new, None, None, None)
+    demands = grounded(tx, _demands(new, None, None, None), parent)
     if parent is not None:
         check_tree(tx, parent, limits)
     session_id, run_id = new.session_id or run_ids.new(ids.SESSION), run_ids.new(ids.RUN)
@@ -128,7 +128,7 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     new = _without_budget(new)
     _draw(tx, new, session["session_id"])
     binding = None if request.from_log else tx.one("open_binding", session_id=session["session_id"])
-    demands = _demands(new, session, binding, session["project_dir"])
+    demands = grounded(tx, _demands(new, session, binding, session["project_dir"]), session)
     current = live or _lost_run(tx, session)
     if current and request.on_busy == "interrupt":
         more = {"root_session_id": session["root_session_id"], "session_project_id": session["project_id"]}

@@ -47,7 +47,7 @@ def prepared(tx: Transaction, session: Row, new_ids: Ids, answer: Prepared) -> b
         branch_is_ours=int(answer.branch_created),
     )
     workspace = {
-        "hostname": answer.hostname,
+        "hostname": work["hostname"],
         "path": answer.path,
         "branch": answer.branch,
         "base_commit": answer.base_commit,
