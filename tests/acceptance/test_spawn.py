@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from tests.support.command import CommandLine
 from tests.support.coordinator import QUICK, Coordinator
-from tests.support.database import query, row_counts
+from tests.support.database import query, row_counts, sqlite_only
 from tests.support.repository import Repository
 from tests.support.world import World
 
@@ -49,6 +49,11 @@ class Shop:
         assert done.code == code, (done.code, done.out, done.err)
         return done.err
 
+    def lifecycle(self, session_id: str, **move: str) -> None:
+        """A report or an action."""
+        answer = self.coordinator.http.post(f"/sessions/{session_id}/lifecycle", json=move)
+        assert answer.status_code == 200, answer.text
+
     @property
     def left(self) -> tuple[set[str], set[str], set[str]]:
         """Branches, worktrees and folders in the repository."""
@@ -61,8 +66,8 @@ def names(*branches: str) -> tuple[set[str], set[str], set[str]]:
     return set(branches), folders, folders
 
 
-def test_a50_a51_a56_spawn_list_and_get(world: World) -> None:
-    """A50 the names; A51 either direction; A56 list and get change nothing."""
+def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
+    """A50 the names; A51 either direction; A52 what is over does not block; A56 list and get change nothing."""
     shop = Shop(world)
     (agents := world.project / ".callboard" / "agents").mkdir(parents=True)
     (agents / "worker.md").write_text(WORKER, encoding="utf-8")
@@ -102,7 +107,17 @@ def test_a50_a51_a56_spawn_list_and_get(world: World) -> None:
         query(shop.coordinator, "SELECT session_id, updated_at FROM sessions"),
     ) == before
 
+    shop.lifecycle(made["session_id"], report="complete")
+    assert shop.do("list")["items"] == []
+    assert [one["lifecycle"] for one in shop.do("list", "--all")["items"]] == ["complete"]
+    assert "path_taken" in shop.refused(8, "spawn", "2", "1")
+    assert query(shop.coordinator, "SELECT * FROM active_issues") == []
+    again = shop.do("spawn", "2", "1", "--new-branch")
+    assert (again["branch"], shop.do("get", "1")["session_id"]) == ("issues-2-1-2", again["session_id"])
+    assert shop.left == names("issues-2-1", "issues-2-1-2")
 
+
+@sqlite_only
 def test_a_worktree_on_the_machine_that_is_down_keeps_its_runs(world: World) -> None:
     """Issue 5: two runners, the worktree on the one that is down: its runs wait, and `why` says for whom."""
     shop = Shop(world, **QUICK)
@@ -123,6 +138,7 @@ def test_a_worktree_on_the_machine_that_is_down_keeps_its_runs(world: World) -> 
     assert shop.coordinator.ended(why["run_id"]).runner_id == alpha.runner_id
 
 
+@sqlite_only
 def test_a_spawn_that_nobody_prepares_says_what_to_do_and_leaves_nothing(world: World) -> None:
     shop = Shop(world, **QUICK, prepare_seconds=1)
     told = shop.refused(7, "spawn", "1", "2")

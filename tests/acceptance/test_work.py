@@ -1,5 +1,7 @@
 """Work on issues at the coordinator: names, conflicts, reservation and undo; a runner by hand answers the jobs."""
 
+from typing import Any
+
 from tests.support.coordinator import QUICK, until
 from tests.support.database import query, row_counts
 from tests.support.work import Workshop, made, next_job, report
@@ -102,3 +104,31 @@ def test_a_worktree_that_comes_too_late_is_undone(world: World) -> None:
     assert shop.session(spawned["session_id"])["work"]["state"] == "undoing"
     assert report(runner, next_job(runner, "undo")).status_code == 200
     until(lambda: shop.session(spawned["session_id"])["work"]["state"] == "undone", 5, "undone")
+
+
+def test_work_that_is_cancelled_while_its_worktree_is_made_is_undone(world: World) -> None:
+    """Issue 5: nobody prepares what nobody wants, and what a runner has begun is removed before its issue is next."""
+    coordinator = world.coordinator(**QUICK)
+    shop = Workshop(coordinator)
+    shop.issues(1)
+    first = shop.spawned(1)
+    cancel(shop, first)
+    assert shop.session(first["session_id"])["work"]["state"] == "undone"
+    assert shop.job(first["job_id"])["error"]["code"] == "cancelled"
+    runner = world.hand_runner(coordinator)
+    second = shop.spawned(1)
+    begun = next_job(runner, "prepare")
+    assert begun["session_id"] == second["session_id"]
+    cancel(shop, second)
+    third = shop.spawned(1)
+    undo = next_job(runner, "undo")
+    assert report(runner, begun, made(begun)).json()["status"] == "failed"
+    assert report(runner, undo).status_code == 200
+    assert next_job(runner, "prepare")["session_id"] == third["session_id"]
+    assert shop.session(second["session_id"])["work"]["state"] == "undone"
+
+
+def cancel(shop: Workshop, spawned: dict[str, Any]) -> None:
+    """What a person does who does not want it any more."""
+    answer = shop.coordinator.http.post(f"/sessions/{spawned['session_id']}/lifecycle", json={"action": "cancel"})
+    assert answer.status_code == 200, answer.text

@@ -19,6 +19,7 @@ from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.run_creation import create
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.coordinator.services.session_lists import show_session
+from callboard.coordinator.services.work_changes import abandon
 from callboard.coordinator.services.worker_contexts import short_prompt
 from callboard.domain import ids
 from callboard.domain.caller import Caller
@@ -92,6 +93,7 @@ class LifecycleService:
             work_runs.halt(tx, work, reporting_run_id=caller.run_id, grace_ms=self._rules.halt_ms)
         elif to in ENDED:
             work_runs.end_waiting(tx, work)
+            abandon(tx, work, self._ids)
 
     def _act(self, tx: Transaction, caller: Caller, work: Row, request: ChangeLifecycle, to: str) -> None:
         if request.text is not None:
@@ -112,6 +114,7 @@ class LifecycleService:
         work_runs.halt(tx, work, reporting_run_id=caller.run_id, grace_ms=self._rules.halt_ms)
         if to in ENDED:
             work_runs.end_waiting(tx, work)
+            abandon(tx, work, self._ids)
         if to == "deleted":
             tx.run("archive_session", session_id=work["session_id"], archived_at=tx.now_ms, now=tx.now_ms)
 

@@ -4,7 +4,7 @@ The session is locked by the caller. Knows no callers and no HTTP.
 """
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -20,6 +20,8 @@ from callboard.domain.worker_prompt import worker_prompt
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
 from callboard.wire.jobs import IssueText, Prepared, Undo
+
+ABANDONED: Final = "The work ended before its worktree was there."
 
 
 def tell(tx: Transaction, session: Row, event_type: str, payload: dict[str, Any]) -> None:
@@ -102,6 +104,19 @@ def give_up(tx: Transaction, session: Row, job_ids: Ids, reason: str, runner_id:
         if run is not None:
             end(tx, run, RunEnd(reason="stopped", stopped_by="lifecycle", event="stop"))
             note_event(tx, run, event_types.NOTE, {"text": reason})
+
+
+def abandon(tx: Transaction, work: Row, job_ids: Ids) -> None:
+    """The work has ended; if its worktree is still being made, that is given up at once."""
+    session = tx.one("session_by_id", session_id=work["session_id"])
+    if work["state"] != "preparing" or session is None:
+        return
+    runner_id = None
+    for job in tx.all("open_jobs_of_session", session_id=work["session_id"]):
+        if job["kind"] == "prepare":
+            runner_id = job["runner_id"]
+            job_changes.end_job(tx, job["job_id"], error_code="cancelled", error_message=ABANDONED)
+    give_up(tx, session, job_ids, ABANDONED, runner_id)
 
 
 def undo(tx: Transaction, job_ids: Ids, work: Row, runner_id: str | None) -> None:
