@@ -4,8 +4,11 @@ import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.support.coordinator import until
 from tests.support.runner import Runner
@@ -53,6 +56,13 @@ class Shop(Workshop):
         ]
 
 
+@pytest.fixture
+def one_world(tmp_path: Path) -> Iterator[World]:
+    """Yield an empty world for what no database decides."""
+    with World(tmp_path) as made:
+        yield made
+
+
 def git(at: Path, *arguments: str) -> str:
     """What git says to a person."""
     who = ("-c", "user.name=Ann", "-c", "user.email=ann@localhost")
@@ -93,8 +103,8 @@ def test_a_session_works_in_its_own_worktree_and_nothing_of_it_is_lost(world: Wo
     assert shop.session(session_id)["work"]["state"] == "removed"
 
 
-def test_a55_git_that_fails_leaves_nothing_and_the_next_spawn_works(world: World) -> None:
-    shop = Shop(world)
+def test_a55_git_that_fails_leaves_nothing_and_the_next_spawn_works(one_world: World) -> None:
+    world, shop = one_world, Shop(one_world)
     within, _ = git_that_once(world, "read-tree", "echo 'no such luck' >&2; exit 128")
     shop.runner(within=within)
     spawned = shop.spawned(1)
@@ -106,9 +116,9 @@ def test_a55_git_that_fails_leaves_nothing_and_the_next_spawn_works(world: World
     assert shop.job(shop.spawned(1)["job_id"])["status"] == "done"
 
 
-def test_a_runner_that_is_killed_amid_a_spawn_makes_it_when_it_is_back(world: World) -> None:
+def test_a_runner_that_is_killed_amid_a_spawn_makes_it_when_it_is_back(one_world: World) -> None:
     """Kill -9 of the runner in the middle: what it began is undone, and the order is done anew."""
-    shop = Shop(world)
+    world, shop = one_world, Shop(one_world)
     within, marker = git_that_once(world, "worktree", "kill -9 $PPID; sleep 0.2")
     runner = shop.runner(within=within)
     spawned = shop.spawned(1)
@@ -121,8 +131,8 @@ def test_a_runner_that_is_killed_amid_a_spawn_makes_it_when_it_is_back(world: Wo
     assert git(Path(made["answer"]["path"]), "status", "--porcelain") == ""
 
 
-def test_a_worktree_that_came_too_late_is_removed_by_its_runner(world: World) -> None:
-    shop = Shop(world, prepare_seconds=1)
+def test_a_worktree_that_came_too_late_is_removed_by_its_runner(one_world: World) -> None:
+    world, shop = one_world, Shop(one_world, prepare_seconds=1)
     within, _ = git_that_once(world, "read-tree", "sleep 2")
     shop.runner(within=within)
     spawned = shop.spawned(1)

@@ -33,6 +33,24 @@ WORK_COMMANDS: Final = (
         ("callboard cancel 42", 'callboard cancel 42 --reason "done elsewhere"'),
     ),
     Command(
+        "ship",
+        "callboard.cli.worktrees:ship",
+        WORK,
+        ("callboard ship 42", 'callboard ship 42 --title "Prices are right" --draft'),
+    ),
+    Command(
+        "delete",
+        "callboard.cli.worktrees:delete",
+        WORK,
+        ("callboard delete 42", "callboard delete 42 --confirm lose-3f9a2c81d0"),
+    ),
+    Command(
+        "worktrees",
+        "callboard.cli.worktrees:worktrees",
+        WORK,
+        ("callboard worktrees", "callboard worktrees --remove ~/src/web-issue-42"),
+    ),
+    Command(
         "heartbeat", "callboard.cli.lifecycle:heartbeat", WORK, ("callboard heartbeat", "callboard heartbeat 42 -q")
     ),
     Command(

@@ -1,0 +1,197 @@
+"""`ship`, `delete` and `worktrees`: what becomes of worktrees. Nothing is removed unasked, and no work is lost."""
+
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from callboard.cli.context import Context
+from callboard.cli.jobs import report_failure, wait_for_job
+from callboard.cli.lifecycle_views import show_change
+from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
+from callboard.cli.output import Part, span
+from callboard.cli.projects import InProject, project_of
+from callboard.cli.references import session_of
+from callboard.cli.run import SessionReference
+from callboard.cli.waiting import wait_for_end
+from callboard.client import calls
+from callboard.domain.lifecycle import ENDED
+from callboard.wire.responses import Session
+from callboard.wire.work import ChangeLifecycle, Job, Location, Project, RequestJob
+
+Confirm = Annotated[
+    str | None, Parameter(help="The value that was printed when work would have been lost: it may be lost.")
+]
+_COLUMNS: Final = ("WORKTREE", "BRANCH", "NOT COMMITTED", "ONLY HERE", "LIFECYCLE", "SESSION")
+_PATH: Final = 0
+_REMOVED: Final = ("removed", "undone")
+
+
+def ship(
+    reference: SessionReference,
+    /,
+    *,
+    title: Annotated[str | None, Parameter(help="Of the pull request; default: that of the work.")] = None,
+    body: Annotated[str | None, Parameter(help="Its text; default: the issues that it closes.")] = None,
+    draft: Annotated[bool, Parameter(help="Open it as a draft.")] = False,
+    allow_uncommitted: Annotated[bool, Parameter(help="Ship although some changes are not committed.")] = False,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """Push the branch of a work session, and open its pull request, which names the issues, unless one is open."""
+    context = Context(show, where)
+    session = session_of(context.client, reference, context.settings["project"])
+    given = {"title": title, "body": body, "draft": draft, "allow_uncommitted": allow_uncommitted}
+    options = {name: value for name, value in given.items() if value is not None}
+    asked = RequestJob(kind="ship", options=options)
+    job = _done(context, context.client.send(calls.work.ask_session(session.session_id, asked)), "The push")
+    if job.status != "done":
+        return report_failure(context, job)
+    if context.output.json_wanted:
+        context.output.value(job.answer)
+    else:
+        again = "  (it was open already)" if job.answer["already_open"] and not context.output.quiet else ""
+        context.output.line(job.answer["pull_request_url"] + again)
+    return 0
+
+
+def delete(
+    reference: SessionReference,
+    /,
+    *,
+    confirm: Confirm = None,
+    keep_worktree: Annotated[bool, Parameter(help="Leave the worktree and its branch where they are.")] = False,
+    keep_branch: Annotated[bool, Parameter(help="Remove the worktree only.")] = False,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """Stop a work session, remove its worktree and branch, and put it away; its record is kept.
+
+    Changes that are not committed, or commits that are nowhere else, are refused: the value that is printed then has to
+    be repeated.
+    """
+    context = Context(show, where)
+    session = session_of(context.client, reference, context.settings["project"])
+    stopped = context.client.send(calls.sessions.stop(session.session_id))
+    for run_id in stopped.stopping:
+        wait_for_end(context, run_id)
+    there = session.work is not None and session.work.state not in _REMOVED
+    if there and not keep_worktree:
+        asked = RequestJob(kind="remove", confirm=confirm, options={"keep_branch": keep_branch})
+        job = _done(context, context.client.send(calls.work.ask_session(session.session_id, asked)), "The removal")
+        if job.status != "done":
+            return report_failure(context, job)
+        _tell_removed(context, job)
+    body = ChangeLifecycle(action="delete", keep_worktree=keep_worktree)
+    return show_change(context.output, context.client.send(calls.lifecycle.change(session.session_id, body)))
+
+
+def worktrees(
+    *,
+    project: InProject = None,
+    every: Annotated[bool, Parameter(name=["--all", "-a"], help="Those of work that goes on, too.")] = False,
+    remove: Annotated[str | None, Parameter(help="Remove the worktree at this path; its branch is kept.")] = None,
+    host: Annotated[str | None, Parameter(help="Only on this machine.")] = None,
+    confirm: Confirm = None,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """Worktrees that are left over: of work that has ended, and of no session. They are only listed.
+
+    `--remove PATH` removes one. A runner of each place has to be there to look.
+    """
+    context = Context(show, where)
+    found = project_of(context, project)
+    places = [place for place in found.locations if host in (None, place.hostname)]
+    if remove is not None:
+        return _remove_one(context, found, places, remove, confirm)
+    listed: list[dict[str, Any]] = []
+    for place in places:
+        job = _look(context, found, place)
+        if job.status != "done":
+            return report_failure(context, job)
+        listed += [one | {"hostname": place.hostname} for one in job.answer]
+    owners = _owners(context, found)
+    shown = [one | _owner(owners.get((one["hostname"], one["path"]))) for one in listed]
+    _show(context, [one for one in shown if every or one["lifecycle"] in (None, *ENDED)])
+    return 0
+
+
+def _look(context: Context, project: Project, place: Location) -> Job:
+    options = {"hostname": place.hostname, "repository": place.path}
+    job = context.client.send(
+        calls.work.ask_project(project.project_id, RequestJob(kind="list_worktrees", options=options))
+    )
+    return _done(context, job, f"Looking at {place.hostname}:{place.path}")
+
+
+def _remove_one(context: Context, project: Project, places: list[Location], path: str, confirm: str | None) -> int:
+    """At the place whose worktree it is; the last refusal stands when it is none of any."""
+    job: Job | None = None
+    for place in places:
+        options = {"hostname": place.hostname, "repository": place.path, "path": path, "keep_branch": True}
+        asked = RequestJob(kind="remove", confirm=confirm, options=options)
+        job = _done(context, context.client.send(calls.work.ask_project(project.project_id, asked)), "The removal")
+        if job.status == "done" or (job.error or {}).get("code") != "not_a_worktree":
+            break
+    if job is None or job.status != "done":
+        return report_failure(context, job) if job is not None else 1
+    if context.output.json_wanted:
+        context.output.value(job.answer)
+    else:
+        context.output.line(job.answer["path"] if context.output.quiet else f"{job.answer['path']}  removed")
+    return 0
+
+
+def _owners(context: Context, project: Project) -> dict[tuple[str, str], Session]:
+    """The latest work sessions of a project by their place; the newest one of a place stands."""
+    found: dict[tuple[str, str], Session] = {}
+    page = None
+    while True:
+        answer = context.client.send(calls.work.list_sessions(project=project.name, page=page, limit=200))
+        for one in answer.items:
+            if one.workspace is not None:
+                found.setdefault((one.workspace.hostname, one.workspace.path), one)
+        page = answer.next_page
+        if page is None:
+            return found
+
+
+def _owner(session: Session | None) -> dict[str, Any]:
+    if session is None:
+        return {"session_id": None, "handle": None, "lifecycle": None}
+    return {"session_id": session.session_id, "handle": session.handle, "lifecycle": session.lifecycle}
+
+
+def _done(context: Context, job: Job, what: str) -> Job:
+    return wait_for_job(context, job.job_id, what)
+
+
+def _tell_removed(context: Context, job: Job) -> None:
+    removed: dict[str, Any] = job.answer
+    branch = "its branch was removed" if removed["branch_removed"] else "its branch is kept"
+    context.output.note(span(f"{removed['path']} was removed, {branch}.", "dim"))
+
+
+def _show(context: Context, listed: list[dict[str, Any]]) -> None:
+    output = context.output
+    if output.json_wanted:
+        output.value({"items": listed})
+    elif output.quiet:
+        for one in listed:
+            output.line(one["path"])
+    elif listed:
+        output.table(_COLUMNS, [_row(one) for one in listed], flexible=_PATH)
+        output.note(span("Remove one: callboard delete REF, or callboard worktrees --remove PATH", "dim"))
+    else:
+        output.note("No worktree is left over (--all shows those of work that goes on).")
+
+
+def _row(one: dict[str, Any]) -> list[Part]:
+    return [
+        span(one["path"], "bold"),
+        one["branch"] or "none",
+        "its folder is gone" if one["missing"] else str(one["uncommitted"]),
+        str(one["unpushed"]),
+        one["lifecycle"] or "no session",
+        one["session_id"] or "",
+    ]
