@@ -1,24 +1,13 @@
 // The way in: a one-time link's code becomes a cookie. Both entries begin here; nothing else is loaded before.
 import { useEffect, useState, type ReactNode } from "react";
 import { call, onLoggedOut, Problem } from "./api/client";
+import { readLink } from "./link";
 import css from "./login.module.css";
 
 type Stage = "asking" | "in" | "out" | "unreachable";
 
 const LOGIN_PATH = "/ui/login";
 const RETRY_MS = 2_000;
-
-interface Given {
-  code: string | null;
-  next: string;
-}
-
-/** The code and the way on, out of the hash, which no browser sends anywhere; a way that leads elsewhere is not taken. */
-export function readLink(hash: string): Given {
-  const given = new URLSearchParams(hash.replace(/^#/, ""));
-  const next = given.get("next") ?? "";
-  return { code: given.get("code"), next: /^\/(ui|chat)\/(?!\/)[^\\]*$/.test(next) ? next : "/ui/" };
-}
 
 /** Shows its children to who is logged in; logs in whoever comes by a link. */
 export function Gate({ children }: { children: ReactNode }) {

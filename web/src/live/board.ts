@@ -128,7 +128,7 @@ function changed(row: Row, event: Event): Row {
     case "run_completed":
       return ended(row, event);
     case "approval_requested":
-      return { ...row, waiting_for: "approval", headline: line(text(payload.description) || text(payload.tool_name)), since: at };
+      return { ...row, waiting_for: "approval", headline: line(question(payload)), since: at };
     case "approval_decided":
     case "approval_expired":
       return row.waiting_for === "approval" ? { ...row, waiting_for: null, since: at } : row;
@@ -164,6 +164,13 @@ function ended(row: Row, event: Event): Row {
 export function says(payload: Record<string, unknown>): string {
   const blocks = Array.isArray(payload.content) ? (payload.content as { text?: unknown }[]) : [];
   return blocks.map((block) => (typeof block.text === "string" ? block.text : "")).join("");
+}
+
+/** What an agent asks permission for: in its words, or in short where those only repeat the call. */
+export function question(asked: Record<string, unknown>): string {
+  const name = text(asked.tool_name);
+  const said = text(asked.description);
+  return !said || said.startsWith(`${name} {`) ? `${name} ${argument(asked.tool_input)}`.trim() : said;
 }
 
 /** What a tool call is about: the first text among its arguments. */

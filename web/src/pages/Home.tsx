@@ -4,8 +4,8 @@ import { useKeys, type Key } from "../keyboard/registry";
 import { GROUPS, rowsOf, type BoardState, type Group, type Row } from "../live/board";
 import { board, loadBoard, useStore } from "../live/stores";
 import { go, Link, useQueryParameter } from "../navigation";
-import { inert } from "../parts/inert";
-import { Age, Empty, Line, Loading, Money, SessionState, State, Trouble } from "../parts/Parts";
+import { nameOf } from "../parts/format";
+import { Age, Line, Loading, Money, SessionState, State, Trouble } from "../parts/Parts";
 import { GROUP_LOOKS } from "../parts/states";
 import css from "./Home.module.css";
 
@@ -61,8 +61,9 @@ function GroupOfRows({ group, state, words }: { group: Group; state: BoardState;
       <h2 id={heading} className={css.heading}>
         <State look={look} bare />
         <span className={css.total}>{total}{group === "done" && total >= 1000 ? "+" : ""}</span>
+        {rows.length === 0 && <span className={css.nothing}>{words ? "None of these fits." : look.empty}</span>}
       </h2>
-      {rows.length === 0 ? <Empty>{words ? "None of these fits." : look.empty}</Empty> : (
+      {rows.length > 0 && (
         <ul className={css.rows}>
           {rows.slice(0, shown).map((row) => <li key={row.session_id}><SessionRow row={row} /></li>)}
         </ul>
@@ -82,11 +83,6 @@ function fits(row: Row, words: string): boolean {
     ...Object.values(row.labels), ...row.issues.map((issue) => `#${String(issue.number)}`)];
   const whole = texts.join(" ").toLowerCase();
   return words.toLowerCase().split(/\s+/).every((word) => whole.includes(word));
-}
-
-/** What a session is called: its title, else its agent, else the end of its id. */
-export function nameOf(session: { title: string | null; agent_name: string | null; session_id: string }): string {
-  return inert(session.title || session.agent_name || `…${session.session_id.slice(-6)}`);
 }
 
 function SessionRow({ row }: { row: Row }) {

@@ -70,7 +70,7 @@ function TimelineOf({ session }: { session: Session }) {
       {problem && <Trouble problem={problem} />}
       {timeline.first > 1 && <p className={css.gone}>Events before number {timeline.first} are not kept any more.</p>}
       {!inOrder ? <Loading what="the log" /> : items.length === 0 ? (
-        <Empty>{wanted ? "No event of these types." : "Nothing has happened yet."}</Empty>
+        <div className={css.nothing}><Empty>{wanted ? "No event of these types." : "Nothing has happened yet."}</Empty></div>
       ) : (
         <VirtualList items={items} keyOf={(item) => item.key} label="Timeline" follow={!event} estimate={52}
           showIndex={linked >= 0 ? linked : null}>

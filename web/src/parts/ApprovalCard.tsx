@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { call } from "../api/client";
 import { useAction } from "./actions";
-import { asText } from "./inert";
+import { asText, inputText } from "./inert";
 import { Age, Button, State } from "./Parts";
 import type { Look } from "./states";
 import css from "./ApprovalCard.module.css";
@@ -45,8 +45,8 @@ export function ApprovalCard({ approval, decision }: { approval: AskedFor; decis
         <span className={css.soft}>{RISKS[approval.risk] ?? approval.risk}</span>
         {!decision && <span className={css.soft}><Age at={approval.requested_at} before="waits " /></span>}
       </div>
-      {approval.description && <p dir="auto">{asText(approval.description)}</p>}
-      <pre tabIndex={0} dir="auto">{asText(approval.tool_input)}</pre>
+      {approval.description && !approval.description.startsWith(`${approval.tool_name} {`) && <p dir="auto">{asText(approval.description)}</p>}
+      <pre tabIndex={0} dir="auto">{inputText(approval.tool_input)}</pre>
       {approval.project_dir && <p className={css.soft}>in <code>{asText(approval.project_dir)}</code></p>}
       {decision ? approval.reason && <p className={css.soft}>{asText(approval.reason)}</p> : (
         <div className={css.decide}>

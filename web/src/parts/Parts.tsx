@@ -1,5 +1,5 @@
 // Small parts that every page uses: state, age, money, ids, buttons, problems. They know no page and ask for nothing.
-import { useEffect, useId, useRef, useState, useSyncExternalStore, type ButtonHTMLAttributes, type ReactNode } from "react";
+import { useCallback, useEffect, useId, useRef, useState, useSyncExternalStore, type ButtonHTMLAttributes, type ReactNode } from "react";
 import type { UsageTotal } from "../api/schema";
 import { Problem } from "../api/client";
 import { serverNow } from "../live/clock";
@@ -62,13 +62,33 @@ export function Tokens({ usage }: { usage: UsageTotal }) {
 export function Id({ id, label, whole = false }: { id: string; label?: string; whole?: boolean }) {
   const [copied, copy] = useCopy(id);
   return (
-    <button type="button" className={css.id} onClick={copy} title={`Copy ${id}`} aria-label={`Copy ${label ?? "id"} ${id}`}>
+    <button type="button" className={css.id} onClick={copy} title={`Copy ${id}`}>
+      <span className="unseen">Copy </span>
       {label && <span className={css.idLabel}>{label}</span>}
       <code>{whole ? id : `…${format.short(id)}`}</code>
-      <span aria-hidden="true" className={css.copy}>{copied ? "✓" : "⧉"}</span>
+      {copied ? <span aria-hidden="true" className={css.copy}>✓</span> : <CopyIcon />}
       <span role="status" className="unseen">{copied ? "Copied" : ""}</span>
     </button>
   );
+}
+
+function CopyIcon() {
+  return (
+    <svg aria-hidden="true" className={css.copy} viewBox="0 0 16 16" width="12" height="12" fill="none" stroke="currentColor" strokeWidth="1.6">
+      <rect x="5.5" y="5.5" width="8" height="8" rx="1.5" />
+      <path d="M10.5 3.5v-.5a1 1 0 0 0-1-1h-6a1 1 0 0 0-1 1v6a1 1 0 0 0 1 1h.5" />
+    </svg>
+  );
+}
+
+/** Whether a media query holds, as long as the component is there. */
+export function useMedia(query: string): boolean {
+  const watch = useCallback((told: () => void) => {
+    const media = matchMedia(query);
+    media.addEventListener("change", told);
+    return () => media.removeEventListener("change", told);
+  }, [query]);
+  return useSyncExternalStore(watch, () => matchMedia(query).matches);
 }
 
 export function useCopy(text: string): [boolean, () => void] {

@@ -1,5 +1,6 @@
 // Figures and times as people read them. Pure.
 import type { UsageTotal } from "../api/schema";
+import { inert } from "./inert";
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -75,4 +76,9 @@ export function timeOfDay(at: string): string {
 /** The end of an id, by which people name it. */
 export function short(id: string): string {
   return id.slice(-6);
+}
+
+/** What a session is called: its title, else its agent, else the end of its id. */
+export function nameOf(session: { title: string | null; agent_name: string | null; session_id: string }): string {
+  return inert(session.title || session.agent_name || `…${short(session.session_id)}`);
 }

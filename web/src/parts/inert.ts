@@ -2,7 +2,7 @@
 // reading is shown by its number. Pure; that nothing of it runs is React's doing, which writes text as text.
 
 // eslint-disable-next-line no-control-regex
-const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\|$)|[PX^_][^\u001b]*(?:\u001b\\|$)|[@-Z\\-_])/g;
+const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\|$)|[PX^_][^\u001b]*(?:\u001b\\|$)|[ -/]*[0-~])/g;
 // C0 and C1 without tab and newline, bidi controls, invisible characters, tags, and lone surrogates.
 const UNSEEN =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/gu;
@@ -20,4 +20,10 @@ function shown(character: string): string {
 export function asText(value: unknown): string {
   if (value === undefined || value === null) return "";
   return inert(typeof value === "string" ? value : JSON.stringify(value, null, 2));
+}
+
+/** The only text of an input is shown as such: a command reads better than JSON around it. */
+export function inputText(input: unknown): string {
+  const values = input && typeof input === "object" ? Object.values(input) : [];
+  return values.length === 1 && typeof values[0] === "string" ? inert(values[0]) : asText(input);
 }

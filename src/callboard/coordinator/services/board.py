@@ -95,13 +95,20 @@ def _headline(tx: Transaction, group: str, row: Row) -> str | None:
     if row["waiting_for"] == "approval":
         pending = tx.one("oldest_pending_approval", session_id=row["session_id"])
         if pending is not None:
-            return str(pending["description"] or pending["tool_name"])
+            return _question(pending)
     if group == "done":
         found = tx.one("run_to_tell_of", session_id=row["session_id"])
         if found is not None and found["reason"] is not None:
             said = found["error_message"] or found["result_text"]
             return said if said is not None else REASON_SENTENCES.get(found["reason"])
     return _latest_word(tx, row)
+
+
+def _question(pending: Row) -> str:
+    """What an agent asks permission for, in its words, or in short where those only repeat the call."""
+    call = f"{pending['tool_name']} {_argument(msgspec.json.decode(pending['tool_input']))}".strip()
+    said = str(pending["description"])
+    return call if not said or said.startswith(f"{pending['tool_name']} {{") else said
 
 
 def _latest_word(tx: Transaction, row: Row) -> str | None:

@@ -5,12 +5,13 @@ import { call } from "../../api/client";
 import type { Binding, Run, Session } from "../../api/schema";
 import { Link } from "../../navigation";
 import { inert } from "../../parts/inert";
-import { Age, Empty, Id, Money, State, Took, Tokens } from "../../parts/Parts";
+import { Age, Id, Money, State, Took, Tokens, useMedia } from "../../parts/Parts";
 import { lookOf } from "../../parts/states";
 import { short } from "../../parts/format";
 import css from "./Facts.module.css";
 
 export function Facts({ session }: { session: Session }) {
+  const wide = useMedia("(min-width: 1061px)");
   const path = { session_id: session.session_id };
   // Below ["session", id]: read again with it.
   const key = ["session", session.session_id];
@@ -18,7 +19,7 @@ export function Facts({ session }: { session: Session }) {
   const bindings = useQuery({ queryKey: [...key, "bindings"], queryFn: () => call("GET /sessions/{session_id}/bindings", { path }) });
   const usage = useQuery({ queryKey: [...key, "usage"], queryFn: () => call("GET /sessions/{session_id}/usage", { path }) });
   return (
-    <details className={css.aside} open={window.innerWidth > 1060}>
+    <details key={String(wide)} className={css.aside} open={wide}>
       <summary>About this session</summary>
       <aside aria-label="About this session">
         <Part title="Session">
@@ -44,10 +45,10 @@ export function Facts({ session }: { session: Session }) {
           </dl>
         </Part>
         <Part title={`Runs${runs.data ? ` (${session.run_count})` : ""}`}>
-          {runs.data ? <ol className={css.runs}>{(runs.data.items as Run[]).map((run) => <RunLine key={run.run_id} run={run} />)}</ol> : <Empty>…</Empty>}
+          {runs.data ? <ol className={css.runs}>{(runs.data.items as Run[]).map((run) => <RunLine key={run.run_id} run={run} />)}</ol> : <p className={css.soft}>…</p>}
         </Part>
         <Part title="Binding history">
-          {bindings.data && bindings.data.items.length === 0 && <Empty>Not bound to a conversation yet.</Empty>}
+          {bindings.data && bindings.data.items.length === 0 && <p className={css.soft}>Not bound to a conversation yet.</p>}
           <ol className={css.runs}>{(bindings.data?.items as Binding[] | undefined)?.map((one) => <BindingLine key={one.generation} binding={one} />)}</ol>
         </Part>
       </aside>

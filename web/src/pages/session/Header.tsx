@@ -6,9 +6,8 @@ import type { Session } from "../../api/schema";
 import { useKeys } from "../../keyboard/registry";
 import { Link } from "../../navigation";
 import { useAction } from "../../parts/actions";
-import { short } from "../../parts/format";
+import { nameOf, short } from "../../parts/format";
 import { Age, Button, Dialog, Id, Money, SessionState } from "../../parts/Parts";
-import { nameOf } from "../Home";
 import css from "./Header.module.css";
 
 const BUSY = new Set(["pending", "running", "stopping", "interrupted"]);

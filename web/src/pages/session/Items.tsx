@@ -5,7 +5,7 @@ import { argument } from "../../live/board";
 import type { EndItem, Item, MessageItem, NoteItem, ResultItem, RunItem, ToolItem } from "../../live/timeline";
 import { ApprovalCard } from "../../parts/ApprovalCard";
 import { duration, moment, size, timeOfDay } from "../../parts/format";
-import { asText, inert } from "../../parts/inert";
+import { asText, inert, inputText } from "../../parts/inert";
 import { Markdown } from "../../parts/Markdown";
 import { Button, Line, State, Took, useCopy } from "../../parts/Parts";
 import css from "./Items.module.css";
@@ -124,12 +124,6 @@ function Tool({ item, ended }: { item: ToolItem; ended: boolean }) {
       )}
     </details>
   );
-}
-
-/** The only text of an input is shown as such: a command reads better than JSON around it. */
-function inputText(input: unknown): string {
-  const values = input && typeof input === "object" ? Object.values(input) : [];
-  return values.length === 1 && typeof values[0] === "string" ? inert(values[0]) : asText(input);
 }
 
 function Labelled({ label, text, bad = false }: { label: string; text: string; bad?: boolean }) {

@@ -71,5 +71,5 @@ DELETE FROM approvals WHERE session_id = :session_id;
 
 -- name: oldest_pending_approval
 -- What a session's agent waits for longest.
-SELECT tool_name, description, requested_at FROM approvals WHERE session_id = :session_id AND status = 'pending'
+SELECT tool_name, tool_input, description, requested_at FROM approvals WHERE session_id = :session_id AND status = 'pending'
 ORDER BY approval_id LIMIT 1;

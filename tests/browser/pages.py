@@ -1,0 +1,84 @@
+"""A person at a browser: logs in by a link, looks at pages, and hears what the console complains of."""
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize
+
+from tests.architecture.tree import REPOSITORY
+from tests.support.coordinator import Coordinator
+
+AXE: Final = REPOSITORY / "web" / "node_modules" / "axe-core" / "axe.min.js"
+WIDE: Final[ViewportSize] = {"width": 1280, "height": 860}
+NARROW: Final[ViewportSize] = {"width": 360, "height": 740}
+SERIOUS: Final = ("serious", "critical")
+RUN_AXE: Final = "() => axe.run(document, { resultTypes: ['violations'] })"
+OVERFLOWS: Final = "() => document.documentElement.scrollWidth > innerWidth"
+LONG_TASKS: Final = """() => {
+  window.longest = 0;
+  new PerformanceObserver((list) => {
+    for (const one of list.getEntries()) window.longest = Math.max(window.longest, one.duration);
+  }).observe({ type: "longtask" });
+}"""
+
+
+class Visitor(AbstractContextManager["Visitor"]):
+    """One window with one page, logged in."""
+
+    def __init__(self, browser: Browser, coordinator: Coordinator, *, narrow: bool = False, script: str = "") -> None:
+        self.coordinator = coordinator
+        self.context: BrowserContext = browser.new_context(viewport=NARROW if narrow else WIDE)
+        self.context.set_default_timeout(10_000)
+        if script:
+            self.context.add_init_script(script)
+        self.page: Page = self.context.new_page()
+        self.heard: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", self._listen)
+        self.page.on("pageerror", lambda error: self.heard.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.heard.append(f"dialog: {dialog.message}"))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+    def log_in(self, place: str = "/ui/") -> Page:
+        """Come by a new one-time link that leads to a place."""
+        link = self.coordinator.http.post("/login/links", json={}).json()
+        self.page.goto(f"{self.coordinator.url}/ui/login#code={link['code']}&next={place}")
+        self.page.wait_for_url(self.coordinator.url + place)
+        return self.page
+
+    def go(self, path: str) -> Page:
+        """Open a page anew."""
+        self.page.goto(self.coordinator.url + path)
+        return self.page
+
+    def complaints_of_axe(self) -> list[str]:
+        """What is serious of what axe finds, with the places."""
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found: dict[str, Any] = self.page.evaluate(RUN_AXE)
+        return [
+            f"{one['id']}: {[node['html'][:200] + ' ' + node['failureSummary'][:200] for node in one['nodes'][:3]]}"
+            for one in found["violations"]
+            if one["impact"] in SERIOUS
+        ]
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.heard.append(message.text)
+
+
+def initial_scripts(static: Path) -> list[Path]:
+    """The scripts that the first look at the dashboard loads: the entry, its home page, and all that they import."""
+    manifest = json.loads((static / "manifest.json").read_text(encoding="utf-8"))
+    seen: set[str]
+    wanted, seen = ["ui/index.html", "src/pages/Home.tsx"], set()
+    while wanted:
+        name = wanted.pop()
+        if name not in seen:
+            seen.add(name)
+            wanted += manifest[name].get("imports", [])
+    return [static / manifest[name]["file"] for name in sorted(seen)]

@@ -1,0 +1,240 @@
+"""A81: the pages in a real Chromium, with a real coordinator, a real runner and scripted agents."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from callboard.coordinator.http.pages import STATIC
+from callboard.wire.responses import RunCreated
+from tests.browser.pages import LONG_TASKS, NARROW, OVERFLOWS, WIDE, Visitor, initial_scripts
+from tests.support.coordinator import QUICK, Coordinator
+from tests.support.world import World, hold
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+
+HOSTILE: Final = (
+    "<script>alert(1)</script> <svg onload=alert(2)> ![i](http://evil.test/x.png) [l](javascript:alert(3)) "
+    "exe.\u202egnp \u001b[31mred\u001b[0m"
+)
+SCHEMES: Final = ("light", "dark")
+HOURS_OFF: Final = "{ const now = Date.now.bind(Date); Date.now = () => now() + 7 * 3_600_000; }"
+DONE: Final = 'say It was **late**.\ntool Read {"file_path": "a.py"}\nusage opus 1200 340 21000\nresult Fixed.'
+
+
+class Stage:
+    """A coordinator with sessions in every state that a person meets."""
+
+    def __init__(self, world: World) -> None:
+        if not (STATIC / "ui" / "index.html").exists():
+            pytest.skip("The pages are not built; `make web` does it (npm).")
+        self.world = world
+        self.coordinator: Coordinator = world.coordinator(**QUICK)
+        self.runner = world.runner(self.coordinator)
+        self.done = self.begin(DONE, "Fix the login test")
+        self.asking = self.ask("Add an index")
+        self.live = self.begin(f"say at work\n{hold('never')}", "Rewrite the cache")
+        self.begin("say x", "Train on a big machine", additional_demands={"tags": ["gpu"]})
+        self.hostile = self.begin(f"say {HOSTILE}\nrun printf '<b>bold</b>'", f"<i>{HOSTILE}")
+        self.coordinator.ended(self.done.run_id)
+        self.coordinator.ended(self.hostile.run_id)
+
+    def begin(self, prompt: str, title: str, **fields: Any) -> RunCreated:
+        return self.coordinator.start_run(prompt, title=title, **({"permission_mode": "full"} | fields))
+
+    def ask(self, title: str) -> RunCreated:
+        made = self.begin("run psql -f 4.sql\nresult ok", title, permission_mode="ask")
+        self.coordinator.until_event(made, "approval_requested")
+        return made
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Yield the stage of this file's tests."""
+    with World(tmp_path_factory.mktemp("stage")) as world:
+        yield Stage(world)
+
+
+@pytest.fixture
+def visitor(browser: Browser, stage: Stage) -> Iterator[Visitor]:
+    """Yield a person who has a window and is not logged in yet."""
+    with Visitor(browser, stage.coordinator) as person:
+        yield person
+
+
+PAGES: Final = {
+    "home": "/ui/",
+    "a session that is done": "/ui/sessions/{stage.done.session_id}",
+    "a session that asks": "/ui/sessions/{stage.asking.session_id}",
+    "nothing": "/ui/nothing/here",
+}
+"""Every page by its name; add yours."""
+
+
+def test_a81_each_page_is_clean_wide_and_narrow_dark_and_light(stage: Stage, visitor: Visitor) -> None:
+    """A81: no word on the console, nothing serious for axe, and no sideways scrolling at 360 px."""
+    page = visitor.log_in()
+    for name, path in PAGES.items():
+        visitor.go(path.format(stage=stage))
+        expect(page.locator("h1")).to_be_visible()
+        expect(page.get_by_text("Live", exact=False).first).to_be_visible()
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            for size in (WIDE, NARROW):
+                page.set_viewport_size(size)
+                assert visitor.complaints_of_axe() == [], (name, scheme, size)
+                assert not page.evaluate(OVERFLOWS), (name, scheme, size)
+    assert visitor.heard == []
+
+
+def test_a81_home_says_who_needs_somebody_also_in_the_title_and_by_keyboard(stage: Stage, visitor: Visitor) -> None:
+    """D1, D13: groups with counts; j, k and Enter walk the list, `?` shows the keys."""
+    page = visitor.log_in()
+    needs = page.get_by_role("region", name=re.compile("Needs you"))
+    expect(needs.get_by_text("run psql -f 4.sql")).to_be_visible()
+    expect(page).to_have_title(re.compile(r"^\(1\) Home"))
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(stage.asking.session_id))
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    page.wait_for_url(re.compile(r"/ui/$"))
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_hidden()
+    page.keyboard.press("/")
+    page.keyboard.type("login")
+    expect(page.get_by_text("Add an index")).to_be_hidden()
+    page.reload()
+    expect(page.get_by_text("Fix the login test")).to_be_visible()
+    assert page.url.endswith("?q=login")
+
+
+def test_a81_ages_are_right_when_the_browsers_clock_is_hours_off(browser: Browser, stage: Stage) -> None:
+    with Visitor(browser, stage.coordinator, script=HOURS_OFF) as person:
+        page = person.log_in()
+        row = page.get_by_role("link").filter(has_text="Add an index")
+        expect(row.locator("time")).to_have_text(re.compile(r"^waits (\d+s|\dm)$"))
+
+
+def test_a81_an_approval_is_decided_on_a_phone_and_settled_in_the_other_tab(browser: Browser, stage: Stage) -> None:
+    """Journey 4: the title counts within two seconds; the other tab's card is settled without a touch."""
+    with Visitor(browser, stage.coordinator, narrow=True) as phone, Visitor(browser, stage.coordinator) as desk:
+        asked = stage.ask("Drop the table")
+        path = f"/ui/sessions/{asked.session_id}"
+        phone.log_in(path)
+        desk.log_in(path)
+        expect(desk.page).to_have_title(re.compile(r"^\(2\) "))
+        allow = desk.page.get_by_role("button", name="Allow once")
+        expect(allow).to_be_visible()
+        phone.page.get_by_label("Reason, told to the agent").fill("not this one")
+        phone.page.get_by_role("button", name="Deny").click()
+        expect(desk.page.get_by_text("Denied")).to_be_visible()
+        expect(allow).to_be_hidden()
+        expect(desk.page).to_have_title(re.compile(r"^\(1\) "), timeout=2000)
+        assert stage.coordinator.ended(asked.run_id).reason == "completed"
+        assert desk.heard + phone.heard == []
+
+
+def test_s8_hostile_output_is_inert_and_visible(stage: Stage, visitor: Visitor) -> None:
+    """S8, H3: markup, images, script links, bidi and terminal commands are text; nothing is asked for elsewhere."""
+    page = visitor.log_in(f"/ui/sessions/{stage.hostile.session_id}")
+    expect(page.get_by_text("<script>alert(1)</script>").first).to_be_visible()
+    expect(page.get_by_text("exe.\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}U+202E").first).to_be_visible()
+    page.locator("summary").filter(has_text="printf").click()
+    expect(page.locator("pre").filter(has_text="<b>bold</b>").first).to_be_visible()
+    page.get_by_role("link", name="Callboard, home").click()
+    expect(page.get_by_text("U+202E").first).to_be_visible()
+    assert page.locator("[href^=javascript], main img, main svg[onload], main script").count() == 0
+    assert [url for url in visitor.asked if not url.startswith((stage.coordinator.url, "data:"))] == []
+    assert visitor.heard == []
+
+
+def test_a81_a_session_is_led_from_its_page(stage: Stage, visitor: Visitor) -> None:
+    """What a person does there: a message is the next run, live; then a stop, a retry, the archive and back."""
+    made = stage.begin("say one", "Led by hand")
+    stage.coordinator.ended(made.run_id)
+    page = visitor.log_in(f"/ui/sessions/{made.session_id}")
+    page.get_by_label("Message").fill(f"say two\n{hold('never')}")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("heading", name=re.compile("Run 2"))).to_be_visible()
+    expect(page.get_by_text("two", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Retry")).to_be_visible(timeout=20_000)
+    expect(page.locator("main header").get_by_text("◼Stopped")).to_be_visible()
+    page.get_by_role("button", name="Archive").click()
+    expect(page.get_by_text("The session is archived.")).to_be_visible()
+    page.get_by_role("button", name="Unarchive").click()
+    expect(page.get_by_label("Message")).to_be_visible()
+    page.get_by_role("button", name="message", exact=False).first.click()
+    assert "types=message" in page.url
+    expect(page.get_by_role("heading", name=re.compile("Run 2"))).to_be_hidden()
+    assert visitor.heard == []
+
+
+def test_a81_a_page_catches_up_after_the_coordinator_was_killed(stage: Stage, visitor: Visitor) -> None:
+    """Promise 4: kill -9 in the middle of a hundred events a second; then each is there, once."""
+    coordinator = stage.coordinator
+    count = 400
+    made = stage.begin("\n".join(["say x", "sleep 0.008"] * count), "Talkative")
+    page = visitor.log_in(f"/ui/sessions/{made.session_id}?types=message")
+    expect(page.get_by_text("x", exact=True).nth(3)).to_be_visible()
+    coordinator.kill()
+    expect(page.get_by_text(re.compile("Offline|Connecting"))).to_be_visible()
+    coordinator.restart()
+    assert coordinator.ended(made.run_id, 60).reason == "completed"
+    expect(page.get_by_text("Live", exact=False).first).to_be_visible()
+    expect(page.get_by_role("feed").get_by_role("article").last).to_have_attribute("aria-setsize", str(count + 1))
+    last = coordinator.session(made.session_id).last_seq
+    expect(page.get_by_role("button", name=f"All {last}", exact=True)).to_be_visible()
+    assert [one for one in visitor.heard if "ERR_CONNECTION" not in one and "ERR_INCOMPLETE" not in one] == []
+
+
+def test_a81_ten_thousand_events_open_scroll_and_filter_without_a_long_task(stage: Stage, visitor: Visitor) -> None:
+    """D16: shown within two seconds, and no task of the page over 100 ms afterwards."""
+    lines = [
+        {"event_type": ("message", "pre_tool")[n % 2], "role": "assistant", "tool_name": "Read", "content": f"word {n}"}
+        for n in range(10_000)
+    ]
+    session = stage.coordinator.http.post("/sessions/import", json={"lines": lines}).json()
+    page = visitor.log_in(f"/ui/sessions/{session['session_id']}")
+    expect(page.get_by_role("button", name=re.compile(r"^All 1\d{4}$"))).to_be_visible(timeout=4000)
+    page.evaluate(LONG_TASKS)
+    feed = page.get_by_role("feed")
+    for _ in range(15):
+        feed.evaluate("(element) => { element.scrollTop = Math.random() * element.scrollHeight; }")
+        page.wait_for_function("() => new Promise(requestAnimationFrame)")
+    page.get_by_role("button", name="pre_tool", exact=False).click()
+    expect(feed.get_by_role("article").first).to_have_attribute("aria-setsize", "5000")
+    assert page.evaluate("window.longest") <= 100
+
+
+def test_s1_a_login_that_is_revoked_ends_the_open_page(stage: Stage, visitor: Visitor) -> None:
+    """S1: within ten seconds, by a sentence that says how to come back; and a used link says that it was used."""
+    page = visitor.log_in()
+    link = page.evaluate("() => fetch('/tokens/self').then((answer) => answer.json())")
+    expect(page.get_by_text("Live", exact=False).first).to_be_visible()
+    stage.coordinator.http.delete(f"/tokens/{link['token_id']}").raise_for_status()
+    expect(page.get_by_text("This browser is not logged in.")).to_be_visible(timeout=12_000)
+    code = stage.coordinator.http.post("/login/links", json={}).json()["code"]
+    visitor.log_in()
+    page.goto("about:blank")
+    for _ in range(2):
+        stage.coordinator.http.post("/login", json={"code": code})
+    visitor.go(f"/ui/login#code={code}")
+    expect(page.get_by_text("used already")).to_be_visible()
+    assert code not in page.url
+
+
+def test_a81_the_first_look_loads_little() -> None:
+    """60: initial JavaScript of at most 150 kB, packed."""
+    if not STATIC.exists():
+        pytest.skip("The pages are not built; `make web` does it (npm).")
+    scripts = initial_scripts(STATIC)
+    assert len(scripts) > 2
+    assert sum(len(gzip.compress(one.read_bytes())) for one in scripts) <= 150_000
+    assert sum(one.stat().st_size for one in STATIC.rglob("*") if one.is_file()) <= 2_000_000

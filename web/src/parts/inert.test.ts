@@ -1,0 +1,23 @@
+// S8, H3: what agents write shows what it is.
+import { expect, test } from "vitest";
+import { asText, inert } from "./inert";
+
+test.each([
+  ["\u001b[31mred\u001b[0m \u001b]8;;http://evil.test\u0007link\u001b]8;;\u0007", "red link"],
+  ["\u001b]0;title\u001b\\x\u001bP1$q\u001b\\y\u001bc", "xy"],
+  ["exe.\u202Egnp", "exe.‹U+202E›gnp"],
+  ["a\u2066b\u2069c\u200fd", "a‹U+2066›b‹U+2069›c‹U+200F›d"],
+  ["null\u0000 bell\u0007 del\u007f c1\u0085", "null‹U+0000› bell‹U+0007› del‹U+007F› c1‹U+0085›"],
+  ["zero\u200bwidth\ufeff soft\u00adhyphen", "zero‹U+200B›width‹U+FEFF› soft‹U+00AD›hyphen"],
+  ["tag\u{e0041}", "tag‹U+E0041›"],
+  ["lone \ud800 and \udc00", "lone ‹U+D800› and ‹U+DC00›"],
+  ["one\r\ntwo\rthree\tfour", "one\ntwo\nthree\tfour"],
+  ["family 👨‍👩‍👧 and مرحبا", "family 👨‍👩‍👧 and مرحبا"],
+  ["<script>alert(1)</script>", "<script>alert(1)</script>"],
+])("%j", (given, shown) => {
+  expect(inert(given)).toBe(shown);
+});
+
+test("any value is text", () => {
+  expect([asText(null), asText(undefined), asText("x\u0000"), asText({ a: "\u202e" })]).toEqual(["", "", "x‹U+0000›", '{\n  "a": "‹U+202E›"\n}']);
+});
