@@ -5,7 +5,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
 const coordinator = process.env.CALLBOARD_URL ?? "http://127.0.0.1:8765";
-const api = ["board", "sessions", "runs", "runners", "agents", "approvals", "callbacks", "usage", "tokens", "projects",
+const api = ["board", "sessions", "runs", "queue", "runners", "agents", "approvals", "callbacks", "usage", "tokens", "projects",
   "tasks", "milestones", "login", "logout", "sse", "openapi.json", "healthz"];
 
 export default defineConfig({

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from callboard.coordinator.services.usage import LedgerPart
 from callboard.domain.errors import Forbidden, InvalidRequest, NotFound
 from callboard.domain.usage import UsageRow
+from callboard.wire.responses import UsageGroup
 from callboard.wire.runner import Claim, UsageReport
 from tests.services.reading_world import (
     OWNER,
@@ -71,6 +73,7 @@ async def test_a_tree_has_parents_before_children_with_state_and_cost_rolled_up(
     assert [node.usage_subtree.cost_microdollars for node in tree.nodes] == [1000, 600, 300, 400]
     assert tree.counts == {"running": 3, "failed": 1}
     assert [node.group for node in tree.nodes] == ["working", "working", "done", "working"]
+    assert {(node.waiting_for, node.lifecycle) for node in tree.nodes} == {(None, None)}
 
 
 async def test_a_tree_can_be_read_from_any_of_its_sessions(reading: Reading, runner: PlayedRunner) -> None:
@@ -182,6 +185,34 @@ async def test_usage_by_day_is_by_date_and_within_the_time_asked_for(reading: Re
     ]
     some = await reading.usage.grouped(OWNER, "day", (days + 1) * DAY_MS, (days + 2) * DAY_MS)
     assert [day.key for day in some.items] == ["2022-01-09"]
+
+
+async def test_a_total_is_narrowed_step_by_step_to_the_run_that_caused_it(
+    reading: Reading, runner: PlayedRunner
+) -> None:
+    """D9: the dearest first on every page, no known price last; sessions and runs by name."""
+    family = await a_family(reading, runner)
+    parent, cheap = family[0].session_id, family[2].session_id
+    reading.sql("UPDATE usage_rows SET agent_name = 'reviewer' WHERE session_id <> ?", parent)
+    reading.sql("UPDATE usage_rows SET cost_microdollars = NULL WHERE session_id = ?", cheap)
+    found: list[UsageGroup] = []
+    page: str | None = None
+    while not found or page:
+        answer = await reading.usage.grouped(
+            OWNER, "session", part=LedgerPart(within="agent:reviewer"), order="cost", limit=1, page=page
+        )
+        found, page = [*found, *answer.items], answer.next_page
+    assert [group.usage.cost_microdollars for group in found] == [400, 200, None]
+    outside = await reading.usage.grouped(OWNER, "session", part=LedgerPart(within="agent:"))
+    assert [(group.key, group.name) for group in outside.items] == [(parent, "parent")]
+    runs = await reading.usage.grouped(OWNER, "run", part=LedgerPart(within="agent:reviewer", session_id=found[0].key))
+    assert [(group.name, group.usage.cost_microdollars) for group in runs.items] == [("1", 400)]
+    today = (await reading.usage.grouped(OWNER, "day")).items[0].key
+    assert len((await reading.usage.grouped(OWNER, "run", part=LedgerPart(within=f"day:{today}"))).items) == 4
+    assert (await reading.usage.grouped(OWNER, "run", part=LedgerPart(within="day:1999-01-01"))).items == []
+    for wrong in ("agent", "pet:cat", "day:yesterday"):
+        with pytest.raises(InvalidRequest):
+            await reading.usage.grouped(OWNER, "run", part=LedgerPart(within=wrong))
 
 
 async def test_groups_are_paged_and_the_empty_key_comes_once(reading: Reading, runner: PlayedRunner) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from callboard.domain.errors import InvalidRequest, NotFound
 from callboard.wire.requests import AdditionalDemands, Limits
+from callboard.wire.responses import WaitingRun
 from callboard.wire.times import rfc3339
 from tests.services.reading_world import (
     OWNER,
@@ -166,3 +167,26 @@ async def test_a_run_that_is_not_there_or_not_theirs_is_not_found(reading: Readi
         assert refusal.value.code == "run_not_found"
     with pytest.raises(InvalidRequest):
         await reading.why.explain(OWNER, "42")
+
+
+async def test_the_queue_says_of_every_waiting_run_why_it_waits(reading: Reading) -> None:
+    """A83: oldest first, page by page, as each run's own answer does; narrowed to the caller's project."""
+    runner = await reading.world.runner("one", tags=["arm"], slots=1)
+    first = await reading.world.start("first", title="first")
+    await reading.begin(runner)
+    waiting = [await reading.world.start(title="full"), await reading.world.start(additional_demands=GPU)]
+    waiting.append(await reading.world.resume(first.session_id))
+    found: list[WaitingRun] = []
+    page: str | None = None
+    while not found or page:
+        answer = await reading.why.queue(OWNER, page, 2)
+        found, page = [*found, *answer.items], answer.next_page
+    assert [one.run.run_id for one in found] == [created.run_id for created in waiting]
+    assert [one.why.code for one in found] == ["no_free_slot", "no_matching_runner", "behind_run"]
+    assert [one.title for one in found] == ["full", "say hello", "first"]
+    for one in found:
+        own = await reading.why.explain(OWNER, one.run.run_id)
+        assert (one.why.sentence, one.why.place_in_queue) == (own.sentence, own.place_in_queue)
+        assert one.why.runners == []
+    reading.project("shop")
+    assert (await reading.why.queue(member("shop"), None, 50)).items == []

@@ -184,3 +184,14 @@ class UsageQuery(PageQuery, kw_only=True):
         msgspec.field(name="from", default=None)
     )
     to: Annotated[str, Meta(max_length=40, description="RFC 3339; usage booked before.")] | None = None
+    within: (
+        Annotated[
+            str,
+            Meta(max_length=300, description="Only a group of another grouping: `agent:reviewer`, `day:2026-01-31`."),
+        ]
+        | None
+    ) = None
+    session_id: SessionId | None = None
+    order: Annotated[
+        Literal["key", "cost"], Meta(description="By ascending key, or the dearest first; no known price last.")
+    ] = "key"

@@ -187,6 +187,8 @@ class TreeNode(Response, kw_only=True):
     group: str
     title: str | None
     agent_name: str | None
+    waiting_for: str | None
+    lifecycle: str | None
     queued_runs: int
     children: list[str]
     usage_self: UsageTotal
@@ -265,6 +267,15 @@ class Why(Response, kw_only=True):
     runners: list[WhyRunner]
 
 
+class WaitingRun(Response, kw_only=True):
+    """A run that waits, and why; what each runner says to it is in /runs/{id}/why."""
+
+    run: Run
+    title: str | None
+    """Of its session."""
+    why: Why
+
+
 class Stopped(Response, kw_only=True):
     """The runs that the stop reached; `status` of the thing asked for."""
 
@@ -302,7 +313,7 @@ class UsageGroup(Response, kw_only=True):
     key: str
     usage: UsageTotal
     name: str | None = None
-    """Of a project or milestone, where it is known."""
+    """Of a project, milestone or session, or the number of a run, where it is known."""
 
 
 class SessionUsage(Response, kw_only=True):

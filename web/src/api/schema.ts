@@ -1137,6 +1137,8 @@ export interface TreeNode {
   group: string;
   title: string | null;
   agent_name: string | null;
+  waiting_for: string | null;
+  lifecycle: string | null;
   queued_runs: number;
   children: string[];
   usage_self: UsageTotal;
@@ -1184,6 +1186,12 @@ export interface UsageTotal {
   cost_microdollars: number | null;
   estimated: boolean;
   unpriced: boolean;
+}
+
+export interface WaitingRun {
+  run: Run;
+  title: string | null;
+  why: Why;
 }
 
 export interface Why {
@@ -1262,6 +1270,7 @@ export interface Operations {
   "GET /runs/{run_id}": { path: { "run_id": string }; query: {}; body: undefined; answer: Run };
   "GET /runs/{run_id}/wait": { path: { "run_id": string }; query: { "timeout"?: number }; body: undefined; answer: Run };
   "GET /runs/{run_id}/why": { path: { "run_id": string }; query: {}; body: undefined; answer: Why };
+  "GET /queue": { path: {}; query: { "page"?: string; "limit"?: number }; body: undefined; answer: Page<WaitingRun> };
   "POST /runs/{run_id}/stop": { path: { "run_id": string }; query: {}; body: StopRun; answer: Stopped };
   "POST /runs/{run_id}/retry": { path: { "run_id": string }; query: {}; body: RetryRun; answer: RunCreated };
   "GET /board": { path: {}; query: { "limit"?: number; "project"?: string }; body: undefined; answer: Board };
@@ -1324,7 +1333,7 @@ export interface Operations {
   "DELETE /runners/{runner_id}": { path: { "runner_id": string }; query: {}; body: undefined; answer: undefined };
   "POST /runners/{runner_id}/drain": { path: { "runner_id": string }; query: {}; body: Nothing; answer: Runner };
   "POST /runners/{runner_id}/resume": { path: { "runner_id": string }; query: {}; body: Nothing; answer: Runner };
-  "GET /usage": { path: {}; query: { "page"?: string; "limit"?: number; "group_by"?: "agent" | "day" | "milestone" | "model" | "project" | "run" | "session"; "from"?: string; "to"?: string }; body: undefined; answer: Page<UsageGroup> };
+  "GET /usage": { path: {}; query: { "page"?: string; "limit"?: number; "group_by"?: "agent" | "day" | "milestone" | "model" | "project" | "run" | "session"; "from"?: string; "to"?: string; "within"?: string; "session_id"?: string; "order"?: "cost" | "key" }; body: undefined; answer: Page<UsageGroup> };
   "GET /tokens": { path: {}; query: { "page"?: string; "limit"?: number }; body: undefined; answer: Page<Token> };
   "POST /tokens": { path: {}; query: {}; body: CreateToken; answer: TokenCreated | unknown };
   "GET /tokens/self": { path: {}; query: {}; body: undefined; answer: Me };

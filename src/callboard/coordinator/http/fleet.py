@@ -4,6 +4,7 @@ from typing import Final
 
 from callboard.coordinator.http.answer import API_HEADERS, JSON_HEADERS, Answer, render_json
 from callboard.coordinator.http.call import Call
+from callboard.coordinator.services.usage import LedgerPart
 from callboard.domain.errors import InvalidRequest, Unavailable
 from callboard.wire.responses import Health, Me, Page, Runner, Token, TokenCreated
 from callboard.wire.times import to_ms
@@ -61,7 +62,14 @@ async def show_usage(call: Call) -> Page:
     asked = call.query
     since, until = _moment("from", asked.from_), _moment("to", asked.to)
     return await call.services.usage.grouped(
-        call.caller, asked.group_by, since, until, page=asked.page, limit=asked.limit
+        call.caller,
+        asked.group_by,
+        since,
+        until,
+        part=LedgerPart(within=asked.within, session_id=asked.session_id),
+        order=asked.order,
+        page=asked.page,
+        limit=asked.limit,
     )
 
 

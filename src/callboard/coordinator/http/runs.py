@@ -34,6 +34,11 @@ async def explain_run(call: Call) -> Why:
     return await call.services.why.explain(call.caller, call.id)
 
 
+async def list_queue(call: Call) -> Page:
+    """GET /queue."""
+    return await call.services.why.queue(call.caller, call.query.page, call.query.limit)
+
+
 async def wait_for_run(call: Call) -> Run:
     """GET /runs/{run_id}/wait; a drain of the coordinator answers early with the run as it is."""
     async with call.process.held.watch(call.receive, call.check_token) as gone:

@@ -38,6 +38,8 @@ def _node(row: Row, own: UsageTotal) -> TreeNode:
         group=group_of_row(row),
         title=row["title"],
         agent_name=row["agent_name"],
+        waiting_for=row["waiting_for"],
+        lifecycle=row["lifecycle"],
         queued_runs=row["queued_runs"],
         children=[],
         usage_self=own,

@@ -1,7 +1,7 @@
 """What was used and what it cost: every figure is a sum over the ledger. Books nothing."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Final
 
 import msgspec
@@ -20,9 +20,18 @@ from callboard.wire.budgets import Budget
 from callboard.wire.responses import Page, SessionUsage, UsageGroup
 
 GROUPS: Final = ("day", "session", "run", "model", "agent", "project", "milestone")
-NAMED_GROUPS: Final = ("project", "milestone")
+NAMED_GROUPS: Final = ("project", "milestone", "session", "run")
 MAX_GROUPS: Final = 1_000
 DAY_MS: Final = 86_400_000
+MAX_RANK_DIGITS: Final = 18
+
+
+class LedgerPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sum is narrowed to."""
+
+    within: str | None = None
+    """A group of another grouping, as `agent:reviewer`."""
+    session_id: str | None = None
 
 
 class UsageService:
@@ -57,39 +66,40 @@ class UsageService:
         from_ms: int | None = None,
         to_ms: int | None = None,
         *,
+        part: LedgerPart | None = None,
+        order: str = "key",
         page: str | None = None,
         limit: int = MAX_LIMIT,
     ) -> Page:
         """Sums of what was booked at or after `from_ms` and before `to_ms` (Unix milliseconds), by ascending key.
 
-        The key of a day is its date (UTC); the key of what has no agent or project is empty.
+        The key of a day is its date (UTC); the key of what has no agent or project is empty. `order` may be `cost`: the
+        dearest first.
         """
-        if not caller.is_person:
-            raise Forbidden(
-                f"{caller.kind_in_words} token may not read the ledger of all sessions.",
-                hint="Read the usage of your own session.",
-            )
-        if group_by not in GROUPS:
-            raise InvalidRequest(
-                f"{group_by!r} is no grouping.",
-                errors=[{"pointer": "/group_by", "message": f"one of {', '.join(GROUPS)}"}],
-            )
+        _check_reader(caller, group_by)
         check_limit(limit)
-        list_name = f"usage:{group_by}"
-        after = read_mark(list_name, page, "")
-        times = {"from_ms": 0 if from_ms is None else from_ms, "to_ms": 2**62 if to_ms is None else to_ms}
+        list_name = f"usage:{group_by}:{order}"
+        rank, after = _place(read_mark(list_name, page, "0 "))
+        part = part or LedgerPart()
+        outer, outer_key = _within(part.within)
 
         def work(tx: Transaction) -> Page:
             rows = tx.all(
                 "usage_grouped",
-                **times,
+                from_ms=0 if from_ms is None else from_ms,
+                to_ms=2**62 if to_ms is None else to_ms,
                 group_by=group_by,
                 project_id=caller.project_id or "",
+                session_id=part.session_id or "",
+                within=outer,
+                within_key=outer_key,
+                by_cost=int(order == "cost"),
                 after=after,
+                after_rank=rank,
                 from_first=int(page is None),
                 limit=limit + 1,
             )
-            last = rows[limit - 1]["key"] if len(rows) > limit else None
+            last = _mark(rows[limit - 1]) if len(rows) > limit else None
             groups = _groups(rows[:limit], day=group_by == "day")
             return page_of(list_name, _named(tx, groups) if group_by in NAMED_GROUPS else groups, limit, last)
 
@@ -137,6 +147,56 @@ def add(into: UsageTotal, part: UsageTotal) -> None:
     into.unpriced |= part.unpriced
     if part.cost_microdollars is not None:
         into.cost_microdollars = (into.cost_microdollars or 0) + part.cost_microdollars
+
+
+def _within(text: str | None) -> tuple[str, str]:
+    """The grouping and the key of `grouping:key`, both empty for None; InvalidRequest."""
+    if text is None:
+        return "", ""
+    grouping, separator, key = text.partition(":")
+    day = _day_number(key) if grouping == "day" else None
+    if not separator or grouping not in GROUPS or (grouping == "day" and day is None):
+        raise InvalidRequest(
+            f"{text[:100]!r} names no group.",
+            errors=[{"pointer": "?query/within", "message": "as agent:reviewer, day:2026-01-31 or project:"}],
+        )
+    return grouping, day or key
+
+
+def _day_number(text: str) -> str | None:
+    """The key in the ledger of a date; None for what is none."""
+    try:
+        midnight = datetime.combine(date.fromisoformat(text), time(), UTC)
+    except ValueError:
+        return None
+    return str(int(midnight.timestamp() * 1000) // DAY_MS)
+
+
+def _check_reader(caller: Caller, group_by: str) -> None:
+    if not caller.is_person:
+        raise Forbidden(
+            f"{caller.kind_in_words} token may not read the ledger of all sessions.",
+            hint="Read the usage of your own session.",
+        )
+    if group_by not in GROUPS:
+        raise InvalidRequest(
+            f"{group_by!r} is no grouping.",
+            errors=[{"pointer": "/group_by", "message": f"one of {', '.join(GROUPS)}"}],
+        )
+
+
+def _place(mark: str) -> tuple[int, str]:
+    """The rank and the key after which a page begins; InvalidRequest `invalid_page`."""
+    rank, _, key = mark.partition(" ")
+    if not rank.removeprefix("-").isdecimal() or len(rank) > MAX_RANK_DIGITS:
+        raise InvalidRequest(f"{mark[:80]!r} is no place in this list.", code="invalid_page")
+    return int(rank), key
+
+
+def _mark(row: Row) -> str:
+    """Where a page ends: by cost, and by key."""
+    cost = row["cost_microdollars"]
+    return f"{1 if cost is None else -cost} {row['key']}"
 
 
 def _groups(rows: list[Row], *, day: bool = False) -> list[UsageGroup]:

@@ -9,7 +9,9 @@ from callboard.coordinator.services.access import visible_run
 from callboard.coordinator.services.budget_changes import read_pools, shortage_sentence
 from callboard.coordinator.services.fleet import offer_of
 from callboard.coordinator.services.lifecycle_changes import work_of
+from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.portability import preference_of
+from callboard.coordinator.services.run_lists import shown_runs
 from callboard.coordinator.services.run_requests import check_run_id
 from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands
@@ -51,28 +53,53 @@ class WhyService:
 
     def _explain(self, tx: Transaction, caller: Caller, run_id: str) -> wire.Why:
         run = visible_run(tx, caller, run_id)
-        facts = _facts(tx, run, self._rules)
-        answer = explain(facts)
-        claimable = run["queue_key"] is not None
-        return wire.Why(
-            run_id=run_id,
-            status=run["status"],
-            sentence=answer.sentence,
-            code=answer.code,
-            reason=run["reason"],
-            next_step=answer.next_step,
-            demands=json.loads(run["demands"]),
-            place_in_queue=facts.before + 1 if claimable else None,
-            waits_for_run_id=facts.blocker.run_id if facts.blocker else None,
-            no_match_deadline_at=rfc3339_or_none(facts.no_match_deadline_ms),
-            queue_deadline_at=rfc3339_or_none(run["queue_deadline_at"]),
-            lost_deadline_at=rfc3339_or_none(facts.lost_deadline_ms),
-            moves_at=rfc3339_or_none(facts.moves_at_ms),
-            runners=_runners(answer) if caller.is_person else [],
-        )
+        runners = _all_runners(tx, self._rules) if run["status"] == "pending" else ()
+        facts = _facts(tx, run, self._rules, runners)
+        return _render(run, facts, with_runners=caller.is_person)
+
+    async def queue(self, caller: Caller, page: str | None, limit: int) -> wire.Page:
+        """Pending runs, oldest first, each with why it waits; what each runner says is left out."""
+        check_limit(limit)
+        after = read_mark("queue", page, "")
+
+        def work(tx: Transaction) -> wire.Page:
+            rows = tx.all("waiting_runs", after=after, project_id=caller.project_id or "", limit=limit + 1)
+            runners = _all_runners(tx, self._rules)
+            items = [
+                wire.WaitingRun(
+                    run=shown,
+                    title=row["title"],
+                    why=_render(row, _facts(tx, row, self._rules, runners), with_runners=False),
+                )
+                for row, shown in zip(rows[:limit], shown_runs(tx, rows[:limit]), strict=True)
+            ]
+            return page_of("queue", items, limit, rows[limit - 1]["run_id"] if len(rows) > limit else None)
+
+        return await self._database.read(work)
 
 
-def _facts(tx: Transaction, run: Row, rules: LeaseRules) -> RunFacts:
+def _render(run: Row, facts: RunFacts, *, with_runners: bool) -> wire.Why:
+    answer = explain(facts)
+    return wire.Why(
+        run_id=run["run_id"],
+        status=run["status"],
+        sentence=answer.sentence,
+        code=answer.code,
+        reason=run["reason"],
+        next_step=answer.next_step,
+        demands=json.loads(run["demands"]),
+        place_in_queue=None if run["queue_key"] is None else facts.before + 1,
+        waits_for_run_id=facts.blocker.run_id if facts.blocker else None,
+        no_match_deadline_at=rfc3339_or_none(facts.no_match_deadline_ms),
+        queue_deadline_at=rfc3339_or_none(run["queue_deadline_at"]),
+        lost_deadline_at=rfc3339_or_none(facts.lost_deadline_ms),
+        moves_at=rfc3339_or_none(facts.moves_at_ms),
+        runners=_runners(answer) if with_runners else [],
+    )
+
+
+def _facts(tx: Transaction, run: Row, rules: LeaseRules, runners: tuple[RunnerFacts, ...]) -> RunFacts:
+    """The row holds what `run_for_report` reads; the runners are looked at for a pending run only."""
     runner = tx.one("runner_by_id", runner_id=run["runner_id"]) if run["runner_id"] else None
     pending, claimable = run["status"] == "pending", run["queue_key"] is not None
     preference = preference_of(tx, run)
@@ -95,7 +122,7 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules) -> RunFacts:
         preparing=_preparing(tx, run) if pending and not claimable else None,
         blocker=_blocker(tx, run) if pending and not claimable else None,
         before=_before(tx, run) if claimable else 0,
-        runners=_all_runners(tx, rules) if pending else (),
+        runners=runners,
         preferred_host=preference.hostname if preference else None,
         moves_at_ms=moves_at_ms(preference, rules) if preference else None,
         stays=preference.stays if preference else None,

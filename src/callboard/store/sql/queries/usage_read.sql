@@ -55,7 +55,8 @@ FROM sessions s JOIN usage_rows u ON u.session_id = s.session_id
 WHERE s.root_session_id = :root_session_id GROUP BY u.session_id;
 
 -- name: usage_grouped
--- The ledger of a time, summed by one of its columns; a day is its number since 1970, in text. Keyset by key.
+-- The ledger of a time, summed by one of its columns, narrowed to a session and to one group of another grouping. A
+-- day is its number since 1970, in text. Keyset by key, or by rank (the dearest first, no known price last) and key.
 SELECT key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
     CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
@@ -73,13 +74,32 @@ FROM (
     END AS key
     FROM usage_rows u
     WHERE u.booked_at >= :from_ms AND u.booked_at < :to_ms AND (:project_id = '' OR u.project_id = :project_id)
+        AND (:session_id = '' OR u.session_id = :session_id)
+        AND (:within = '' OR :within_key = CASE :within
+                WHEN 'session' THEN u.session_id
+                WHEN 'run' THEN u.run_id
+                WHEN 'model' THEN u.model
+                WHEN 'agent' THEN coalesce(u.agent_name, '')
+                WHEN 'project' THEN coalesce(u.project_id, '')
+                WHEN 'milestone' THEN coalesce((SELECT s.milestone_id FROM sessions s WHERE s.session_id = u.session_id), '')
+                ELSE CAST(u.booked_at / 86400000 AS TEXT)
+            END)
 ) AS grouped
-WHERE key > :after OR (:from_first = 1 AND key = '')
-GROUP BY key ORDER BY key LIMIT :limit;
+WHERE :by_cost = 1 OR key > :after OR (:from_first = 1 AND key = '')
+GROUP BY key
+HAVING :by_cost = 0 OR :from_first = 1 OR -coalesce(sum(cost_microdollars), -1) > :after_rank
+    OR (-coalesce(sum(cost_microdollars), -1) = :after_rank AND key > :after)
+ORDER BY CASE WHEN :by_cost = 1 THEN -coalesce(sum(cost_microdollars), -1) ELSE 0 END, key LIMIT :limit;
 
 -- name: names_of_groups
--- Names of projects and milestones, by a JSON list of their ids.
+-- Names of projects, milestones and sessions and numbers of runs, by a JSON list of their ids.
 SELECT p.project_id AS key, p.name FROM json_each(:ids) AS listed JOIN projects p ON p.project_id = listed.value
 UNION ALL
 SELECT m.milestone_id AS key, m.title AS name FROM json_each(:ids) AS listed
-    JOIN milestones m ON m.milestone_id = listed.value;
+    JOIN milestones m ON m.milestone_id = listed.value
+UNION ALL
+SELECT s.session_id AS key, coalesce(s.title, s.agent_name, '') AS name FROM json_each(:ids) AS listed
+    JOIN sessions s ON s.session_id = listed.value
+UNION ALL
+SELECT r.run_id AS key, CAST(r.number AS TEXT) AS name FROM json_each(:ids) AS listed
+    JOIN runs r ON r.run_id = listed.value;
