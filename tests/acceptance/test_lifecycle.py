@@ -17,12 +17,14 @@ from tests.support.repository import Repository
 from tests.support.world import World
 
 CALLBOARD = f"{sys.executable} -m callboard"
+PATIENT = QUICK | {"lease_seconds": 30, "lost_runner_seconds": 35, "unheard_seconds": 15}
+"""A worker by hand speaks only now and then."""
 
 
 @pytest.fixture(scope="module")
 def coordinator(lone: World) -> Coordinator:
     """Return the coordinator of all tests here that kill nothing."""
-    return lone.coordinator(**QUICK, halt_seconds=0.5)
+    return lone.coordinator(**PATIENT, halt_seconds=0.5)
 
 
 def reserved(work: HandWorker) -> list[int]:
@@ -277,7 +279,7 @@ def test_guidance_reaches_an_agent_that_listens_and_makes_no_run_of_its_own(
 
 def test_a54_a_run_is_ended_also_by_the_coordinator_that_comes_after(world: World) -> None:
     """A54: the report is in the database, and so is that the run has to end: killed -9 right after it."""
-    coordinator = world.coordinator(**QUICK, halt_seconds=1)
+    coordinator = world.coordinator(**PATIENT, halt_seconds=1)
     work = HandWorker(world, coordinator, "killed")
     work.begin()
     assert work.reports("stuck", reason="Which table stays?").status_code == 200

@@ -27,6 +27,7 @@ class HandWorker:
         self.stopping: list[str] = []
         self.run_id = ""
         self.attempt = 0
+        self.at_work = False
         until(self._is_prepared, 10, "the worktree")
 
     def _is_prepared(self) -> bool:
@@ -34,7 +35,8 @@ class HandWorker:
         return bool(self.session()["work"]["state"] == "prepared")
 
     def _look(self, wait: float = 0.0) -> list[dict[str, Any]]:
-        """Does the jobs that one poll brings; the runs of that poll."""
+        """Does the jobs that one poll brings; the runs of that poll. Its heartbeat says which run it has in hand."""
+        self.runner.heartbeat(*([(self.run_id, self.attempt)] if self.at_work else []))
         answer = self.runner.poll(wait) or {}
         self.stopping += [order["run_id"] for order in answer.get("stops", [])]
         for order in answer.get("jobs", []):
@@ -58,6 +60,7 @@ class HandWorker:
         self.told.append(claim["prompt"])
         self.attempt = int(claim["attempt"])
         self.run_id = str(claim["run_id"])
+        self.at_work = True
         started = self.runner.started(self.run_id, self.attempt, **fields)
         assert started.status_code == 200, started.text
         return self.run_id
@@ -78,6 +81,7 @@ class HandWorker:
 
     def end(self, how: str = "completed", **fields: Any) -> None:
         """The run ends so."""
+        self.at_work = False
         answer = self.runner.report(self.run_id, how, self.attempt, **({"event_count": 0} | fields))
         assert answer.status_code == 200, answer.text
 
