@@ -267,7 +267,9 @@ def test_a43_the_real_claude_code_with_the_plugin_is_an_external_session(world: 
         )  # fmt: skip
         assert checked.returncode == 0, checked.stdout + checked.stderr
         child = "callboard run 'say child' --executor scripted -q"
-        prompt = f"[[bash {child}]] [[bash false]] [[say all done]]"
+        order = {"prompt": "say by a tool", "executor_type": "scripted", "mode": "sync"}
+        tool = f"tool mcp__plugin_callboard_callboard__start_agent_session {json.dumps(order)}"
+        prompt = f"[[bash {child}]] [[bash false]] [[{tool}]] [[say all done]]"
         done = subprocess.run(
             [*client, "-p", prompt, "--output-format", "stream-json", "--verbose"],
             env=environment, cwd=world.project, capture_output=True, text=True, check=False, timeout=120,
@@ -285,12 +287,13 @@ def test_a43_the_real_claude_code_with_the_plugin_is_an_external_session(world: 
     assert session.binding is not None
     assert session.binding.executor_session_id == init["session_id"]
     kinds = [kind for kind, _ in logged(coordinator, ours.session_id)]
-    assert kinds == ["message", "pre_tool", "post_tool", "pre_tool", "post_tool", "message"]
+    assert kinds == ["message", *["pre_tool", "post_tool"] * 3, "message"]
     told = logged(coordinator, ours.session_id)
     assert (told[0][1], told[-1][1]) == (prompt, "all done")
     tools = [payload_of(event) for event in coordinator.events(ours.session_id, "pre_tool", "post_tool")]
     assert tools[0]["tool_input"]["command"] == child
-    assert [one["is_error"] for one in tools if "is_error" in one] == [False, True]
-    (below,) = [one for one in listed if not one.external]
-    assert below.parent_session_id == ours.session_id
-    assert list((world.folder / "home" / "state").rglob("*.json")) == []
+    assert [one["is_error"] for one in tools if "is_error" in one] == [False, True, False]
+    below = [one for one in listed if not one.external]
+    assert [one.parent_session_id for one in below] == [ours.session_id] * 2, "by the shell and by a tool"
+    left = [path.name for path in (world.folder / "home" / "state").rglob("*") if path.is_file()]
+    assert [name for name in left if name.endswith((".json", ".session"))] == []

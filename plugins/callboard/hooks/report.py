@@ -132,6 +132,8 @@ class Report:
         self._spool = directory / f"{native_id}.spool"
         self._sending = directory / f"{native_id}.sending"
         self._lock = directory / f"{native_id}.lock"
+        process = os.environ.get("CLAUDE_PID", "")
+        self._server = directory / f"client-{process}.session" if process.isdecimal() else None
         self._directory = directory
 
     def note(self, event: Mapping[str, Any]) -> None:
@@ -161,6 +163,7 @@ class Report:
         ends = hook.get("hook_event_name") == "SessionEnd"
         if hook.get("hook_event_name") == "SessionStart":
             self._tidy()
+        self._tell_server(state.get("session_id", ""))
         if time.time() < state.get("rests_until", 0) and not ends:
             return
         try:
@@ -193,8 +196,18 @@ class Report:
         made = access.post("/sessions", about, access.token)
         state = {name: made[name] for name in ("session_id", "run_id", "session_token")} | {"project_dir": directory}
         self._write(state)
+        self._tell_server(state["session_id"])
         _tell_commands(state["session_id"])
         return state
+
+    def _tell_server(self, session_id: str) -> None:
+        """Lets the MCP server of this client know which session it speaks for now; none while that is not known."""
+        if self._server is None or _text_of(self._server) == session_id:
+            return
+        if session_id:
+            _replace(self._server, session_id.encode())
+        else:
+            self._server.unlink(missing_ok=True)
 
     def _post(
         self, access: Access, hook: Mapping[str, Any], state: dict[str, Any], events: list[Any]
@@ -257,6 +270,7 @@ class Report:
     def _forget(self) -> None:
         for file in (self._state, self._spool, self._sending, self._lock, self._lock.with_suffix(".sender")):
             file.unlink(missing_ok=True)
+        self._tell_server("")
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The MCP server of one process: it speaks on stdin and stdout, and asks a coordinator over HTTP with one token."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -15,14 +15,13 @@ PATIENCE: Final = RetryPolicy(attempts=20)
 """Half a minute: a coordinator that is started again is no reason to trouble an agent."""
 
 
-async def serve(url: str, token: str, parent_session_id: str | None) -> None:
-    """Serves until stdin ends."""
+async def serve(url: str, token: str, parent: Callable[[], str | None]) -> None:
+    """Serves until stdin ends. `parent` says at each call which session the agent is, if any."""
     async with AsyncClient(url, token, retry=PATIENCE) as client:
-        tools = Tools(client, parent_session_id)
 
         @asynccontextmanager
         async def caller_of(_: Context) -> AsyncIterator[Tools]:
-            yield tools
+            yield Tools(client, parent())
 
         server = server_of(caller_of)
         async with stdio_server() as (reading, writing):
