@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from callboard.client.calls import callbacks, sessions
-from callboard.wire.responses import Run
+from callboard.wire.responses import Run, RunCreated
 from tests.acceptance.conftest import Stage
 from tests.support.coordinator import payload_of, until
 from tests.support.world import World, hold
@@ -85,3 +85,23 @@ def test_a_coordinator_that_is_killed_meanwhile_costs_no_child_twice(world: Worl
     assert coordinator.ended(created.run_id, 60).result_text == "done"
     (child,) = coordinator.client.send(sessions.list_(parent_session_id=created.session_id)).items
     assert child.status == "finished"
+
+
+def test_a04_agents_that_wait_for_children_do_not_hold_all_slots_for_ever(world: World) -> None:
+    """A full runner takes one child at a time of each of its agents, down the tree, and nothing of anybody else."""
+    coordinator = world.coordinator()
+    world.runner(coordinator, slots=1)
+    first = f"child async_poll - {hold('first-of-two')};; result one"
+    script = f"{first}\nchild sync - child sync - result deepest\nwait all"
+    parent: RunCreated = coordinator.start_run(script)
+    below = sessions.list_(parent_session_id=parent.session_id)
+    until(lambda: len(coordinator.client.send(below).items) == 2, 20, "two children")
+    somebodys: RunCreated = coordinator.start_run("say later")
+    (world.project / "first-of-two").touch()
+    run = coordinator.ended(parent.run_id)
+    assert run.ended_at is not None
+    nodes = coordinator.client.send(sessions.tree(parent.session_id)).nodes
+    assert sorted((node.depth, node.status) for node in nodes) == [(depth, "finished") for depth in (0, 1, 1, 2)]
+    second, first = (coordinator.ended(one.latest_run_id or "") for one in coordinator.client.send(below).items)
+    assert (first.ended_at or "") <= (second.claimed_at or ""), "no two children of one agent at once"
+    assert (coordinator.ended(somebodys.run_id).claimed_at or "") >= run.ended_at

@@ -16,6 +16,7 @@ from callboard.coordinator.services.claims import build_claim
 from callboard.coordinator.services.fleet import Fleet, FleetRunner
 from callboard.coordinator.services.job_changes import orders_of as job_orders_of
 from callboard.coordinator.services.jobs import take_jobs, waiting_jobs
+from callboard.coordinator.services.lent_slots import LOOK_SECONDS, lent
 from callboard.coordinator.services.locking import lock_pools_of_runs, lock_runs
 from callboard.coordinator.services.message_changes import orders_for
 from callboard.coordinator.services.run_changes import (
@@ -173,7 +174,7 @@ class Dispatch:
                     left = deadline - loop.time()
                     if left <= 0:
                         return None
-                    await _wait(event, left)
+                    await _wait(event, left if slots > 0 else min(left, LOOK_SECONDS))
             finally:
                 going.cancel()
                 del self._pollers[id(poller)]
@@ -181,7 +182,7 @@ class Dispatch:
 
     async def _answer_now(self, runner: FleetRunner, slots: int, told: bool) -> PollAnswer | None:
         news = await self._news(runner) if told else []
-        runs = await self._claim(runner, slots) if slots > 0 and not runner.draining else []
+        runs = [] if runner.draining else await (self._claim(runner, slots) if slots > 0 else self._claim_lent(runner))
         if not news and not runs:
             return None
         return PollAnswer(
@@ -220,6 +221,12 @@ class Dispatch:
             if claims:
                 return claims
         return []
+
+    async def _claim_lent(self, runner: FleetRunner) -> list[Claim]:
+        entries = await self._database.read(lambda tx: lent(tx, runner))
+        await self._fleet.learn(key for _, _, key in entries)
+        fitting = [entry for entry in entries if self._fleet.fits(runner, entry[2])]
+        return await self._claim_entries(fitting, runner) if fitting else []
 
     async def _claim_entries(self, entries: list[Entry], runner: FleetRunner) -> list[Claim]:
         """Claims in one transaction, or in a second one that waits; what could not be tried is put back."""

@@ -169,6 +169,22 @@ SELECT demand_class, queue_key, run_id FROM runs
 WHERE queue_key IS NOT NULL AND (demand_class, queue_key, run_id) > (:demand_class, :queue_key, :run_id)
 ORDER BY demand_class, queue_key, run_id LIMIT :limit;
 
+-- name: runs_for_lent_slots
+-- Waiting runs that an agent of a full runner has started and may wait for, while none of its runs is at work.
+SELECT child.queue_key, child.run_id, child.demand_class, child.caller_session_id FROM runs caller
+JOIN sessions below ON below.parent_session_id = caller.session_id
+JOIN runs child ON child.session_id = below.session_id AND child.status = 'pending'
+WHERE caller.runner_id = :runner_id AND caller.status IN ('claimed', 'running', 'interrupted')
+    AND caller.stop_requested_at IS NULL AND child.queue_key IS NOT NULL
+    AND child.caller_session_id = caller.session_id AND child.execution_mode <> 'async_callback'
+    AND NOT EXISTS (
+        SELECT 1 FROM sessions beside JOIN runs other ON other.session_id = beside.session_id
+        WHERE beside.parent_session_id = caller.session_id AND other.status IN ('claimed', 'running', 'interrupted')
+            AND other.caller_session_id = caller.session_id AND other.execution_mode <> 'async_callback')
+    AND :slots <= (SELECT count(*) FROM runs held
+        WHERE held.runner_id = :runner_id AND held.status IN ('claimed', 'running', 'interrupted'))
+ORDER BY child.queue_key, child.run_id LIMIT 100;
+
 -- name: runs_of_runner_to_stop
 -- Live runs of a runner with a stop that waits for it.
 SELECT run_id, attempt, stop_reason FROM runs
