@@ -3,10 +3,12 @@
 from typing import Any
 
 import httpx2
+import pytest
 
 from callboard.client.calls import runs, sessions
 from callboard.wire.responses import RunCreated, SessionUsage
-from tests.support.coordinator import Coordinator, payload_of, until
+from tests.support.coordinator import QUICK, Coordinator, payload_of, until
+from tests.support.tasks import TaskShop
 from tests.support.world import World, hold
 
 CALL = 100_000
@@ -88,3 +90,28 @@ def test_eight_children_share_a_budget_that_is_not_overspent_and_go_on_when_it_i
     assert coordinator.session(root.session_id).group == "needs_you"
     assert 10 * CALL <= spent(coordinator, root.session_id) <= 10 * CALL + 4 * CALL
     check_raised(world, coordinator, root.session_id, children[0])
+
+
+@pytest.mark.parametrize("stopped", ["its run", "between two runs"])
+def test_a_task_that_its_budget_stopped_goes_on_when_it_is_raised(world: World, stopped: str) -> None:
+    """50: the outcome says so, the work is stuck with the figures; raised, the loop goes on in the same session."""
+    shop = TaskShop(world, world.coordinator(**QUICK), 1)
+    task_id = shop.task(1)
+    session_id = shop.begun(f"/tasks/{task_id}/run", limits={"budget_tokens": 100})["session_id"]
+    if stopped == "its run":
+        claim = shop.claim()
+        rows = [{"model": "m", "message_id": "1", "output_tokens": 150}]
+        shop.runner.report(claim["run_id"], "usage", claim["attempt"], rows=rows)
+        assert shop.runner.report(claim["run_id"], "stopped", claim["attempt"], event_count=0).status_code == 200
+    else:
+        shop.iterate(1, output=150)
+    assert shop.get(f"/tasks/{task_id}")["outcome"] == "budget_exceeded"
+    work = shop.session(session_id)
+    assert work["lifecycle"] == "stuck"
+    assert "of 100 tokens is spent" in work["work"]["stuck_reason"]
+    raised = shop.coordinator.http.post(f"/sessions/{session_id}/budget", json={"budget_tokens": 1_000})
+    assert raised.status_code == 200, raised.text
+    assert len(raised.json()["resumed"]) == 1
+    assert shop.iterate(0, output=1)["run_id"] == raised.json()["resumed"][0]
+    assert shop.get(f"/tasks/{task_id}")["outcome"] == "passed"
+    assert shop.session(session_id)["lifecycle"] == "complete"

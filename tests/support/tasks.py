@@ -47,9 +47,9 @@ class TaskShop(Workshop):
         found: dict[str, Any] = answer.json()
         return found
 
-    def begun(self, path: str) -> dict[str, Any]:
+    def begun(self, path: str, **body: Any) -> dict[str, Any]:
         """What is begun there, with its worktree."""
-        answer = self.coordinator.http.post(path)
+        answer = self.coordinator.http.post(path, json=body) if body else self.coordinator.http.post(path)
         assert answer.status_code == 201, answer.text
         order = next_job(self.runner, "prepare")
         assert report(self.runner, order, made(order)).status_code == 200

@@ -43,7 +43,7 @@ def sentence_of(verdict: str, outcomes: Sequence[CheckOutcome], iteration: int, 
         case "max_iterations":
             return f"After {iteration} {'iteration' if iteration == 1 else 'iterations'} the checks fail: {failing}"
         case "budget_exceeded":
-            return "The budget is used up."
+            return error or "The budget is used up."
         case "stopped":
             return "The task was stopped."
     return error or "The runner did not report what became of the checks."

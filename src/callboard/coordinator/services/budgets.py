@@ -13,6 +13,7 @@ from callboard.coordinator.services import budget_changes, charges, run_changes
 from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.budget_changes import insufficient, lock_pools, read_pools, write_pools
 from callboard.coordinator.services.following_run import retry_of
+from callboard.coordinator.services.lifecycle_changes import change, work_of
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.locking import locked_run
 from callboard.coordinator.services.rendering import render_budget
@@ -23,7 +24,7 @@ from callboard.domain.budget import UNITS, Pools
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, InvalidRequest
 from callboard.domain.ids import Ids
-from callboard.domain.lifecycle import UNDER_WAY
+from callboard.domain.lifecycle import UNDER_WAY, moved
 from callboard.domain.run import LIVE
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.events import NewEvent, append
@@ -87,13 +88,17 @@ class BudgetService:
         if budget_changes.short_to_start(tx, waiting["pool_session_id"]) is not None:
             return None
         session = tx.all("session_by_id", session_id=waiting["session_id"])[0]
-        halted = session["lifecycle"] not in (None, *UNDER_WAY)
-        latest = tx.one("run_for_report", run_id=session["latest_run_id"])
-        stopped = None if halted or session["archived_at"] else latest
-        if stopped is None or stopped["reason"] != "budget_exceeded":
+        work = work_of(tx, session["session_id"])
+        task = tx.one("task_to_reopen", session_id=session["session_id"]) if work else None
+        halts_task = work is not None and work["lifecycle"] == "stuck" and _stopped_for_budget(task)
+        if work is not None and halts_task:
+            work = change(tx, work, moved("stuck", "restart"), by="callboard", reason="The budget was raised.")
+        halted = work is not None and work["lifecycle"] not in UNDER_WAY
+        latest = None if halted or session["archived_at"] else tx.one("run_for_report", run_id=session["latest_run_id"])
+        if latest is None or not (latest["reason"] == "budget_exceeded" or halts_task):
             run_changes.refresh_session(tx, session["session_id"])
             return None
-        new = retry_of(tx, stopped, caller, frozenset({stopped["executor_type"]}))
+        new = retry_of(tx, latest, caller, frozenset({latest["executor_type"]}))
         return create(tx, new, self._ids, self._limits).run_id
 
     def is_due(self, hints: list[Hint]) -> bool:
@@ -115,6 +120,10 @@ class BudgetService:
             if due.last is None:
                 return done
             last = due.last
+
+
+def _stopped_for_budget(task: Row | None) -> bool:
+    return task is not None and task["outcome"] == "budget_exceeded"
 
 
 def _has_none(session: Row) -> Conflict:

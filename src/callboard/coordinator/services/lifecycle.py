@@ -13,6 +13,7 @@ from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.following_run import request_like
 from callboard.coordinator.services.lifecycle_changes import By, change, work_of
 from callboard.coordinator.services.limits import TreeLimits, WorkRules
+from callboard.coordinator.services.locking import lock_for_run
 from callboard.coordinator.services.messages import listening_run
 from callboard.coordinator.services.new_run import NewRun
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
@@ -56,7 +57,7 @@ class LifecycleService:
         _check(request)
 
         def locked(tx: Transaction) -> Session:
-            tx.lock_session(session_id)
+            lock_for_run(tx, session_id)
             session = visible_session(tx, caller, session_id)
             _check_caller(caller, session, request)
             if answered := remembered(tx, idempotency):

@@ -287,9 +287,10 @@ def _sentence(tx: Transaction, run: Row, reason: str) -> str:
     """Why a run ended, in words; of a budget with its figures."""
     if reason != "budget_exceeded":
         return REASON_SENTENCES[reason]
-    if usage_of_run(tx, run["run_id"]).unpriced:
+    used_up = exhausted_sentence(tx, run["pool_session_id"])
+    if used_up is None and usage_of_run(tx, run["run_id"]).unpriced:
         return UNPRICED_SENTENCE
-    return exhausted_sentence(tx, run["pool_session_id"]) or REASON_SENTENCES[reason]
+    return used_up or REASON_SENTENCES[reason]
 
 
 def _task_goes_on(tx: Transaction, run: Row, how: RunEnd, failure: str | None) -> bool:

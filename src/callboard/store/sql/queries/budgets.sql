@@ -48,10 +48,10 @@ WHERE r.pool_session_id IS NOT NULL AND r.status IN ('pending', 'claimed', 'runn
 ORDER BY r.session_id, r.number LIMIT 20000;
 
 -- name: sessions_waiting_for_budget
--- Sessions of pools, a JSON list of ids, that wait for a budget.
+-- Sessions of pools, a JSON list of ids, that wait for a budget, or whose work is stuck and may be so for one.
 SELECT s.session_id, s.pool_session_id FROM json_each(:ids) AS listed
 JOIN sessions s ON s.pool_session_id = listed.value
-WHERE s.pool_session_id IS NOT NULL AND s.waiting_for = 'budget'
+WHERE s.pool_session_id IS NOT NULL AND (s.waiting_for = 'budget' OR s.lifecycle = 'stuck')
 ORDER BY s.session_id LIMIT 10000;
 
 -- name: withhold_run
