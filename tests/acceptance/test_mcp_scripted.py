@@ -91,8 +91,8 @@ def test_a04_agents_that_wait_for_children_do_not_hold_all_slots_for_ever(world:
     """A full runner takes one child at a time of each of its agents, down the tree, and nothing of anybody else."""
     coordinator = world.coordinator()
     world.runner(coordinator, slots=1)
-    first = f"child async_poll - {hold('first-of-two')};; result one"
-    script = f"{first}\nchild sync - child sync - result deepest\nwait all"
+    held = f"child async_poll - {hold('first-of-two')};; result one"
+    script = f"{held}\nchild sync - child sync - result deepest\nwait all"
     parent: RunCreated = coordinator.start_run(script)
     below = sessions.list_(parent_session_id=parent.session_id)
     until(lambda: len(coordinator.client.send(below).items) == 2, 20, "two children")
