@@ -144,9 +144,9 @@ async def test_a53_cli_mcp_and_http_judge_a_report_alike(lone: World, coordinato
     shown = line("update", "--status", "pr_ready", "--json", **inside)
     assert (shown.code, json.loads(shown.err)["code"]) == (8, refusal["code"])
     assert line("update", "--status", "stuck", **inside).code == 2
-    done = line("update", "--status", "planning", **inside)
+    done = line("update", "--id", "1", "--status", "planning", **inside)
     assert (done.code, done.out.split()) == (0, ["1", "planning"])
-    assert line("heartbeat", "-q", **inside).out.strip() == work.session_id
+    assert line("heartbeat", "1", "-q", **inside).out.strip() == work.session_id
     async with mcp_agent(coordinator, "http", work.token) as agent:
         refused = await agent.refused("report_status", status="pr_ready")
         assert (refused["code"], "possible: planning_complete, working, stuck" in refused["message"]) == (

@@ -33,7 +33,6 @@ Reason = Annotated[str | None, Parameter(help="Why; it is kept with the change."
 
 def update(
     reference: OwnReference = None,
-    /,
     *,
     status: Annotated[Report, Parameter(help="Where the work stands.")],
     reason: Annotated[str | None, Parameter(help="With stuck: what a person has to decide.")] = None,
@@ -47,7 +46,7 @@ def update(
     return show_change(context.output, _send(context, _own(reference), body))
 
 
-def heartbeat(reference: OwnReference = None, /, *, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
+def heartbeat(reference: OwnReference = None, *, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
     """Say that the work goes on; in a run it needs no reference."""
     context = Context(show, where)
     return show_change(context.output, _send(context, _own(reference), ChangeLifecycle(action="heartbeat")))

@@ -1,9 +1,11 @@
 """What people type for a session or a run becomes a full id; the coordinator decides what a reference means."""
 
+from contextlib import suppress
+
 from callboard.cli.projects import project_here
 from callboard.client import calls
 from callboard.client.transport import Client
-from callboard.domain.errors import InvalidRequest, NotFound
+from callboard.domain.errors import Forbidden, InvalidRequest, NotFound
 from callboard.domain.ids import RUN, RUNNER, SESSION, is_id
 from callboard.wire.responses import Runner, Session
 
@@ -57,8 +59,9 @@ def find_session(client: Client, reference: str, project: str | None) -> Session
     """The session that a short reference means."""
     _check_not_empty(reference)
     if project is None and reference.isdigit():
-        here = project_here(client)
-        project = None if here is None else here.name
+        with suppress(Forbidden):  # an agent knows no projects; what it sees is its own work and what is below that
+            here = project_here(client)
+            project = None if here is None else here.name
     found = client.send(calls.sessions.find(reference, project=project)).items
     if not found:
         raise NotFound(
