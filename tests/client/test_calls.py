@@ -13,7 +13,7 @@ from callboard.client import calls
 from callboard.client.call import Call, Nothing, PageOf
 from callboard.coordinator.http.route import Route
 from callboard.coordinator.http.routes import ROUTES
-from callboard.wire import requests, work
+from callboard.wire import requests, tasks, work
 from callboard.wire import runner as wire
 from callboard.wire.agents import ChangeAgent, CreateAgent, PutAgentFiles
 from callboard.wire.budgets import SetBudget
@@ -68,6 +68,11 @@ BODIES: dict[str, Any] = {
     "work.ask_project": work.RequestJob(kind="list_worktrees"),
     "work.ask_session": work.RequestJob(kind="diff"),
     "work.spawn": work.Spawn(issues=[42]),
+    "tasks.set_task": tasks.SetTask(project_id="prj_01h2xcejqtf2nbrexx3vqjhp41", number=42, checks=["test"]),
+    "tasks.run_task": tasks.RunTask(),
+    "tasks.create_milestone": tasks.NewMilestone(project_id="prj_01h2xcejqtf2nbrexx3vqjhp41", title="First", tasks=[1]),
+    "tasks.start_milestone": tasks.RunTask(executor_type="scripted"),
+    "tasks.end_milestone": tasks.EndMilestone(),
     "lifecycle.change": work.ChangeLifecycle(report="working"),
     "approvals.decide": requests.Decide(decision="allow", content_hash="0" * 64),
 }
@@ -77,6 +82,8 @@ VALUES: dict[str, Any] = {
     "runner_id": RUNNER,
     "project_id": "prj_01h2xcejqtf2nbrexx3vqjhp41",
     "job_id": "job_01h2xcejqtf2nbrexx3vqjhp41",
+    "task_id": "tsk_01h2xcejqtf2nbrexx3vqjhp41",
+    "milestone_id": "mst_01h2xcejqtf2nbrexx3vqjhp41",
     "number": 42,
     "token_id": "tok_01h2xcejqtf2nbrexx3vqjhp41",
     "ref": "vqjhp41",

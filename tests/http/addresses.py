@@ -13,6 +13,8 @@ SAMPLE_IDS = {
     "token_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.TOKEN),
     "project_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.PROJECT),
     "job_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.JOB),
+    "task_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.TASK),
+    "milestone_id": ids.IdSource(lambda: 1, secrets.randbits).new(ids.MILESTONE),
     "number": "7",
     "runner_id": "rnr_" + "0" * 20,
     "name": "nobody",

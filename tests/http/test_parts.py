@@ -104,6 +104,8 @@ def test_what_may_be_sent_again_says_so() -> None:
     }
     creating = (
         "/agents",
+        "/milestones",
+        "/milestones/{milestone_id}/start",
         "/projects",
         "/projects/{project_id}/issues",
         "/projects/{project_id}/jobs",
@@ -115,6 +117,7 @@ def test_what_may_be_sent_again_says_so() -> None:
         "/sessions/{session_id}/lifecycle",
         "/sessions/{session_id}/jobs",
         "/sessions/{session_id}/messages",
+        "/tasks/{task_id}/run",
         "/tokens",
     )
     assert taking == {("POST", path) for path in creating}
