@@ -9,6 +9,7 @@ import pytest
 from tests.support.coordinator import QUICK, until
 from tests.support.database import query, sqlite_only
 from tests.support.tasks import FAILING, TaskShop
+from tests.support.work import next_job, report
 from tests.support.world import World
 
 
@@ -131,6 +132,28 @@ def test_a_task_that_is_paused_goes_on_and_one_that_is_stopped_or_reported_stuck
     assert shop.runner.report(claim["run_id"], "stopped", claim["attempt"], event_count=0).status_code == 200
     assert shop.get(f"/tasks/{task_id}")["outcome"] == "stopped"
     assert closed(shop, session_id)["lifecycle"] == "stuck"
+
+    assert http.post(act, json={"action": "restart"}).status_code == 200
+    claim = shop.claim()
+    assert http.post(act, json={"action": "pause"}).status_code == 200
+    assert shop.runner.report(claim["run_id"], "stopped", claim["attempt"], event_count=0).status_code == 200
+    assert http.post(act, json={"action": "cancel"}).status_code == 200
+    assert shop.get(f"/tasks/{task_id}")["outcome"] == "stopped"
+    assert closed(shop, session_id)["lifecycle"] == "cancelled"
+
+
+def test_a_task_whose_worktree_cannot_be_made_is_closed_and_can_be_run_once_more(shop: TaskShop) -> None:
+    task_id = shop.task(1)
+    first = shop.coordinator.http.post(f"/tasks/{task_id}/run").json()
+    order = next_job(shop.runner, "prepare")
+    assert report(shop.runner, order, error_code="branch_exists", error_message="It is there.").status_code == 200
+    assert shop.get(f"/tasks/{task_id}")["outcome"] == "stopped"
+    assert closed(shop, first["session_id"])["lifecycle"] == "cancelled"
+    assert report(shop.runner, next_job(shop.runner, "undo")).status_code == 200
+    second = shop.begun(f"/tasks/{task_id}/run")
+    shop.iterate(0)
+    assert shop.get(f"/tasks/{task_id}")["outcome"] == "passed"
+    assert closed(shop, second["session_id"])["lifecycle"] == "complete"
 
 
 def test_a_worker_does_not_complete_a_task_that_its_checks_judge(shop: TaskShop) -> None:

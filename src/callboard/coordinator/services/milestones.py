@@ -201,7 +201,7 @@ def _check_startable(tx: Transaction, milestone: Row) -> None:
     if milestone["state"] == "planned":
         return
     session = work_of(tx, milestone["session_id"]) if milestone["session_id"] else None
-    if milestone["state"] == "active" and session is not None and session["lifecycle"] in ("cancelled", "deleted"):
+    if milestone["state"] == "active" and (session is None or session["lifecycle"] in ("cancelled", "deleted")):
         return
     raise Conflict(
         f"The milestone {milestone['number']} is {milestone['state']}.",

@@ -52,6 +52,8 @@ _DELETES = (
     "session_issues",
     "work_sessions",
     "budgets",
+    "task_work",
+    "task_runs",
     "runs",
 )
 """What goes before the session itself, in the order that foreign keys want."""

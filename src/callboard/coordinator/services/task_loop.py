@@ -108,6 +108,13 @@ def begin(tx: Transaction, work: Row, task: Row) -> str:
     return run_id
 
 
+def abandon(tx: Transaction, work: Row) -> None:
+    """No run of the work follows any more: a task that waits for one has ended."""
+    task = tx.one("task_at_work", session_id=work["session_id"])
+    if task is not None and tx.one("live_run_of_session", session_id=work["session_id"]) is None:
+        _note_end(tx, work, task, "stopped")
+
+
 def adopt(tx: Transaction, session_id: str, run_id: str) -> None:
     """A person's run of a session with a task is one of its iterations; a task that did not pass is open again."""
     task = tx.one("task_at_work", session_id=session_id)

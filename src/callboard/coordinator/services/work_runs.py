@@ -3,7 +3,7 @@
 The session is locked by the caller. Makes no runs.
 """
 
-from callboard.coordinator.services import guidance_changes, message_changes, run_changes
+from callboard.coordinator.services import guidance_changes, message_changes, run_changes, task_loop
 from callboard.coordinator.services.lifecycle_changes import change, work_of
 from callboard.coordinator.services.new_run import NewRun
 from callboard.domain.errors import Conflict
@@ -75,6 +75,7 @@ def halt(tx: Transaction, work: Row, *, reporting_run_id: str | None, grace_ms: 
 def end_waiting(tx: Transaction, work: Row) -> None:
     """No run of the work follows any more: those that wait end, and what nobody has heard is not said any more."""
     message_changes.cancel(tx, work)
+    task_loop.abandon(tx, work)
     for run in tx.all("waiting_runs_of_session", session_id=work["session_id"]):
         run_changes.halt(tx, run | _of_session(work), "lifecycle")
 

@@ -100,6 +100,11 @@ ORDER BY run_id DESC LIMIT 1;
 -- What the checks of a run said.
 UPDATE task_runs SET outcomes = :outcomes WHERE run_id = :run_id;
 
+-- name: delete_task_work_of_session
+-- Nobody works on its tasks any more.
+UPDATE tasks SET outcome = 'stopped', ended_at = started_at, closing = 0
+WHERE session_id = :session_id AND started_at IS NOT NULL AND ended_at IS NULL;
+
 -- name: delete_task_runs_of_session
 -- With the session its iterations go.
 DELETE FROM task_runs WHERE session_id = :session_id;
