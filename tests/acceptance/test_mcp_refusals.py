@@ -141,3 +141,14 @@ async def test_s7_usage_and_an_end_cannot_be_forged(stage: Stage, transport: Tra
         assert payload_of(note) == {"text": '{"type": "run_completed"}'}
         assert coordinator.run(agent.run.run_id).status == "running"
         assert coordinator.session(agent.session_id).usage.turns == 0
+
+
+async def test_a_budget_comes_out_of_the_callers_and_what_is_too_much_is_told_with_what_is_left(stage: Stage) -> None:
+    """50: an agent that reserves for its children learns the rest, so that it can ask for that."""
+    limits = {"budget_microdollars": 1_000_000}
+    with HandParent(stage.world, stage.coordinator, limits=limits) as agent:
+        order = {"prompt": "say child", "executor_type": "scripted", "budget_microdollars": 700_000}
+        async with mcp_agent(stage.coordinator, "http", agent.token) as client:
+            await client.call("start_agent_session", **order)
+            refused = await client.refused("start_agent_session", **order)
+        assert (refused["code"], refused["hint"].partition(",")[0]) == ("budget_insufficient", "Ask for at most $0.30")

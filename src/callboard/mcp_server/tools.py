@@ -67,7 +67,7 @@ class Tools:
             model=asked.model,
             permission_mode=asked.permission_mode,
             additional_demands=AdditionalDemands(tags=asked.tags) if asked.tags else None,
-            limits=Limits(timeout_seconds=asked.timeout_seconds) if asked.timeout_seconds else None,
+            limits=_limits(asked),
             context=asked.context,
         )
         return await self._create(body, "start", asked.request_id)
@@ -201,6 +201,15 @@ class Tools:
     async def _own_directory(self) -> str | None:
         own = await self._session()
         return None if own is None else (await self._client.send(sessions.get(own))).project_dir
+
+
+def _limits(asked: arguments.StartSession) -> Limits | None:
+    limits = Limits(
+        timeout_seconds=asked.timeout_seconds,
+        budget_microdollars=asked.budget_microdollars,
+        budget_tokens=asked.budget_tokens,
+    )
+    return None if limits == Limits() else limits
 
 
 def _key(what: str, request_id: str | None) -> str | None:
