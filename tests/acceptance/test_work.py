@@ -90,7 +90,7 @@ def test_a_spawn_without_a_runner_is_undone_and_the_next_one_works(world: World)
 
 
 def test_a_worktree_that_comes_too_late_is_undone(world: World) -> None:
-    coordinator = world.coordinator(**QUICK, prepare_seconds=1)
+    coordinator = world.coordinator(**QUICK | {"prepare_seconds": 1, "grace_seconds": 0.1})
     shop = Workshop(coordinator)
     shop.issues(1)
     runner = world.hand_runner(coordinator)

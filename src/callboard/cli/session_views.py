@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from callboard.cli.output import Output, Part, span
-from callboard.cli.shown import GROUPS, ago, name_of, state, state_of
+from callboard.cli.shown import GROUPS, ago, name_of, state, state_of, title_of
 from callboard.cli.text import dollars, money
 from callboard.domain.usage import UsageTotal
 from callboard.wire.responses import Binding, Run, Session, Tree, TreeNode
@@ -40,7 +40,7 @@ def _row(session: Session, *, short: bool) -> list[Part]:
     return [
         span(name_of(session.session_id, short=short), "bold"),
         state_of(session),
-        (session.summary if session.waiting_for else None) or session.title or "",
+        (session.summary if session.waiting_for else None) or title_of(session),
         session.agent_name or "",
         session.executor_type or "",
         session.hostname or "",
@@ -95,6 +95,9 @@ def _facts(session: Session) -> dict[str, str]:
     labels = ", ".join(f"{name}={value}" for name, value in session.labels.items())
     return {
         "agent": session.agent_name or "",
+        "issues": ", ".join(f"#{issue['number']} {issue.get('title') or ''}".strip() for issue in session.issues),
+        "lifecycle": session.lifecycle or "",
+        "branch": (session.workspace.branch if session.workspace else None) or "",
         "executor": session.executor_type or "",
         "context": session.context,
         "host": session.hostname or "",

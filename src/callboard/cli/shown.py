@@ -45,6 +45,12 @@ def state_of(session: Session) -> Span:
     return state(session.status)
 
 
+def title_of(session: Session) -> str:
+    """A session's title; of a work session with all its issues."""
+    title, numbers = session.title or "", ", ".join(f"#{issue['number']}" for issue in session.issues)
+    return title if title.startswith(numbers) else f"{numbers} {title}".strip()
+
+
 def seconds_since(moment: str | None) -> float:
     """How long ago a time of the API was, by this machine's clock."""
     return 0.0 if moment is None else max(0.0, clock.wall_ms() / 1000 - to_ms(moment) / 1000)

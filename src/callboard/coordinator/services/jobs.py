@@ -9,6 +9,7 @@ import msgspec
 from callboard.coordinator.services import job_changes
 from callboard.coordinator.services.fleet import Fleet, FleetRunner
 from callboard.coordinator.services.job_ends import Failure, after_done, after_failed, check_answer, undo_late
+from callboard.coordinator.services.leases import in_grace
 from callboard.coordinator.services.runner_access import check_runner
 from callboard.coordinator.services.signals import Signals, job_key
 from callboard.domain.caller import Caller
@@ -91,7 +92,7 @@ class JobService:
 
     async def sweep_once(self) -> int:
         """Fails what was not done in its time; the number of them. Any coordinator may: the first one does."""
-        late = await self._database.read(lambda tx: tx.all("late_jobs", now=tx.now_ms))
+        late = await self._database.read(_late_jobs)
         for row in late:
             await self._database.write(partial(self._time_out, job_id=row["job_id"]))
         return len(late)
@@ -107,7 +108,8 @@ class JobService:
 
     def _time_out(self, tx: Transaction, job_id: str) -> None:
         job = _locked(tx, job_id)
-        if job is not None and job["ended_at"] is None and job["deadline_at"] < tx.now_ms:
+        over = job is not None and job["ended_at"] is None and job["deadline_at"] < tx.now_ms
+        if job is not None and over and not (job["status"] == "taken" and in_grace(tx)):
             fail(tx, self._ids, job, _late(tx, job))
 
 
@@ -122,6 +124,12 @@ def fail(tx: Transaction, job_ids: Ids, job: Row, failure: Failure) -> None:
     )
     if ended:
         after_failed(tx, job_ids, job, failure)
+
+
+def _late_jobs(tx: Transaction) -> list[Row]:
+    """Jobs whose time is over; in the grace period not those that a runner may have done and could not report."""
+    graced = in_grace(tx)
+    return [row for row in tx.all("late_jobs", now=tx.now_ms) if not (graced and row["status"] == "taken")]
 
 
 def _late(tx: Transaction, job: Row) -> Failure:

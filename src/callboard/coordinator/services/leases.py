@@ -139,7 +139,7 @@ class LeaseService:
 
     def _spares(self, tx: Transaction) -> bool:
         """Whether nothing may expire: in the grace time, or when that is about to begin."""
-        return self._renewal_refused or _in_grace(tx)
+        return self._renewal_refused or in_grace(tx)
 
     def _time_out(self, tx: Transaction, run: Row) -> Done:
         if run["status"] != "running" or run["deadline_at"] is None or run["deadline_at"] > tx.now_ms:
@@ -172,24 +172,25 @@ class _Due(msgspec.Struct):
 
 def _due(tx: Transaction, rules: LeaseRules) -> _Due:
     """What a sweep should look at; in the grace period nothing that a runner could have prevented."""
-    in_grace, now = _in_grace(tx), tx.now_ms
+    graced, now = in_grace(tx), tx.now_ms
     waited = [(row["run_id"], "queue_timeout") for row in tx.all("runs_past_queue_deadline", now=now)]
     waited += [(row["run_id"], "no_matching_runner") for row in tx.all("runs_without_runner", now=now)]
-    lapsed = [] if in_grace else [*tx.all("unheard_claims", now=now), *tx.all("lapsed_leases", now=now)]
+    lapsed = [] if graced else [*tx.all("unheard_claims", now=now), *tx.all("lapsed_leases", now=now)]
     waits = {"before": now - rules.portable_grace_ms, "lost_before": now - rules.lost_run_ms}
-    released = [] if in_grace else tx.all("runs_preferring_a_host", **waits)
-    lost = [] if in_grace else tx.all("long_lost_runs", before=now - rules.lost_run_ms)
+    released = [] if graced else tx.all("runs_preferring_a_host", **waits)
+    lost = [] if graced else tx.all("long_lost_runs", before=now - rules.lost_run_ms)
     return _Due(
         lapsed=[row["run_id"] for row in lapsed],
         long_lost=[row["run_id"] for row in lost],
         past_deadline=[row["run_id"] for row in tx.all("runs_past_deadline", now=now)],
         waited_too_long=waited,
         released=[row["run_id"] for row in released],
-        in_grace=in_grace,
+        in_grace=graced,
     )
 
 
-def _in_grace(tx: Transaction) -> bool:
+def in_grace(tx: Transaction) -> bool:
+    """Whether nothing expires yet that a runner keeps up: it may have had nobody to tell for a while."""
     row = tx.one("meta_value", key=GRACE_KEY)
     return row is not None and tx.now_ms < int(row["value"])
 

@@ -18,6 +18,7 @@ from callboard.domain.idempotency import Idempotency
 from callboard.domain.ids import Ids
 from callboard.domain.work_names import check_branch, check_prefix
 from callboard.store.database import Database, Row, Transaction
+from callboard.store.hints import JobWaits
 from callboard.store.idempotency import remember, remembered
 from callboard.wire.responses import Page
 from callboard.wire.times import rfc3339
@@ -67,6 +68,7 @@ class ProjectService:
         place = {"hostname": request.hostname, "path": request.path}
         if not tx.run("insert_location", project_id=project_id, now=tx.now_ms, **place):
             _check_own(tx, project_id, place)
+        tx.hint(JobWaits(hostname=request.hostname))
         return find_project(tx, None, project_id)
 
     async def get(self, caller: Caller, project_id: str) -> Project:

@@ -30,9 +30,15 @@ def tell(tx: Transaction, session: Row, event_type: str, payload: dict[str, Any]
     append(tx, session["session_id"], session["root_session_id"], [event], run_id=None, attempt=None)
 
 
-def issue_list(issues: list[IssueText]) -> list[dict[str, Any]]:
-    """Issues as sessions show them."""
-    return [{"number": one.number, "title": one.title, "body": one.body} for one in issues]
+def _with_texts(issues: list[dict[str, Any]], told: list[IssueText]) -> list[dict[str, Any]]:
+    """Issues of a tracker elsewhere with what the runner was told of them; those of the local one as they are."""
+    texts = {one.number: one for one in told}
+    return [
+        {"number": one["number"], "title": texts[one["number"]].title, "body": texts[one["number"]].body}
+        if not one.get("title") and one["number"] in texts
+        else one
+        for one in issues
+    ]
 
 
 def prepared(tx: Transaction, session: Row, new_ids: Ids, answer: Prepared) -> bool:
@@ -55,14 +61,15 @@ def prepared(tx: Transaction, session: Row, new_ids: Ids, answer: Prepared) -> b
         "base_commit": answer.base_commit,
         "repository": work["repository"],
     }
-    issues = issue_list(answer.issues) if answer.issues else json.loads(session["issues"])
+    known = json.loads(session["issues"])
+    issues = _with_texts(known, answer.issues)
     tx.run(
         "place_of_work",
         session_id=session_id,
         workspace=json.dumps(workspace),
         project_dir=answer.path,
         issues=json.dumps(issues),
-        title=title_of(issues) if any(one.get("title") for one in issues) else session["title"],
+        title=session["title"] if issues == known else title_of(issues),
         now=tx.now_ms,
     )
     _let_go(tx, session_id, new_ids.new(NONCE).partition("_")[2])

@@ -48,7 +48,7 @@ WHERE job_id = :job_id AND status IN ('waiting', 'taken');
 
 -- name: late_jobs
 -- Jobs whose time is over.
-SELECT job_id, session_id FROM jobs WHERE ended_at IS NULL AND deadline_at < :now ORDER BY deadline_at LIMIT 200;
+SELECT job_id, status FROM jobs WHERE ended_at IS NULL AND deadline_at < :now ORDER BY deadline_at LIMIT 200;
 
 -- name: forget_jobs
 -- Removes jobs that ended, of those that are older than an id; a batch at a time.
