@@ -14,6 +14,7 @@ SMALL = frozenset({"runners", "projects", "demand_classes", "c", "below", "liste
 
 WHOLE_ON_PURPOSE = {
     "contents": "asked of a copy, never of a database in use",
+    "delete_project": "a person removes a project, which is rare; whatever refers to it is looked for",
     "newest_event_batch": "in the order of the key, and ends with the first row",
     "oldest_event_batches": "in the order of the key, and ends with its limit",
     "sessions_in_hand": "the indexes hold only the few sessions that wait or are to be looked at",
@@ -21,6 +22,7 @@ WHOLE_ON_PURPOSE = {
     "stopping_trees": "the index holds only the few sessions that are being stopped",
     "sessions_ending_in": "a person's short reference; the index is read, not the table",
     "tasks_to_close": "the index holds only the few tasks whose session is still to be closed",
+    "what_holds_project": "the same: tokens and agents are few",
     "unused_classes": "demand classes are few, and are forgotten when unused",
 }
 """Queries that read a growing table whole, each with its reason."""

@@ -69,6 +69,7 @@ CREATE TABLE active_issues (                    -- the reservation: a row exactl
     PRIMARY KEY (project_id, number)
 );
 CREATE INDEX active_issues_by_session ON active_issues (session_id);
+CREATE INDEX active_issues_by_number ON active_issues (number, project_id);
 
 CREATE TABLE session_issues (                   -- every issue that a session ever worked on, in its order
     session_id TEXT NOT NULL REFERENCES sessions (session_id),
@@ -140,6 +141,8 @@ CREATE TABLE jobs (                             -- what a runner of a location i
     ended_at      BIGINT,
     CHECK ((status IN ('done', 'failed')) = (ended_at IS NOT NULL))
 );
-CREATE INDEX jobs_open ON jobs (hostname, job_id) WHERE status IN ('waiting', 'taken');
+CREATE INDEX jobs_waiting ON jobs (hostname, job_id) WHERE status = 'waiting';
+CREATE INDEX jobs_taken ON jobs (runner_id, job_id) WHERE status = 'taken';
+CREATE INDEX jobs_at_work ON jobs (hostname, path, kind, job_id) WHERE ended_at IS NULL;
 CREATE INDEX jobs_deadline ON jobs (deadline_at) WHERE ended_at IS NULL;
 CREATE INDEX jobs_by_session ON jobs (session_id, job_id) WHERE session_id IS NOT NULL;

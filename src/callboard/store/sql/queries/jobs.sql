@@ -14,9 +14,11 @@ SELECT * FROM jobs WHERE job_id = :job_id;
 -- name: jobs_for_host
 -- Jobs that a runner of a host might take, each with every place of its project on that host; oldest first. A job with
 -- a runner is that one's alone, as long as it is registered.
-SELECT j.*, coalesce(j.path, l.path) AS place FROM jobs j
+SELECT j.*, coalesce(j.path, l.path) AS place
+FROM (SELECT * FROM jobs WHERE status = 'waiting' AND hostname = :hostname
+    UNION ALL SELECT * FROM jobs WHERE status = 'waiting' AND hostname IS NULL) j
 LEFT JOIN locations l ON j.path IS NULL AND l.project_id = j.project_id AND l.hostname = :hostname
-WHERE j.status = 'waiting' AND (j.hostname IS NULL OR j.hostname = :hostname) AND coalesce(j.path, l.path) IS NOT NULL
+WHERE coalesce(j.path, l.path) IS NOT NULL
     AND (j.runner_id IS NULL OR j.runner_id = :runner_id
         OR NOT EXISTS (SELECT 1 FROM runners r WHERE r.runner_id = j.runner_id))
 ORDER BY j.job_id, place LIMIT 200;
@@ -27,7 +29,7 @@ SELECT * FROM jobs WHERE status = 'taken' AND runner_id = :runner_id ORDER BY jo
 
 -- name: open_job_at
 -- A job of a kind that waits, or is being done, at a place.
-SELECT * FROM jobs WHERE status IN ('waiting', 'taken') AND hostname = :hostname AND path = :path AND kind = :kind
+SELECT * FROM jobs WHERE ended_at IS NULL AND hostname = :hostname AND path = :path AND kind = :kind
 ORDER BY job_id LIMIT 1;
 
 -- name: open_jobs_of_session
