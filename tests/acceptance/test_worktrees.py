@@ -1,5 +1,6 @@
 """Work in a real repository: a runner prepares the worktree, its runs work there, and it goes without losing work."""
 
+import json
 import os
 import shutil
 import socket
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.coordinator import until
+from tests.support.coordinator import payload_of, until
 from tests.support.runner import Runner
 from tests.support.work import Workshop
 from tests.support.world import World
@@ -19,6 +20,21 @@ WORKER = """
 [executors.worker]
 type = "command"
 argv = ["sh", "-c", "pwd > made.txt"]
+"""
+EDITOR = """
+[executors.worker]
+type = "command"
+argv = ["sh", "{script}"]
+"""
+EDITS = r"""
+file=$(git rev-parse --git-dir)/work-1.json
+judged() { while ! grep -q '"status": null' "$file"; do sleep 0.1; done; }
+report() { sed -i "s/\"status\": null/\"status\": \"$1\"/" "$file"; }
+report planning; judged
+report pr_ready; judged
+grep report_error "$file" > refused
+printf garbage > "$file"; judged
+sed -i 's/"status": null/"status": "stuck"/; s/"reason": null/"reason": "Which table stays?"/' "$file"
 """
 ONCE = """#!/bin/sh
 case "$*" in *{step}*) if [ -e {marker} ]; then rm {marker}; {what}; fi;; esac
@@ -141,3 +157,21 @@ def test_a_worktree_that_came_too_late_is_removed_by_its_runner(one_world: World
     again = shop.job(shop.spawned(1)["job_id"])
     assert again["status"] == "done", again
     assert sorted(shop.left()) == ["issue-1", "project-issue-1"]
+
+
+def test_a_worker_reports_by_its_state_file(one_world: World) -> None:
+    """What it writes there is judged as any report is; a refusal stands in the file, the last word before the end."""
+    world, shop = one_world, Shop(one_world)
+    script = world.folder / "worker.sh"
+    script.write_text(EDITS)
+    shop.runner(executors=("worker",), tables=EDITOR.format(script=script))
+    spawned = shop.spawned(1, executor_type="worker")
+    tree = Path(shop.job(spawned["job_id"])["answer"]["path"])
+    shop.coordinator.ended(spawned["run_id"])
+    session = shop.session(spawned["session_id"])
+    assert (session["lifecycle"], session["work"]["stuck_reason"]) == ("stuck", "Which table stays?")
+    moves = [payload_of(one)["to"] for one in shop.coordinator.events(spawned["session_id"], "lifecycle_changed")]
+    assert moves == ["working", "planning", "stuck"]
+    assert "pr_ready is not possible from planning" in (tree / "refused").read_text()
+    state = json.loads((Path(git(tree, "rev-parse", "--absolute-git-dir")) / "work-1.json").read_text())
+    assert (state["report"]["status"], state["issues"][0]["title"]) == (None, "Issue 1")

@@ -43,6 +43,8 @@ class RepositoryWork:
         self.git = git
         self.journal = Journal(folder)
         self.workspaces = Workspaces(git, self.journal, settings.roots)
+        self.writing_state = threading.Lock()
+        """Held by whoever reads a state file in order to write it."""
         self._settings = settings
         self._github = github
         self._kinds: dict[str, Callable[[Repository, Any], Any]] = {
@@ -89,9 +91,9 @@ class RepositoryWork:
         preparation.undo(repository, self.journal, order.session_id)
 
     def _write_state(self, repository: Repository, order: wire.WriteState) -> None:
-        with repository.locked() as ours:
-            linked = state_file.worktree_of(ours, Path(order.path))
-            state_file.write_state(ours, linked, order.file_name, order.content)
+        linked = state_file.worktree_of(repository, Path(order.path))
+        with self.writing_state:
+            state_file.write_state(repository, linked, order.file_name, order.content)
 
     def _remove(self, repository: Repository, order: wire.Remove) -> wire.Removed:
         return removal.remove(repository, self.journal, order)

@@ -26,6 +26,7 @@ from callboard.runner.launch import NotLaunchable, ask_permission, end_strays_be
 from callboard.runner.launches import run_launches
 from callboard.runner.outbox import Outbox
 from callboard.runner.report import End, EventsMissing, failed, never_launched, report_end
+from callboard.runner.state_watch import StateWatch
 from callboard.runner.transcripts import send_transcript
 from callboard.runner.unstarted import forget_unstarted_launch
 from callboard.runner.waiting import alone, ended, undisturbed
@@ -174,15 +175,20 @@ class Supervision:
             sentence = f"The runner came back without the executor {self._held.claim.executor_type!r}."
             return failed("executor_missing", sentence, reason="interrupted"), 0
         outbox = Outbox(_Speaker(self._context, self._held, self._reports, invocation), self._held.note_accepted)
-        return await self._launches(invocation, outbox), outbox.event_count
+        watch = StateWatch(self._context, self._held, invocation.project_dir)
+        return await self._launches(invocation, outbox, watch), outbox.event_count
 
-    async def _launches(self, invocation: Invocation, outbox: Outbox) -> End:
-        """Follow the launches while the outbox is being emptied."""
+    async def _launches(self, invocation: Invocation, outbox: Outbox, watch: StateWatch | None = None) -> End:
+        """Follow the launches while the outbox is being emptied and the state file of a work session is watched."""
         deltas = Deltas(self._reports.delta)
         try:
             async with asyncio.TaskGroup() as group:
                 posting = [group.create_task(outbox.post_all()), group.create_task(deltas.post_all())]
+                if watch is not None:
+                    posting.append(group.create_task(watch.follow()))
                 end = await run_launches(self._context, self._held, invocation, outbox, deltas)
+                if watch is not None:
+                    await watch.last_look()
                 self._held.reporting = True
                 await outbox.emptied()
                 for task in posting:

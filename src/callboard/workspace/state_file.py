@@ -18,6 +18,8 @@ from callboard.workspace.repository import Linked, Repository
 MAX_BYTES: Final = 8 * 1024 * 1024
 REPORT: Final = "report"
 """The part that the worker writes."""
+REFUSED: Final = "report_error"
+"""Why the last one was refused; there only until the next one is taken."""
 NO_REPORT: Final[dict[str, Any]] = {"status": None, "reason": None, "pull_request_url": None}
 
 Stamp = tuple[int, int, int]
@@ -31,7 +33,7 @@ def write_state(repository: Repository, linked: Linked, file_name: str, content:
         with files.folder(repository.git_dir, "worktrees", linked.name) as handle:
             reported = _content(files.read(handle, name, MAX_BYTES)).get(REPORT)
             whole = content | {REPORT: reported if isinstance(reported, dict) else content.get(REPORT, NO_REPORT)}
-            files.write(handle, name, msgspec.json.format(msgspec.json.encode(whole)) + b"\n")
+            files.write(handle, name, _encoded(whole))
     except OSError as cause:
         raise failed_files(cause, repository.private_dir(linked) / name) from cause
 
@@ -44,6 +46,33 @@ def read_state(repository: Repository, linked: Linked, file_name: str) -> dict[s
     except OSError:
         return None
     return _content(content) or None
+
+
+def take_report(repository: Repository, linked: Linked, file_name: str, taken: Any, refused: str | None) -> None:
+    """Empty the report that was taken, unless the worker has written another meanwhile; say why it was refused."""
+    whole = read_state(repository, linked, file_name)
+    if whole is None or whole.get(REPORT) != taken:
+        return
+    whole[REPORT] = dict(NO_REPORT)
+    whole.pop(REFUSED, None)
+    _replace(repository, linked, file_name, whole | ({} if refused is None else {REFUSED: refused}))
+
+
+def mend(repository: Repository, linked: Linked, file_name: str, good: dict[str, Any], refused: str) -> None:
+    """Put the last content that could be read in place of one that cannot, and say why."""
+    _replace(repository, linked, file_name, good | {REPORT: dict(NO_REPORT), REFUSED: refused})
+
+
+def _replace(repository: Repository, linked: Linked, file_name: str, whole: dict[str, Any]) -> None:
+    try:
+        with files.folder(repository.git_dir, "worktrees", linked.name) as handle:
+            files.write(handle, check_state_file(file_name), _encoded(whole))
+    except OSError as cause:
+        raise failed_files(cause, repository.private_dir(linked) / file_name) from cause
+
+
+def _encoded(whole: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(whole)) + b"\n"
 
 
 def stamp(private_dir: Path, file_name: str) -> Stamp | None:
