@@ -1,8 +1,10 @@
 """What is installed elsewhere is what stands here."""
 
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -10,15 +12,48 @@ import pytest
 
 from tests.architecture.tree import REPOSITORY, SOURCE, files
 
+STATIC = "callboard/coordinator/http/static/"
+WITHOUT_NPM = {"PATH": str(Path(sys.executable).parent), "HOME": "/nonexistent"}
+
+
+def built(place: Path, target: str, to: Path, environment: dict[str, str] | None = None) -> Path:
+    """The archive of this kind, built from a source tree."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(to)]
+    subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=50, check=True)
+    (archive,) = to.glob("*.whl" if target == "wheel" else "*.tar.gz")
+    return archive
+
+
+def packed_in(wheel: Path) -> set[str]:
+    """The files of the package in a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name for name in archive.namelist() if name.startswith("callboard/")}
+
 
 @pytest.mark.slow
-def test_the_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
-    subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=50, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        packed = {name for name in archive.namelist() if name.startswith("callboard/")}
-    assert packed == {str(path.relative_to(SOURCE.parent)) for path in files(SOURCE)}
+def test_the_wheel_holds_every_file_of_the_package_and_the_pages(tmp_path: Path) -> None:
+    """Also one that is built from the source archive, where there is no npm."""
+    ours = {str(path.relative_to(SOURCE.parent)) for path in files(SOURCE)}
+    if not (SOURCE.parent / STATIC / "ui" / "index.html").exists():
+        pytest.skip("The pages are not built; `make web` does it (npm).")
+    with tarfile.open(built(REPOSITORY, "sdist", tmp_path)) as archive:
+        archive.extractall(tmp_path / "source", filter="data")
+    (source,) = (tmp_path / "source").iterdir()
+    for number, (place, environment) in enumerate(((REPOSITORY, None), (source, WITHOUT_NPM))):
+        packed = packed_in(built(place, "wheel", tmp_path / str(number), environment))
+        assert {name for name in packed if not name.startswith(STATIC)} == ours
+        assert {STATIC + "ui/index.html", STATIC + "chat/index.html", STATIC + "manifest.json"} < packed
+
+
+@pytest.mark.slow
+def test_nothing_is_built_without_the_pages(tmp_path: Path) -> None:
+    """60: the pages are inside the wheel, or there is no wheel."""
+    copy = tmp_path / "copy"
+    shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(".*", "node_modules", "static", "tests", "docs"))
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        built(copy, "wheel", tmp_path / "wheel", WITHOUT_NPM)
+    assert "npm is missing; it builds the pages" in refused.value.stderr
+    assert not list(tmp_path.glob("**/*.whl"))
 
 
 def test_the_locks_hold_hashes_and_no_address() -> None:
