@@ -81,7 +81,7 @@ def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
     assert (looked["session_id"], looked["branch"]) == (None, "issues-2-1")
     assert (shop.left, query(shop.coordinator, "SELECT * FROM sessions")) == (names(), [])
 
-    made = shop.do("spawn", "2", "1", "--agent", "worker")
+    made = shop.do("spawn", "2", "1", "--agent", "worker", "--budget", "2.00")
     place = world.folder / "project-issues-2-1"
     assert (made["handle"], made["branch"], Path(made["path"])) == ("2", "issues-2-1", place)
     assert made["base_commit"] == shop.repository.git("rev-parse", "main")
@@ -99,6 +99,7 @@ def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
         assert made["session_id"] in told
     before = row_counts(shop.coordinator), query(shop.coordinator, "SELECT session_id, updated_at FROM sessions")
     (listed,) = shop.do("list")["items"]
+    assert listed["budget"]["left_microdollars"] == 2_000_000
     for reference in ("1", "2", made["session_id"][-8:]):
         assert shop.do("get", reference) == listed
     assert [issue["number"] for issue in listed["issues"]] == [2, 1]

@@ -309,6 +309,12 @@ def _limits(bounds: Bounds) -> Limits | None:
     return None if limits == Limits() else limits
 
 
+def budget_limits(budget: float | None, budget_tokens: int | None) -> Limits | None:
+    """A budget in dollars, in tokens, or both, as limits; None without any."""
+    limits = Limits(budget_microdollars=None if budget is None else microdollars(budget), budget_tokens=budget_tokens)
+    return None if limits == Limits() else limits
+
+
 def _directory(given: Path | None, url: str) -> str | None:
     if given is not None:
         return str(whole_path(given))

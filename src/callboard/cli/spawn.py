@@ -11,10 +11,10 @@ from callboard.cli.jobs import report_failure, wait_for_job
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import span
 from callboard.cli.projects import InProject, project_of
-from callboard.cli.run import PLACE, WHAT
+from callboard.cli.run import BOUNDS, PLACE, WHAT, budget_limits
 from callboard.client import calls
 from callboard.domain.work_names import read_issues
-from callboard.wire.requests import PermissionMode
+from callboard.wire.requests import Limits, PermissionMode
 from callboard.wire.work import Job, Spawn, Spawned
 
 
@@ -27,6 +27,13 @@ class Worker:
     executor: Annotated[str | None, Parameter(help="Executor by name.", completer=candidates.executors)] = None
     model: Annotated[str | None, Parameter(help="Model, where the executor takes one.")] = None
     permission_mode: Annotated[PermissionMode | None, Parameter(help="What the agent may do without asking.")] = None
+    budget: Annotated[float | None, Parameter(group=BOUNDS, help="Most dollars, for it and all below it.")] = None
+    budget_tokens: Annotated[int | None, Parameter(group=BOUNDS, help="Most tokens, for it and all below it.")] = None
+
+    @property
+    def limits(self) -> Limits | None:
+        """Its budget, if it has one."""
+        return budget_limits(self.budget, self.budget_tokens)
 
 
 @Parameter(name="*", group=PLACE)
@@ -63,6 +70,7 @@ def spawn(
         executor_type=worker.executor,
         model=worker.model,
         permission_mode=worker.permission_mode,
+        limits=worker.limits,
         base_branch=ground.base,
         hostname=ground.host,
         reuse_branch=ground.reuse_branch,

@@ -158,6 +158,7 @@ def work_of(worker: Worker, ground: Ground) -> RunTask:
         executor_type=worker.executor,
         model=worker.model,
         permission_mode=worker.permission_mode,
+        limits=worker.limits,
         base_branch=ground.base,
         hostname=ground.host,
         reuse_branch=ground.reuse_branch,
