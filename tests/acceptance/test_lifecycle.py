@@ -261,14 +261,16 @@ def test_a53_ends_of_runs_move_the_lifecycle(lone: World, coordinator: Coordinat
 def test_guidance_reaches_an_agent_that_listens_and_makes_no_run_of_its_own(
     lone: World, coordinator: Coordinator
 ) -> None:
-    work = HandWorker(lone, coordinator, "heard")
+    work = HandWorker(lone, coordinator, "heard", guidance="Ask nobody.")
     work.begin(takes_messages=True)
+    assert "\nAsk nobody.\n" in work.told[0]
+    assert [content["guidance"] for content in work.files] == ["Ask nobody."]
     work.acted("forward", text="Use JWT.")
     beat = work.runner.heartbeat((work.run_id, work.attempt))
     (message,) = beat["messages"]
     assert message["text"].endswith("\n\nUse JWT.")
     assert history_words_in(message["text"]) == []
-    (event,) = [payload_of(one) for one in coordinator.events(work.session_id, "guidance")]
+    event = payload_of(coordinator.events(work.session_id, "guidance")[-1])
     assert (event["text"], event["message_id"]) == ("Use JWT.", message["message_id"])
     work.reports("shipping")
     work.end()

@@ -13,13 +13,13 @@ from tests.support.world import World
 class HandWorker:
     """One work session from its spawn on. `told`: the prompt of each run; `files`: each state file asked for."""
 
-    def __init__(self, world: World, coordinator: Coordinator, name: str, count: int = 1, **spawn: Any) -> None:
+    def __init__(self, world: World, coordinator: Coordinator, name: str, count: int = 1, guidance: str = "") -> None:
         place = f"/srv/by-hand/{name}"
         self.coordinator = coordinator
         self.shop = Workshop(coordinator, name, f"{place}/web")
         self.runner: HandRunner = world.hand_runner(coordinator, name, project_dir=place)
         self.shop.issues(count)
-        spawned = self.shop.spawned(*range(1, count + 1), **spawn)
+        spawned = self.shop.spawned(*range(1, count + 1))
         self.session_id: str = spawned["session_id"]
         self.first_run_id: str = spawned["run_id"]
         self.told: list[str] = []
@@ -28,6 +28,8 @@ class HandWorker:
         self.run_id = ""
         self.attempt = 0
         self.at_work = False
+        if guidance:
+            self.acted("forward", text=guidance)
         until(self._is_prepared, 10, "the worktree")
 
     def _is_prepared(self) -> bool:

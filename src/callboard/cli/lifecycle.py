@@ -43,13 +43,14 @@ def update(
     """Report where the work stands; in a run it needs no reference. A report that does not fit is refused."""
     context = Context(show, where)
     body = ChangeLifecycle(report=status, reason=reason, pull_request_url=pr)
-    return show_change(context.output, _send(context, _own(reference), body))
+    return show_change(context.output, _send(context, _own(reference), body), to_worker=_is_worker())
 
 
 def heartbeat(reference: OwnReference = None, *, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
     """Say that the work goes on; in a run it needs no reference."""
     context = Context(show, where)
-    return show_change(context.output, _send(context, _own(reference), ChangeLifecycle(action="heartbeat")))
+    session = _send(context, _own(reference), ChangeLifecycle(action="heartbeat"))
+    return show_change(context.output, session, to_worker=_is_worker())
 
 
 def forward(
@@ -93,6 +94,10 @@ def cancel(
     """End work for good: its run is ended and its issues are free. The worktree and its branch stay."""
     context = Context(show, where)
     return show_change(context.output, _send(context, reference, ChangeLifecycle(action="cancel", reason=reason)))
+
+
+def _is_worker() -> bool:
+    return bool(os.environ.get(PARENT_VARIABLE))
 
 
 def _own(reference: str | None) -> str:

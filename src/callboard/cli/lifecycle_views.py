@@ -13,8 +13,8 @@ _NEXT: Final = {
 }
 
 
-def show_change(output: Output, session: Session) -> int:
-    """The work as it is now, and what may follow."""
+def show_change(output: Output, session: Session, *, to_worker: bool = False) -> int:
+    """The work as it is now and, unless its worker asks, what people may do."""
     handle = session.handle or short_id(session.session_id)
     if output.json_wanted:
         output.value(session)
@@ -23,6 +23,6 @@ def show_change(output: Output, session: Session) -> int:
     else:
         why = session.work.stuck_reason if session.work and session.lifecycle == "stuck" else None
         output.line("  ".join([handle, session.lifecycle or "", *([one_line(why)] if why else [])]))
-        if session.lifecycle in _NEXT:
+        if session.lifecycle in _NEXT and not to_worker:
             output.note(span(f"next: {_NEXT[session.lifecycle].format(handle=handle)}", "dim"))
     return 0

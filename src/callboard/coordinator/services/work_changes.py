@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from callboard.coordinator.services import job_changes
+from callboard.coordinator.services import job_changes, state_files
 from callboard.coordinator.services.job_changes import UNDO_MS, NewJob
 from callboard.coordinator.services.lifecycle_changes import change, work_of
 from callboard.coordinator.services.run_changes import RunEnd, end, note_event, refresh_session
@@ -72,6 +72,8 @@ def prepared(tx: Transaction, session: Row, new_ids: Ids, answer: Prepared) -> b
         title=session["title"] if issues == known else title_of(issues),
         now=tx.now_ms,
     )
+    if work["guidance_id"] is not None:  # the runner wrote the state file without it
+        state_files.write(tx, session_id, new_ids)
     _let_go(tx, session_id, new_ids.new(NONCE).partition("_")[2])
     tell(tx, session, event_types.SESSION_UPDATED, {"workspace": workspace})
     refresh_session(tx, session_id)
