@@ -82,6 +82,33 @@ def test_it_starts_both_is_found_by_the_next_and_ends_both(folder: Path, callboa
     assert callboard("ps", CALLBOARD_URL=first.running["url"]).code == 5
 
 
+def test_a_browser_is_led_in_by_a_private_file_and_by_no_argument(folder: Path, callboard: CommandLine) -> None:
+    """S1: `up` and `open` print a link, once good, and what they start in its place shows no code to other users."""
+    seen = folder / "seen"
+    opener = folder / "opener"
+    opener.write_text(
+        f'#!/bin/sh\necho "$@" >> {seen}\ncp "$(echo "$1" | sed s,file://,,)" {folder}/copy\n', encoding="utf-8"
+    )
+    opener.chmod(0o755)
+    up = Up(folder, "--port", "0", "--no-browser")
+    try:
+        first = up.running["login_url"]
+        assert first.startswith(f"{up.running['url']}/ui/login#code=cbt_")
+        session = callboard("run", "say hello", "--executor", "scripted", "-q").out.strip()
+        opened = callboard("open", session[-6:], "--json", BROWSER=str(opener)).value
+        assert opened["opened"]
+        assert opened["url"].endswith(f"&next=/ui/sessions/{session}")
+        code = opened["url"].partition("#code=")[2].partition("&")[0]
+        assert code not in seen.read_text(encoding="utf-8")
+        assert code in (folder / "copy").read_text(encoding="utf-8")
+        assert (folder / "data" / "open.html").stat().st_mode & 0o777 == 0o600
+        assert callboard("open", "--no-browser", "-q", BROWSER=str(opener)).out.count("#code=") == 1
+        assert len(seen.read_text(encoding="utf-8").splitlines()) == 1
+        assert callboard("open", "ffffff").code == 3
+    finally:
+        up.end(signal.SIGINT)
+
+
 def test_the_agents_of_the_directory_are_there_and_the_next_one_brings_new_ones(
     folder: Path, callboard: CommandLine
 ) -> None:

@@ -42,6 +42,26 @@ def test_the_first_frame_says_where_the_stream_begins(coordinator: Coordinator, 
         assert order(first) > tuple(int(part) for part in ready.data["cursor"].split("."))
 
 
+def test_one_stream_brings_a_session_and_what_matters_of_all_others(
+    coordinator: Coordinator, runner: PlayedRunner
+) -> None:
+    """D12: `everywhere` names types that are wanted of all sessions, in the replay and live."""
+    mine, other = runner.begin(), runner.begin()
+    wanted = {"session_id": mine.session_id, "everywhere": "run_start,session_created"}
+    with Listener(coordinator, after="0.0.0", **wanted) as listener:
+        runner.post(other, event(1))
+        runner.post(mine, event(1))
+        third = runner.begin()
+        listener.wait(lambda: any(frame.data.get("session_id") == third.session_id for frame in listener.frames))
+        found = [frame for frame in listener.frames if frame.id]
+    assert {"message", "run_queued", "run_claimed"} <= {
+        one.event for one in found if one.data["session_id"] == mine.session_id
+    }
+    assert {one.event for one in found if one.data["session_id"] != mine.session_id} <= {"run_start", "session_created"}
+    assert other.session_id in {one.data["session_id"] for one in found}
+    assert len(places(found)) == len(set(places(found)))
+
+
 def test_replay_then_live_has_no_gap_and_no_duplicate(coordinator: Coordinator, runner: PlayedRunner) -> None:
     """Events are posted before, while and after the reader catches up."""
     attempt = runner.begin()

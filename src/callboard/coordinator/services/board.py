@@ -100,7 +100,8 @@ def _headline(tx: Transaction, group: str, row: Row) -> str | None:
         found = tx.one("run_to_tell_of", session_id=row["session_id"])
         if found is not None and found["reason"] is not None:
             said = found["error_message"] or found["result_text"]
-            return said if said is not None else REASON_SENTENCES.get(found["reason"])
+            if said or found["reason"] != "completed":
+                return said or REASON_SENTENCES.get(found["reason"])
     return _latest_word(tx, row)
 
 
