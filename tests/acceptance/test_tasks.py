@@ -93,6 +93,11 @@ def test_a63_a_task_whose_agent_fails_is_closed_and_keeps_error_and_usage(shop: 
     assert shop.get(f"/tasks/{task_id}")["outcome"] == "max_iterations"
     told = closed(shop, session_id)["work"]["stuck_reason"]
     assert told == "After 2 iterations the checks fail: test exited with code 1."
+    ship: dict[str, Any] = {"kind": "ship", "options": {}}
+    refused = shop.coordinator.http.post(f"/sessions/{session_id}/jobs", json=ship)
+    assert (refused.status_code, refused.json()["code"]) == (409, "checks_fail")
+    ship["options"] = {"allow_failing_checks": True}
+    assert shop.coordinator.http.post(f"/sessions/{session_id}/jobs", json=ship).status_code == 201
 
 
 @sqlite_only

@@ -2,10 +2,11 @@
 
 import pytest
 
+from callboard.domain.checks import CheckOutcome
 from callboard.domain.invocation import Outcome
 from callboard.domain.run import EndReason
 from callboard.runner.attempt_files import CutShort, Progress
-from callboard.runner.report import end_of
+from callboard.runner.report import End, end_of, with_checks
 from callboard.wire.runner import StopOrder
 
 STOP = StopOrder(run_id="run", attempt=1, reason="stopped")
@@ -65,3 +66,22 @@ def test_the_details_of_the_end_are_kept() -> None:
     assert end.details["exit_code"] == 3
     assert end.details["error_message"] == "It broke."
     assert end.details["reason"] == "max_turns"
+
+
+@pytest.mark.parametrize(
+    ("ended", "stop", "cut_short", "reported", "code"),
+    [
+        (2, None, None, "completed", None),
+        (2, STOP, None, "completed", None),
+        (1, STOP, None, "stopped", None),
+        (1, None, SILENCE, "failed", "out_of_contact"),
+        (1, None, None, "failed", "checks_lost"),
+    ],
+)
+def test_r15_an_attempt_has_completed_when_all_its_checks_came_to_their_end(
+    ended: int, stop: StopOrder | None, cut_short: CutShort | None, reported: str, code: str | None
+) -> None:
+    outcomes = [CheckOutcome(name="test", exit_code=1, tail="", duration_ms=1)] * ended
+    end = with_checks(End(kind="completed", details={}), Progress(stop=stop, cut_short=cut_short), 2, outcomes)
+    assert (end.kind, end.details.get("error_code")) == (reported, code)
+    assert end.details["checks"] == outcomes

@@ -12,7 +12,7 @@ from callboard.cli.projects import InProject, project_of
 from callboard.cli.shown import ago
 from callboard.cli.spawn import Ground, Worker
 from callboard.cli.task import work_of
-from callboard.cli.task_follow import follow_milestone, outcome_of
+from callboard.cli.task_follow import follow_milestone, outcome_of, show_started
 from callboard.cli.waiting import wait_for_end
 from callboard.client import calls
 from callboard.domain.errors import NotFound
@@ -88,7 +88,7 @@ def start(
     found = _named(context, ground.project, number)
     started = context.client.send(calls.tasks.start_milestone(found.milestone_id, work_of(worker, ground)))
     if detach:
-        context.output.line(started.session_id)
+        show_started(context.output, started)
         return 0
     return follow_milestone(context, started)
 

@@ -12,7 +12,7 @@ from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Output, Part, span
 from callboard.cli.projects import InProject, project_of
 from callboard.cli.spawn import Ground, Worker
-from callboard.cli.task_follow import follow_task, outcome_of
+from callboard.cli.task_follow import follow_task, outcome_of, show_started
 from callboard.client import calls
 from callboard.domain.errors import NotFound
 from callboard.wire.tasks import RunTask, SetTask, Task
@@ -111,7 +111,7 @@ def run(
     task = _task(context, found, number, ways)
     started = context.client.send(calls.tasks.run_task(task.task_id, work_of(worker, ground)))
     if detach:
-        context.output.line(started.session_id)
+        show_started(context.output, started)
         return 0
     return follow_task(context, started)
 

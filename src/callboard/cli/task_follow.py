@@ -18,8 +18,9 @@ OUTCOME_STYLES: Final[dict[str, Style]] = {"passed": "green", "skipped": "dim"}
 
 def follow_task(context: Context, started: TaskStarted) -> int:
     """Wait for the worktree and then for every iteration of a task, and print what became of it; the exit code."""
-    if not _prepared(context, started):
-        return FAILED
+    refused = _refused(context, started)
+    if refused is not None:
+        return refused
     task_id = started.task_id or ""
     task = _detached(context, started, lambda: _until_ended(context, task_id))
     show_end(context.output, task)
@@ -28,8 +29,9 @@ def follow_task(context: Context, started: TaskStarted) -> int:
 
 def follow_milestone(context: Context, started: TaskStarted) -> int:
     """Wait for the worktree and then for every task of a milestone, and print what became of them; the exit code."""
-    if not _prepared(context, started):
-        return FAILED
+    refused = _refused(context, started)
+    if refused is not None:
+        return refused
     milestone_id = started.milestone_id or ""
     milestone = _detached(context, started, lambda: _until_through(context, milestone_id))
     if context.output.json_wanted:
@@ -63,15 +65,21 @@ def outcome_of(task: Task) -> Part:
     return span(task.status, "cyan" if task.status == "running" else "dim")
 
 
-def _prepared(context: Context, started: TaskStarted) -> bool:
+def show_started(output: Output, started: TaskStarted) -> None:
+    """What was begun, for somebody who does not wait."""
+    if output.json_wanted:
+        output.value(started)
+    else:
+        output.line(started.session_id)
+
+
+def _refused(context: Context, started: TaskStarted) -> int | None:
+    """Waits for the worktree; the exit code when it cannot be made."""
     context.output.note(span(f"{started.session_id}  {started.handle}  {started.branch}", "dim"))
     if started.job_id is None:
-        return True
+        return None
     job = wait_for_job(context, started.job_id, f"The worktree of {started.branch}")
-    if job.status == "done":
-        return True
-    report_failure(context, job)
-    return False
+    return None if job.status == "done" else report_failure(context, job)
 
 
 def _until_ended(context: Context, task_id: str) -> Task:

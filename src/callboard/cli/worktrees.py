@@ -34,13 +34,15 @@ def ship(
     body: Annotated[str | None, Parameter(help="Its text; default: the issues that it closes.")] = None,
     draft: Annotated[bool, Parameter(help="Open it as a draft.")] = False,
     allow_uncommitted: Annotated[bool, Parameter(help="Ship although some changes are not committed.")] = False,
+    allow_failing_checks: Annotated[bool, Parameter(help="Ship although checks of its tasks failed last.")] = False,
     where: Where = NO_WHERE,
     show: Show = NO_SHOW,
 ) -> int:
     """Push the branch of a work session, and open its pull request, which names the issues, unless one is open."""
     context = Context(show, where)
     session = session_of(context.client, reference, context.settings["project"])
-    given = {"title": title, "body": body, "draft": draft, "allow_uncommitted": allow_uncommitted}
+    given: dict[str, Any] = {"title": title, "body": body, "draft": draft}
+    given |= {"allow_uncommitted": allow_uncommitted, "allow_failing_checks": allow_failing_checks}
     options = {name: value for name, value in given.items() if value is not None}
     asked = RequestJob(kind="ship", options=options)
     job = _done(context, context.client.send(calls.work.ask_session(session.session_id, asked)), "The push")

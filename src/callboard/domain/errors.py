@@ -103,6 +103,7 @@ CODES: Final[dict[str, str]] = {
     "idempotency_in_flight": "The first request with this Idempotency-Key is not answered yet.",
     "transcript_changed": "The kept transcript is not, or not any more, what was asked for.",
     "tree_stopping": "The tree of this session is being stopped; it takes no new children.",
+    "checks_fail": "A check of the session's tasks did not pass when it ran last; `errors` names each.",
     "dependency_cycle": "Tasks depend on each other in a circle; `errors` names them.",
     "foreign_dependency": "A task depends on an issue of another project.",
     "task_waits": "The task depends on others that have not passed; `errors` names them.",

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from callboard.coordinator.services import job_changes
+from callboard.coordinator.services import job_changes, task_runs
 from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.job_changes import NewJob
 from callboard.coordinator.services.jobs import JobService, render_job
@@ -54,6 +54,7 @@ class _Shipping(Request, kw_only=True):
     title: str | None = None
     body: str | None = None
     allow_uncommitted: bool = False
+    allow_failing_checks: bool = False
     draft: bool = False
 
 
@@ -180,6 +181,18 @@ def _session_job(tx: Transaction, session: Row, caller: Caller, request: Request
     )
 
 
+def _check_checks(tx: Transaction, session: Row) -> None:
+    """Conflict `checks_fail` when a check of the session's tasks did not pass the last time that it ran."""
+    failing = task_runs.failing_checks(tx, session["session_id"])
+    if failing:
+        raise Conflict(
+            " ".join(f"Issue {number}: {one.sentence}" for number, one in failing),
+            code="checks_fail",
+            hint="Mend that first, or ship all the same: --allow-failing-checks",
+            errors=[{"number": number, "check": one.name, "exit_code": one.exit_code} for number, one in failing],
+        )
+
+
 def _order(tx: Transaction, session: Row, work: Row, request: RequestJob) -> msgspec.Struct:
     place = json.loads(session["workspace"])
     if request.kind == "diff":
@@ -187,6 +200,8 @@ def _order(tx: Transaction, session: Row, work: Row, request: RequestJob) -> msg
         return Diff(path=place["path"], base_commit=place["base_commit"], max_bytes=looking.max_bytes)
     if request.kind == "ship":
         shipping = _options(request, _Shipping)
+        if not shipping.allow_failing_checks:
+            _check_checks(tx, session)
         project = tx.one("project_by_id", project_id=work["project_id"])
         numbers = [issue["number"] for issue in json.loads(session["issues"])]
         return Ship(

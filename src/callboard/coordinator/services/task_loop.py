@@ -138,6 +138,9 @@ def _summarised(tx: Transaction, work: Row, milestone_id: str, text: str | None)
 
 def end_milestone(tx: Transaction, work: Row, milestone_id: str, summary: str) -> None:
     """The summary is stored, the issues are free, the session is closed."""
+    for task in tx.all("tasks_of_milestone", milestone_id=milestone_id):
+        if task["outcome"] is None:
+            _note_end(tx, work, task, "skipped")
     kept = summary[:SUMMARY_CHARACTERS]
     tx.run("end_milestone", milestone_id=milestone_id, summary=kept, now=tx.now_ms)
     tx.run("summarise_session", session_id=work["session_id"], summary=kept, now=tx.now_ms)

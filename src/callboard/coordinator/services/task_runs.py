@@ -18,6 +18,8 @@ from callboard.store.events import NewEvent, append
 from callboard.store.hints import RunChanged
 
 TRIGGER: Final = "task"
+NEWEST: Final = "~"
+"""Above every id."""
 RANDOM_BITS: Final = 74
 _COPIED: Final = (
     "agent",
@@ -70,6 +72,16 @@ def note_outcomes(tx: Transaction, run: Row, outcomes: Sequence[CheckOutcome]) -
     """Keeps what the checks of a run said."""
     if outcomes and is_of_task(run):
         tx.run("answer_task_run", run_id=run["run_id"], outcomes=msgspec.json.encode(outcomes).decode())
+
+
+def failing_checks(tx: Transaction, session_id: str) -> list[tuple[int, CheckOutcome]]:
+    """The checks that did not pass when the session's tasks were judged last, with the issue of each."""
+    found = []
+    for task in tx.all("tasks_of_session", session_id=session_id):
+        row = tx.one("latest_outcomes", task_id=task["task_id"], before=NEWEST, session_id=session_id)
+        outcomes = msgspec.json.decode(row["outcomes"], type=list[CheckOutcome]) if row else []
+        found += [(task["number"], one) for one in outcomes if not one.passed]
+    return found
 
 
 def is_iteration(tx: Transaction, task: Row, run_id: str, session_id: str, iteration: int) -> None:

@@ -30,7 +30,7 @@ from callboard.wire.work import Spawn, Spawned
 
 SHORT: Final = 8
 """Characters of a session's short id, from its end: the beginning is the time."""
-_NEWEST: Final = "~"
+_NEWEST: Final = task_runs.NEWEST
 _LOG = structlog.get_logger(__name__)
 
 
@@ -152,15 +152,18 @@ class TaskService:
             except (CallboardError, ConstraintFailed) as failure:
                 _LOG.warning("temporary_session_not_closed", session=short, task_id=row["task_id"], error=str(failure))
             else:
-                _LOG.info("temporary_session_end", session=short, task_id=row["task_id"], outcome=outcome)
+                if outcome is not None:
+                    _LOG.info("temporary_session_end", session=short, task_id=row["task_id"], outcome=outcome)
         return len(due)
 
-    async def _close(self, row: Row) -> str:
-        def work(tx: Transaction) -> str:
+    async def _close(self, row: Row) -> str | None:
+        """What became of the task; None when another coordinator was first."""
+
+        def work(tx: Transaction) -> str | None:
             tx.lock_session(row["session_id"])
             task = tx.one("task_by_id", task_id=row["task_id"])
             if task is None or not task["closing"]:
-                return ""
+                return None
             session = work_of(tx, row["session_id"])
             if session is not None and session["lifecycle"] in ENDED:
                 work_runs.end_waiting(tx, session)

@@ -28,6 +28,10 @@ WHERE t.milestone_id = :milestone_id ORDER BY t.number LIMIT 1000;
 -- The task of a session that has not ended.
 SELECT * FROM tasks WHERE session_id = :session_id AND started_at IS NOT NULL AND ended_at IS NULL;
 
+-- name: tasks_of_session
+-- The tasks that are worked on, or were, in a session.
+SELECT task_id, number FROM tasks WHERE session_id = :session_id ORDER BY number LIMIT 1000;
+
 -- name: task_to_reopen
 -- The task of a session that ended last without having passed.
 SELECT * FROM tasks WHERE session_id = :session_id AND ended_at IS NOT NULL AND outcome NOT IN ('passed', 'skipped')
