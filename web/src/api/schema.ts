@@ -1321,13 +1321,13 @@ export interface Operations {
   "GET /jobs/{job_id}/wait": { path: { "job_id": string }; query: { "timeout"?: number }; body: undefined; answer: Job };
   "GET /tasks": { path: {}; query: { "page"?: string; "limit"?: number; "project_id"?: string; "milestone_id"?: string; "number"?: number }; body: undefined; answer: Page<Task> };
   "POST /tasks": { path: {}; query: {}; body: SetTask; answer: Task };
-  "GET /tasks/{task_id}": { path: {}; query: {}; body: undefined; answer: Task };
-  "POST /tasks/{task_id}/run": { path: {}; query: {}; body: RunTask; answer: TaskStarted };
+  "GET /tasks/{task_id}": { path: { "task_id": string }; query: {}; body: undefined; answer: Task };
+  "POST /tasks/{task_id}/run": { path: { "task_id": string }; query: {}; body: RunTask; answer: TaskStarted };
   "GET /milestones": { path: {}; query: { "page"?: string; "limit"?: number; "project_id"?: string; "number"?: number }; body: undefined; answer: Page<Milestone> };
   "POST /milestones": { path: {}; query: {}; body: NewMilestone; answer: Milestone };
-  "GET /milestones/{milestone_id}": { path: {}; query: {}; body: undefined; answer: Milestone };
-  "POST /milestones/{milestone_id}/start": { path: {}; query: {}; body: RunTask; answer: TaskStarted };
-  "POST /milestones/{milestone_id}/end": { path: {}; query: {}; body: EndMilestone; answer: Milestone };
+  "GET /milestones/{milestone_id}": { path: { "milestone_id": string }; query: {}; body: undefined; answer: Milestone };
+  "POST /milestones/{milestone_id}/start": { path: { "milestone_id": string }; query: {}; body: RunTask; answer: TaskStarted };
+  "POST /milestones/{milestone_id}/end": { path: { "milestone_id": string }; query: {}; body: EndMilestone; answer: Milestone };
   "GET /runners": { path: {}; query: { "page"?: string; "limit"?: number }; body: undefined; answer: Page<Runner> };
   "GET /runners/{runner_id}": { path: { "runner_id": string }; query: {}; body: undefined; answer: Runner };
   "DELETE /runners/{runner_id}": { path: { "runner_id": string }; query: {}; body: undefined; answer: undefined };

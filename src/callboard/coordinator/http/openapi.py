@@ -29,6 +29,8 @@ _ID_TYPES: Final[dict[str, Any]] = {
     "token_id": queries.TokenId,
     "project_id": queries.ProjectId,
     "job_id": queries.JobId,
+    "task_id": queries.TaskId,
+    "milestone_id": queries.MilestoneId,
     "number": IssueNumber,
     "name": AgentName,
 }
