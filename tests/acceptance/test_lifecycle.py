@@ -324,6 +324,9 @@ def test_a54_a_real_agent_that_is_stuck_is_stopped_and_goes_on_in_its_worktree(w
     assert (worktree / "notes.txt").read_text(encoding="utf-8") == "half\nwhole\n"
     assert guidance in second.value["prompt"]
     assert coordinator.said(session_id) == [""]  # it recalls nothing: the conversation is a new one
+    log = line("logs", "1", "--types", "lifecycle_changed,guidance").out
+    assert "working → stuck by worker: Which table?" in log
+    assert "guidance (by person) append notes.txt whole" in log
     for run in coordinator.http.get(f"/sessions/{session_id}/runs").json()["items"]:
         assert history_words_in(run["prompt"]) == []
     assert history_words_in(state.read_text(encoding="utf-8")) == []

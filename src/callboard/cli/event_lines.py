@@ -112,6 +112,17 @@ def _note(payload: _Payload, whole: bool) -> list[Part]:
     return [span("note", "dim"), " ", _brief(payload.get("text", payload), whole)]
 
 
+def _lifecycle(payload: _Payload, whole: bool) -> list[Part]:
+    to, reason = str(payload.get("to", "?")), payload.get("reason")
+    style: Style = "red" if to == "stuck" else "yellow" if to in ("paused", "cancelled") else "green"
+    why = f": {_brief(reason, whole)}" if reason else ""
+    return [span(f"{payload.get('from', '?')} → {to}", style, "bold"), f" by {payload.get('by', '?')}{why}"]
+
+
+def _guidance(payload: _Payload, whole: bool) -> list[Part]:
+    return [span("guidance", "blue"), _facts(payload, "by", "status"), " ", _brief(payload.get("text"), whole)]
+
+
 _RENDERERS: Final[dict[str, Callable[[_Payload, bool], list[Part]]]] = {
     "session_created": _created,
     "message": _message,
@@ -126,6 +137,8 @@ _RENDERERS: Final[dict[str, Callable[[_Payload, bool], list[Part]]]] = {
     "stop_requested": _stop_requested,
     "usage": _usage,
     "note": _note,
+    "lifecycle_changed": _lifecycle,
+    "guidance": _guidance,
 }
 
 
