@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.coordinator import payload_of, until
+from tests.support.coordinator import payload_of
 from tests.support.runner import Runner
 from tests.support.work import Workshop
 from tests.support.world import World
@@ -145,18 +145,6 @@ def test_a_runner_that_is_killed_amid_a_spawn_makes_it_when_it_is_back(one_world
     assert made["status"] == "done", made
     assert sorted(shop.left()) == ["issue-1", "project-issue-1"]
     assert git(Path(made["answer"]["path"]), "status", "--porcelain") == ""
-
-
-def test_a_worktree_that_came_too_late_is_removed_by_its_runner(one_world: World) -> None:
-    world, shop = one_world, Shop(one_world, prepare_seconds=1)
-    within, _ = git_that_once(world, "read-tree", "sleep 2")
-    shop.runner(within=within)
-    spawned = shop.spawned(1)
-    assert shop.job(spawned["job_id"])["error"]["code"] == "job_timeout"
-    until(lambda: shop.session(spawned["session_id"])["work"]["state"] == "undone", 20, "undone")
-    again = shop.job(shop.spawned(1)["job_id"])
-    assert again["status"] == "done", again
-    assert sorted(shop.left()) == ["issue-1", "project-issue-1"]
 
 
 def test_a_worker_reports_by_its_state_file(one_world: World) -> None:

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from callboard.wire.jobs import Diff, ListWorktrees, Remove
+from callboard.wire.jobs import Diff, IssueText, ListWorktrees, Remove
 from callboard.workspace.changes import diff_of
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.removal import list_worktrees, remove
@@ -17,7 +17,8 @@ def test_nothing_of_a_hostile_repository_is_executed(place: Place) -> None:
     hostile = Hostile(place)
     place.environment["PATH"] = f".:{place.path}:{place.environment['PATH']}"
     hostile.canary.unlink(missing_ok=True)
-    made = place.prepare()
+    told = "$(touch canary) `touch canary` --exec=touch; \x1b]0;x\x07 <!-- hidden -->"
+    made = place.prepare(issues=[IssueText(number=42, title=told, body=told)])
     assert made.base_commit == (place.path / ".git/refs/heads/main").read_text().strip()
     assert (place.worktree / "link").is_symlink()
     assert (place.worktree / "readme").read_text() == "hello\n"
@@ -31,10 +32,10 @@ def test_nothing_of_a_hostile_repository_is_executed(place: Place) -> None:
     assert listed.uncommitted >= 4
     order = Remove(path=made.path, branch=made.branch, base_commit=made.base_commit)
     with pytest.raises(WorkspaceRefused) as refused:
-        remove(repository, place.journal, order)
+        remove(repository, place.journal, order, "job_1")
     assert "module" in refused.value.sentence
     order.confirm = refused.value.hint.rpartition(" ")[2]
-    remove(repository, place.journal, order)
+    remove(repository, place.journal, order, "job_1")
     assert not place.worktree.exists()
     assert (hostile.outside / "precious").read_text() == "keep\n"
     assert hostile.caught() == ""
@@ -75,7 +76,7 @@ def test_a_worktree_that_became_a_link_is_neither_looked_at_nor_removed(place: P
         diff_of(place.repository(), linked, Diff(path=made.path, base_commit=made.base_commit))
     assert refused.value.code == "link_refused"
     with pytest.raises(WorkspaceRefused) as refused:
-        remove(place.repository(), place.journal, Remove(path=made.path, branch=made.branch, confirm="lose-1"))
+        remove(place.repository(), place.journal, Remove(path=made.path, branch=made.branch, confirm="lose-1"), "job_1")
     assert refused.value.code == "link_refused"
     with pytest.raises(WorkspaceRefused):
         place.undo()

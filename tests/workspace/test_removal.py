@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from callboard.wire.jobs import ListWorktrees, Prepared, Remove, Removed
+from callboard.workspace import files
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.removal import list_worktrees, remove
 from tests.workspace.place import Place
@@ -13,7 +14,7 @@ from tests.workspace.place import Place
 
 def _remove(place: Place, made: Prepared, **fields: Any) -> Removed:
     order = Remove(path=made.path, branch=made.branch, base_commit=made.base_commit, **fields)
-    return remove(place.repository(), place.journal, order)
+    return remove(place.repository(), place.journal, order, "job_1")
 
 
 def _refused(place: Place, made: Prepared, **fields: Any) -> WorkspaceRefused:
@@ -28,6 +29,22 @@ def test_what_holds_no_work_goes_with_its_branch_and_its_journal(place: Place) -
     assert _remove(place, made) == Removed(path=made.path, branch_removed=True)
     assert place.left() == []
     assert _remove(place, made) == Removed(path=made.path, branch_removed=False)
+
+
+def test_what_was_half_removed_is_removed_whole(place: Place) -> None:
+    """Kill -9 in the middle: the order is said again, and what is gone already is no change of a worker."""
+    made = place.prepare()
+    identity = files.identity(place.worktree)
+    assert identity is not None
+    (place.worktree / "readme").unlink()
+    assert _refused(place, made).code == "work_would_be_lost"
+    place.journal.begin_removal(place.worktree, (identity[0], identity[1] + 1), "job_1")
+    assert _refused(place, made).code == "work_would_be_lost"
+    place.journal.begin_removal(place.worktree, identity, "job_0")
+    assert _refused(place, made).code == "work_would_be_lost"
+    place.journal.begin_removal(place.worktree, identity, "job_1")
+    assert _remove(place, made).branch_removed
+    assert place.left() == []
 
 
 def _uncommitted(place: Place) -> None:

@@ -51,7 +51,6 @@ class RepositoryWork:
             "prepare": self._prepare,
             "undo": self._undo,
             "write_state": self._write_state,
-            "remove": self._remove,
             "diff": self._diff,
             "list_worktrees": self._list_worktrees,
             "ship": self._ship,
@@ -60,15 +59,18 @@ class RepositoryWork:
 
     def perform(self, order: JobOrder) -> Any:
         """The answer to a job, as plain values. Doing it twice has one effect. Raises WorkspaceRefused."""
-        shape, perform = _SHAPES.get(order.kind), self._kinds.get(order.kind)
-        if shape is None or perform is None:
+        shape = _SHAPES.get(order.kind)
+        if shape is None:
             sentence = f"This runner does not know jobs of the kind {order.kind!r}."
             raise WorkspaceRefused("job_unknown", sentence, "Install the coordinator's version here.")
         try:
             request = msgspec.convert(order.request, shape)
         except msgspec.ValidationError as cause:
             raise WorkspaceRefused("job_unknown", f"The job {order.kind} is not understood: {cause}.") from cause
-        return msgspec.to_builtins(perform(self._repository(order.path), request))
+        repository = self._repository(order.path)
+        if isinstance(request, wire.Remove):
+            return msgspec.to_builtins(removal.remove(repository, self.journal, request, order.job_id))
+        return msgspec.to_builtins(self._kinds[order.kind](repository, request))
 
     def recover(self) -> list[str]:
         """Undo what an earlier process of this runner left half done; the sessions of it."""
@@ -94,9 +96,6 @@ class RepositoryWork:
         linked = state_file.worktree_of(repository, Path(order.path))
         with self.writing_state:
             state_file.write_state(repository, linked, order.file_name, order.content)
-
-    def _remove(self, repository: Repository, order: wire.Remove) -> wire.Removed:
-        return removal.remove(repository, self.journal, order)
 
     def _diff(self, repository: Repository, order: wire.Diff) -> wire.DiffText:
         return changes.diff_of(repository, state_file.worktree_of(repository, Path(order.path)), order)

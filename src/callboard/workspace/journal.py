@@ -4,6 +4,8 @@ One file for each session, `<folder>/<session_id>.json`. Does nothing in a repos
 """
 
 import errno
+import hashlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,9 +52,12 @@ class Journal:
 
     def save(self, entry: Entry) -> None:
         """Make an entry durable. Raises `files_failed` or `disk_full`."""
+        self._write(_name(entry.session_id), msgspec.json.encode(entry))
+
+    def _write(self, name: str, content: bytes) -> None:
         try:
             with files.folder(self.folder) as handle:
-                files.write(handle, _name(entry.session_id), msgspec.json.encode(entry))
+                files.write(handle, name, content)
         except OSError as cause:
             raise failed_files(cause, self.folder) from cause
 
@@ -77,6 +82,23 @@ class Journal:
             if entry is not None:
                 yield entry
 
+    def begin_removal(self, path: Path, identity: tuple[int, int], job_id: str) -> None:
+        """Note that a job removes a folder, so that the same job can remove whole what it had half removed."""
+        self._write(_removal(path), msgspec.json.encode([*identity, job_id]))
+
+    def removes(self, path: Path, identity: tuple[int, int] | None, job_id: str) -> bool:
+        """Whether this job had begun to remove this very folder."""
+        try:
+            with files.folder(self.folder) as handle:
+                noted = msgspec.json.decode(files.read(handle, _removal(path), MAX_ENTRY_BYTES) or b"null")
+        except (OSError, msgspec.DecodeError):
+            return False
+        return identity is not None and noted == [*identity, job_id]
+
+    def end_removal(self, path: Path) -> None:
+        """The folder is gone."""
+        (self.folder / _removal(path)).unlink(missing_ok=True)
+
     def of_worktree(self, path: Path) -> Entry | None:
         """The entry of a worktree that was prepared at this path."""
         return next((one for one in self.entries() if one.path == str(path)), None)
@@ -96,3 +118,7 @@ def failed_files(cause: OSError, path: Path) -> WorkspaceRefused:
 
 def _name(session_id: str) -> str:
     return f"{check_session(session_id)}.json"
+
+
+def _removal(path: Path) -> str:
+    return f"removal-{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}"

@@ -9,7 +9,7 @@ from callboard.wire.jobs import ListWorktrees, Remove, Removed, Worktree
 from callboard.workspace import files
 from callboard.workspace.journal import Journal
 from callboard.workspace.names import check_branch
-from callboard.workspace.proof import Losses, losses_of
+from callboard.workspace.proof import losses_of
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.repository import Linked, Repository
 
@@ -26,7 +26,7 @@ def list_worktrees(repository: Repository, order: ListWorktrees) -> list[Worktre
     return [_listed(repository, linked) for linked in fitting[:MAX_LISTED]]
 
 
-def remove(repository: Repository, journal: Journal, order: Remove) -> Removed:
+def remove(repository: Repository, journal: Journal, order: Remove, job_id: str) -> Removed:
     """Remove a worktree, and its branch if that is ours and nothing else needs it.
 
     Raises `work_would_be_lost` with the value to confirm, unless that was given. Links are not followed.
@@ -40,16 +40,14 @@ def remove(repository: Repository, journal: Journal, order: Remove) -> Removed:
         if linked.locked:
             sentence = f"The worktree {path} is locked."
             raise WorkspaceRefused("worktree_locked", sentence, f"git worktree unlock {path}")
-        losses = losses_of(
-            ours, linked, branch=branch, began_at=order.base_commit, keep_branch=order.keep_branch or branch is None
-        )
-        _check_confirmed(losses, str(path), order.confirm)
+        lost = _what_is_lost(ours, journal, linked, order, job_id)
         files.remove_tree(path)
+        journal.end_removal(path)
         files.remove_tree(ours.private_dir(linked))
         _remove_empty(ours)
         removed = not order.keep_branch and branch is not None and _remove_branch(ours, branch)
         _forget(journal, path)
-        return Removed(path=str(path), branch_removed=removed, lost=losses.listed)
+        return Removed(path=str(path), branch_removed=removed, lost=lost)
 
 
 def _without_worktree(repository: Repository, journal: Journal, order: Remove, branch: str | None) -> Removed:
@@ -87,9 +85,22 @@ def _listed(repository: Repository, linked: Linked) -> Worktree:
     )
 
 
-def _check_confirmed(losses: Losses, what: str, confirmed: str | None) -> None:
-    if losses.any and confirmed != losses.confirmation:
-        raise _unconfirmed(what, losses.sentence, losses.confirmation)
+def _what_is_lost(repository: Repository, journal: Journal, linked: Linked, order: Remove, job_id: str) -> list[str]:
+    """What goes with the worktree, which was confirmed; nothing more where this job had begun to remove it before.
+
+    From here on the folder is being removed. Raises `work_would_be_lost`.
+    """
+    identity = files.identity(linked.path)
+    if journal.removes(linked.path, identity, job_id):
+        return []
+    branch = order.branch or None
+    keeps = order.keep_branch or branch is None
+    losses = losses_of(repository, linked, branch=branch, began_at=order.base_commit, keep_branch=keeps)
+    if losses.any and order.confirm != losses.confirmation:
+        raise _unconfirmed(str(linked.path), losses.sentence, losses.confirmation)
+    if identity is not None:
+        journal.begin_removal(linked.path, identity, job_id)
+    return losses.listed
 
 
 def _unconfirmed(what: str, sentence: str, value: str) -> WorkspaceRefused:
