@@ -20,7 +20,7 @@ from callboard.coordinator.http.openapi import describe_as_json
 from callboard.coordinator.http.parse import PATH_IDS
 from callboard.coordinator.http.route import Manner, Route
 from callboard.coordinator.http.routes import ROUTES
-from callboard.domain import event, why
+from callboard.domain import event, why_words
 from callboard.domain.demands import REASON_CODES
 from callboard.domain.errors import CODES
 from callboard.domain.event import may_report
@@ -98,10 +98,10 @@ def render_why() -> str:
     """Return the closed lists of reasons: where a run is, what a runner lacks, how a run ended."""
     ends = "".join(f"| `{reason}` | {status_of(reason)} | {text} |\n" for reason, text in REASON_SENTENCES.items())
     return (
-        f"{_header('src/callboard/domain/why.py')}# Why a run is where it is\n\n"
+        f"{_header('src/callboard/domain/why_words.py')}# Why a run is where it is\n\n"
         "`callboard why` and `GET /runs/{run_id}/why` answer with one of these codes, a sentence that names what is\n"
         "concerned, and the next step where there is one.\n\n"
-        f"{_sentences(why.CODES)}\n"
+        f"{_sentences(why_words.CODES)}\n"
         "## Why a runner does not take it\n\n"
         "Of a run that waits, each runner tells all of its reasons; `{wanted}` and `{found}` are filled in.\n\n"
         f"{_sentences(REASON_CODES)}\n"

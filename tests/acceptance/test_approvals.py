@@ -38,6 +38,9 @@ def test_an_agent_waits_for_a_person_who_allows_it(stage: Stage) -> None:
     assert asked.project_dir == str(stage.world.project)
     session = coordinator.session(run.session_id)
     assert (session.waiting_for, session.group) == ("approval", "needs_you")
+    why = stage.callboard("why", run.session_id, "--json").value
+    assert (why["code"], "make deploy" in why["sentence"]) == ("waits_for_approval", True)
+    assert f"callboard approve {run.session_id}" in why["next_step"]
     listed = stage.callboard("approvals", "list", "--json").value["items"]
     assert asked.approval_id in [one["approval_id"] for one in listed]
     stage.callboard("approve", run.session_id)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from callboard.client.calls import runners, runs
-from callboard.domain.why import CODES
+from callboard.domain.why_words import CODES
 from callboard.wire.responses import Why
 from tests.acceptance.conftest import Stage
 from tests.support.coordinator import QUICK, Coordinator

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from callboard.domain.demands import Demands, Offer
 from callboard.domain.run import ENDED, REASON_SENTENCES, STATUSES, status_of
 from callboard.domain.runner import STATES
-from callboard.domain.why import CODES, Answer, Blocker, RunFacts, RunnerFacts, duration, explain
+from callboard.domain.why import Answer, Blocker, RunFacts, RunnerFacts, duration, explain
+from callboard.domain.why_words import CODES
 
 MINUTE = 60_000
 

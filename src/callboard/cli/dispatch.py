@@ -78,7 +78,8 @@ def _report(output: Output, error: Exception) -> int:
         output.warn(f"{error} Wait on: callboard wait {error.run.run_id}")
         return TIMED_OUT
     if isinstance(error, WaitsForInput):
-        output.warn(f"{error} Look: callboard logs {error.session_id}")
+        look = "why" if error.waiting_for == "approval" else "logs"
+        output.warn(f"{error} Look: callboard {look} {error.session_id}")
         return WAITS_FOR_INPUT
     if isinstance(error, Unprinted):
         report_usage(

@@ -108,6 +108,17 @@ def _usage(payload: _Payload, whole: bool) -> list[Part]:
     return [span("usage", "dim"), f" {'; '.join(shown)}"]
 
 
+def _approval_requested(payload: _Payload, whole: bool) -> list[Part]:
+    asked = _brief(payload.get("description", payload.get("tool_name")), whole)
+    return [span("asks for permission", "yellow", "bold"), _facts(payload, "approval_id", "risk"), f": {asked}"]
+
+
+def _approval_decided(payload: _Payload, whole: bool) -> list[Part]:
+    decision = "permission denied" if payload.get("decision") == "deny" else "permission given"
+    reason = payload.get("reason")
+    return [span(decision, "yellow"), _facts(payload, "by"), f": {_brief(reason, whole)}" if reason else ""]
+
+
 def _note(payload: _Payload, whole: bool) -> list[Part]:
     return [span("note", "dim"), " ", _brief(payload.get("text", payload), whole)]
 
@@ -136,6 +147,8 @@ _RENDERERS: Final[dict[str, Callable[[_Payload, bool], list[Part]]]] = {
     "session_bound": _bound,
     "stop_requested": _stop_requested,
     "usage": _usage,
+    "approval_requested": _approval_requested,
+    "approval_decided": _approval_decided,
     "note": _note,
     "lifecycle_changed": _lifecycle,
     "guidance": _guidance,

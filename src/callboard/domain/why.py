@@ -1,71 +1,12 @@
 """Why a run is where it is: one decision from what is known of it to a code, a sentence and the next step."""
 
-from typing import Final
-
 import msgspec
 
 from callboard.domain.demands import Demands, Offer, Reason, match
 from callboard.domain.portability import STAYS, Stays
 from callboard.domain.run import ENDED, REASON_SENTENCES
 from callboard.domain.runner import RunnerState
-
-CODES: Final[dict[str, str]] = {
-    "ended": "The run has ended; `reason` says how.",
-    "running": "A runner executes the run.",
-    "external": "Another process leads the conversation and reports it.",
-    "stopping": "The run is being stopped.",
-    "interrupted": "Contact with the run's runner is lost; what follows depends on on_lost.",
-    "claimed": "A runner took the run and prepares it.",
-    "preparing": "The worktree that the run works in is being made.",
-    "work_halted": "The work that the run belongs to is stuck or paused.",
-    "behind_run": "Another run of the same session is before it.",
-    "behind_external": "Another process leads the session's conversation now.",
-    "budget": "The budget from which the run draws is used up, or reserved.",
-    "no_runner": "No runner is registered.",
-    "no_matching_runner": "No registered runner meets the demands.",
-    "waits_for_host": "The host of the conversation has time to take the run, before other hosts may.",
-    "runner_lost": "The runners that fit are not heard of.",
-    "runner_draining": "The runners that fit take no new runs.",
-    "no_free_slot": "The runners that fit are full.",
-    "in_queue": "Other runs are before it.",
-    "next": "A runner takes it with its next poll.",
-}
-"""The closed list of answers."""
-
-_STOPPED_BY: Final = {
-    "person": "A person stopped it.",
-    "parent": "Its parent session stopped it.",
-    "tree": "The tree that it belongs to was stopped.",
-    "busy": "It made way for a newer run of its session.",
-    "lifecycle": "The work that it belongs to was halted.",
-}
-_RETRY: Final = "callboard retry {run_id}"
-_AFTER_END: Final = {
-    "completed": None,
-    "no_matching_runner": "Start a runner that meets the demands, then: " + _RETRY,
-    "queue_timeout": "Raise limits.queue_timeout_seconds or add a runner, then: " + _RETRY,
-    "timeout": "Raise limits.timeout_seconds, then: " + _RETRY,
-    "max_turns": "Raise limits.max_turns, then: " + _RETRY,
-    "interrupted": "Look whether the runner's machine is up, then: " + _RETRY,
-    "executor_session_missing": "callboard resume {session_id} PROMPT --from-log",
-    "workspace_not_portable": "Bring the runner of the session's host back, then: " + _RETRY,
-    "budget_exceeded": "Raise it, and it goes on: callboard budget {pool} --budget DOLLARS",
-}
-_WAITS_FOR_HOST: Final = ("no_matching_runner", "runner_lost", "runner_draining", "no_free_slot", "in_queue")
-_LACKS: Final = {
-    "hostname_differs": "is on the host {wanted}",
-    "executor_missing": "offers the executor {wanted}",
-    "outside_roots": "may work in {wanted}",
-    "tag_missing": "has the tag {wanted}",
-    "needs_shared_tag": "takes runs that share none of its tags",
-}
-_REMEDIES: Final = {
-    "hostname_differs": "Start the runner on {wanted}.",
-    "executor_missing": "Start a runner that offers it: callboard runner --executor {wanted}",
-    "outside_roots": "Start a runner that may work there: callboard runner --root {wanted}",
-    "tag_missing": "Start a runner that has it: callboard runner --tag {wanted}",
-    "needs_shared_tag": "Give the run a tag of the runner, or start a runner without require_matching_tags.",
-}
+from callboard.domain.why_words import AFTER_END, LACKS, REMEDIES, RETRY, STOPPED_BY, WAITS_FOR_HOST
 
 
 class RunnerFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +72,9 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int = 0
     """When the present status began."""
     stop_requested: bool = False
+    asks: str | None = None
+    """What its agent asks permission for, if it waits for a person; `asked_ms` is since when."""
+    asked_ms: int = 0
     lost_deadline_ms: int | None = None
     """When an interrupted run fails; None when it does not wait."""
     no_match_deadline_ms: int | None = None
@@ -196,10 +140,10 @@ def _ended(run: RunFacts) -> Answer:
     reason = run.reason or "failed"
     parts = [REASON_SENTENCES[reason]]
     if reason == "stopped" and run.stopped_by:
-        parts = [_STOPPED_BY[run.stopped_by]]
+        parts = [STOPPED_BY[run.stopped_by]]
     if run.error_message and run.error_message not in parts and reason not in ("completed", "stopped"):
         parts.append(run.error_message)
-    step = _AFTER_END.get(reason, _RETRY)
+    step = AFTER_END.get(reason, RETRY)
     return Answer(
         code="ended",
         sentence=" ".join(parts),
@@ -220,6 +164,12 @@ def _live(run: RunFacts) -> Answer:
         return Answer(code="external", sentence=f"Another process has led this conversation for {spent}.")
     if run.status == "claimed":
         return Answer(code="claimed", sentence=f"{where} took the run {spent} ago and has not started the agent yet.")
+    if run.asks is not None:
+        return Answer(
+            code="waits_for_approval",
+            sentence=f"Its agent asked for permission {duration(run.now_ms - run.asked_ms)} ago: {run.asks}",
+            next_step=f"callboard approve {run.session_id} or callboard deny {run.session_id}",
+        )
     return Answer(code="running", sentence=f"It has been running on {where} for {spent}.")
 
 
@@ -251,7 +201,7 @@ def _pending(run: RunFacts) -> Answer:
     code, sentence, step = _behind(run.blocker) if run.blocker else _queued(run, answers)
     if not run.blocker:
         sentence += _portability(run)
-    if code in _WAITS_FOR_HOST and run.moves_at_ms is not None and _elsewhere(answers):
+    if code in WAITS_FOR_HOST and run.moves_at_ms is not None and _elsewhere(answers):
         code = "waits_for_host"
     return Answer(code=code, sentence=sentence, next_step=step, runners=answers)
 
@@ -356,7 +306,7 @@ def _no_match(run: RunFacts, answers: list[RunnerAnswer]) -> tuple[str, str, str
     nearest = min(range(len(answers)), key=lambda index: len(lacking[index]))
     code, wanted = (missing_everywhere or lacking[nearest])[0]
     if missing_everywhere:
-        phrases = [_LACKS[each].format(wanted=value) for each, value in missing_everywhere]
+        phrases = [LACKS[each].format(wanted=value) for each, value in missing_everywhere]
         sentence = f"No registered runner {', and none '.join(phrases)}."
     else:
         best = answers[nearest]
@@ -367,7 +317,7 @@ def _no_match(run: RunFacts, answers: list[RunnerAnswer]) -> tuple[str, str, str
     return (
         "no_matching_runner",
         sentence + _deadline(run),
-        _REMEDIES[code].format(wanted=wanted) + _instead(code, answers),
+        REMEDIES[code].format(wanted=wanted) + _instead(code, answers),
     )
 
 

@@ -36,6 +36,8 @@ from callboard.wire.times import rfc3339_or_none
 
 MAX_RUNNERS: Final = 200
 """How many runners an answer shows, those that fit first."""
+ASKS_CHARACTERS: Final = 200
+"""How much of what an agent asks for is said."""
 _SINCE: Final = {"claimed": "claimed_at", "running": "started_at", "interrupted": "interrupted_at"}
 
 
@@ -103,6 +105,7 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules, runners: tuple[RunnerFa
     runner = tx.one("runner_by_id", runner_id=run["runner_id"]) if run["runner_id"] else None
     pending, claimable = run["status"] == "pending", run["queue_key"] is not None
     preference = preference_of(tx, run)
+    asked = next(iter(tx.all("pending_approvals_of_run", run_id=run["run_id"])), None) if not pending else None
     return RunFacts(
         run_id=run["run_id"],
         session_id=run["session_id"],
@@ -116,6 +119,8 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules, runners: tuple[RunnerFa
         runner_name=(runner["name"] or runner["hostname"]) if runner else None,
         since_ms=run[_SINCE.get(run["status"], "created_at")],
         stop_requested=run["stop_requested_at"] is not None,
+        asks=asked["description"][:ASKS_CHARACTERS] if asked else None,
+        asked_ms=asked["requested_at"] if asked else 0,
         lost_deadline_ms=_lost_deadline(run, rules),
         no_match_deadline_ms=_no_match_deadline(tx, run) if claimable else None,
         halted=_halted(tx, run) if pending and not claimable else None,
