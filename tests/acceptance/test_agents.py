@@ -9,6 +9,7 @@ import pytest
 from callboard.client.calls import agents
 from callboard.wire.agents import CreateAgent
 from tests.acceptance.conftest import Stage
+from tests.support.coordinator import until
 from tests.support.database import row_counts
 from tests.support.world import World
 
@@ -150,6 +151,7 @@ def test_a03_a_runner_brings_the_agents_of_its_directory(world: World) -> None:
     run = coordinator.completed("say Bye.", agent_name="greeter")
     assert coordinator.said(run.session_id)[0] == "Hello from the project."
 
+    runner.kill()  # it would upload the changes itself
     write(own, "greeter", "executor: scripted\n", "say Hello again.")
     (claudes / "subagent.md").unlink()
     write(own, "broken", "model: [\n", "x")
@@ -165,6 +167,21 @@ def test_a03_a_runner_brings_the_agents_of_its_directory(world: World) -> None:
     runner.restart()
     assert row_counts(coordinator)["agents"] == before
     assert coordinator.said(coordinator.completed("say Bye.", agent_name="greeter").session_id)[0] == "Hello again."
+
+
+def test_a03_a_runner_notices_files_that_change_while_it_runs(world: World) -> None:
+    coordinator = world.coordinator(heartbeat_seconds=0.1)
+    world.runner(coordinator)
+    callboard = world.command_line(coordinator)
+
+    def agents() -> list[str]:
+        return [one["name"] for one in callboard("agent", "list", "--json").value["items"]]
+
+    own = world.project / ".callboard" / "agents"
+    write(own, "late", "executor: scripted\n", "say one")
+    until(lambda: agents() == ["late"], 20, "the agent of a new file")
+    (own / "late.md").unlink()
+    until(lambda: agents() == [], 20, "none of a file that is gone")
 
 
 def test_an_mcp_server_that_nobody_describes_fails_the_run_with_its_name(stage: Stage) -> None:

@@ -6,6 +6,7 @@ Knows no front matter: what a file says is read by the coordinator.
 import hashlib
 import os
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -20,6 +21,8 @@ MAX_FILE_BYTES: Final = 262_144
 BATCH_BYTES: Final = 1_048_576
 OWN_FOLDER: Final = ".callboard/agents"
 CLAUDE_FOLDER: Final = ".claude/agents"
+Look = tuple[tuple[str, int, int, int], ...]
+"""Path, inode, size and time of change of each file: another one when any may have changed."""
 _Exchange = Generator[PutAgentFiles, AgentFilesTaken, AgentFilesTaken]
 
 
@@ -35,16 +38,40 @@ class AgentSource(msgspec.Struct, frozen=True, kw_only=True):
 
 def project_source(directory: Path, hostname: str) -> AgentSource:
     """The agents of a project: its own, and its Claude Code subagents."""
-    folders = {folder: directory / folder for folder in (OWN_FOLDER, CLAUDE_FOLDER)}
-    return _source("project", directory, hostname, folders)
+    return _source("project", directory, hostname, project_folders(directory))
 
 
 def user_source(hostname: str, environment: Mapping[str, str] = os.environ) -> AgentSource:
     """The agents of the user: those in the configuration directory, and the user's Claude Code subagents."""
-    home = Path(environment.get("HOME") or Path.home())
-    configured = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
-    folders = {"callboard/agents": configured / "callboard" / "agents", CLAUDE_FOLDER: home / CLAUDE_FOLDER}
-    return _source("user", home, hostname, folders)
+    return _source("user", _home(environment), hostname, user_folders(environment))
+
+
+def project_folders(directory: Path) -> dict[str, Path]:
+    """Where the agents of a project are, by the beginning of their paths."""
+    return {folder: directory / folder for folder in (OWN_FOLDER, CLAUDE_FOLDER)}
+
+
+def user_folders(environment: Mapping[str, str] = os.environ) -> dict[str, Path]:
+    """Where the agents of the user are, by the beginning of their paths, which count from the user's home."""
+    home = _home(environment)
+    configured = Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "callboard" / "agents"
+    label = str(configured.relative_to(home)) if configured.is_relative_to(home) else "callboard/agents"
+    return {label: configured, CLAUDE_FOLDER: home / CLAUDE_FOLDER}
+
+
+def look_at(folders: Iterable[Path]) -> Look:
+    """What the files are now, without reading any."""
+    found = []
+    for folder in folders:
+        for file in _files_in(folder):
+            with suppress(OSError):
+                status = file.stat()
+                found.append((str(file), status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(found)
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("HOME") or Path.home())
 
 
 def upload(

@@ -1,34 +1,69 @@
-"""Tells the coordinator which agents the runner's directory and its user have in files. Hinders no start."""
+"""Tells the coordinator which agents the runner's directory and its user have in files. Hinders nothing else."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
 
-from callboard.client.agent_files import AgentSource, project_source, upload_async, user_source
+from callboard.client.agent_files import (
+    AgentSource,
+    Look,
+    look_at,
+    project_folders,
+    project_source,
+    upload_async,
+    user_folders,
+    user_source,
+)
 from callboard.domain.errors import CallboardError
+from callboard.runner.config import RunnerSettings
 from callboard.runner.contact import Dismissed
 from callboard.runner.context import RunnerContext
 
 UPLOAD_SECONDS: Final = 10.0
+LOOK_HEARTBEATS: Final = 3
 _LOG = structlog.get_logger(__name__)
 
 
-async def upload_agents(context: RunnerContext) -> None:
-    """Upload what has changed since the last time; whatever is wrong is logged, and said by `agent validate`."""
-    settings = context.settings
-    for source in (
-        await asyncio.to_thread(project_source, settings.project_dir, settings.hostname),
-        await asyncio.to_thread(user_source, settings.hostname, context.environment),
-    ):
+class AgentFiles:
+    """What was uploaded last; whatever is wrong with a file is logged, and said by `agent validate`."""
+
+    def __init__(self, settings: RunnerSettings, environment: Mapping[str, str]) -> None:
+        self._project = [*project_folders(settings.project_dir).values()]
+        self._user = [*user_folders(environment).values()]
+        self._uploaded: dict[str, Look] = {}
+
+    async def keep_uploaded(self, context: RunnerContext) -> None:
+        """Look every few heartbeats whether a file has changed, until cancelled."""
+        while True:
+            await context.clock.pause(LOOK_HEARTBEATS * context.membership.heartbeat_seconds)
+            await self.upload_changed(context)
+
+    async def upload_changed(self, context: RunnerContext) -> None:
+        """Upload what has changed since the last time; what cannot be uploaded now is tried again."""
+        settings = context.settings
+        if await self._has_changed("project"):
+            source = await asyncio.to_thread(project_source, settings.project_dir, settings.hostname)
+            await self._upload(context, source)
+        if await self._has_changed("user"):
+            source = await asyncio.to_thread(user_source, settings.hostname, context.environment)
+            await self._upload(context, source)
+
+    async def _has_changed(self, scope: str) -> bool:
+        """Whether to upload; a change that comes while the files are read is seen by the next look."""
+        look = await asyncio.to_thread(look_at, self._project if scope == "project" else self._user)
+        known = self._uploaded.get(scope)
+        self._uploaded[scope] = look
+        return look != known
+
+    async def _upload(self, context: RunnerContext, source: AgentSource) -> None:
         try:
             async with asyncio.timeout(UPLOAD_SECONDS):
-                await _upload(context, source)
+                taken = await upload_async(context.contact.send, source)
         except (CallboardError, Dismissed, TimeoutError) as error:
+            del self._uploaded[source.scope]
             _LOG.warning("agents_not_uploaded", scope=source.scope, why=str(error) or type(error).__name__)
-
-
-async def _upload(context: RunnerContext, source: AgentSource) -> None:
-    taken = await upload_async(context.contact.send, source)
-    for problem in taken.errors:
-        _LOG.warning("agent_file_refused", path=problem.path, why=problem.message)
+            return
+        for problem in taken.errors:
+            _LOG.warning("agent_file_refused", path=problem.path, why=problem.message)

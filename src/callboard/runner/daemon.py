@@ -18,7 +18,7 @@ from callboard import __version__
 from callboard.client import AsyncClient
 from callboard.domain.errors import CallboardError, Unauthenticated
 from callboard.runner import logs
-from callboard.runner.agent_files import upload_agents
+from callboard.runner.agent_files import AgentFiles
 from callboard.runner.claim_loop import claim_for_ever
 from callboard.runner.clock import Clock, SystemClock
 from callboard.runner.config import RunnerSettings
@@ -81,6 +81,7 @@ class RunnerProcess:
         self._clock = clock
         self._random_fraction = random_fraction
         self._supervisions: dict[asyncio.Task[None], HeldAttempt] = {}
+        self._agent_files = AgentFiles(settings, dict(os.environ))
 
     async def join(self, identity: Identity) -> RunnerContext:
         """Register, and bring together what the parts share."""
@@ -102,7 +103,7 @@ class RunnerProcess:
             jobs=Jobs(repository_work(identity.folder, self._settings, environment), contact, membership),
             environment=environment,
         )
-        await upload_agents(context)
+        await self._agent_files.upload_changed(context)
         return context
 
     async def work(self, context: RunnerContext, ending: asyncio.Event) -> None:
@@ -115,6 +116,7 @@ class RunnerProcess:
         loops: list[asyncio.Task[None]] = [
             asyncio.create_task(beat_for_ever(context)),
             asyncio.create_task(claim_for_ever(context, lambda held: self._supervise(context, held))),
+            asyncio.create_task(self._agent_files.keep_uploaded(context)),
         ]
         told = asyncio.create_task(ending.wait())
         try:
