@@ -42,6 +42,10 @@ def test_a03_the_agents_prompt_reaches_the_executor(stage: Stage) -> None:
     again = stage.coordinator.resume_completed(run.session_id, "say Once more.")
     assert stage.coordinator.said(run.session_id)[2:] == ["Good day.", "Once more."]
     assert again.agent_name == "polite"
+    now = stage.coordinator.http.get("/agents/polite").json()
+    kept = again.agent
+    assert kept is not None
+    assert (kept.name, kept.scope, kept.etag) == ("polite", "api", now["etag"])
 
 
 @pytest.mark.parametrize(("name", "status", "code"), [("nobody", 404, "agent_not_found"), ("idle", 409, None)])

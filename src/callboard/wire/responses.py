@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from callboard.domain.usage import UsageTotal
+from callboard.wire.agent_snapshot import AgentSnapshot
 from callboard.wire.budgets import Budget
 
 
@@ -40,6 +41,7 @@ class Run(Response, kw_only=True):
     tries: int
     executor_type: str
     agent_name: str | None
+    agent: AgentSnapshot | None
     prompt: str | None
     parameters: dict[str, Any] | None
     demands: dict[str, Any]

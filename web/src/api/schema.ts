@@ -107,6 +107,12 @@ export interface AgentListed {
   updated_at: string;
 }
 
+export interface AgentSnapshot {
+  name: string;
+  scope: string;
+  etag: string;
+}
+
 export interface AnnounceTranscript {
   run_id: string;
   attempt: number;
@@ -848,6 +854,7 @@ export interface Run {
   tries: number;
   executor_type: string;
   agent_name: string | null;
+  agent: AgentSnapshot | null;
   prompt: string | null;
   parameters: Record<string, unknown> | null;
   demands: Record<string, unknown>;

@@ -17,6 +17,7 @@ from callboard.domain.usage import UsageTotal
 from callboard.store.events import StoredEvent
 from callboard.wire import responses as wire
 from callboard.wire import steering
+from callboard.wire.agent_snapshot import AgentSnapshot
 from callboard.wire.budgets import Budget
 from callboard.wire.times import rfc3339, rfc3339_or_none
 
@@ -66,6 +67,7 @@ def render_run(row: Columns, usage: UsageTotal) -> wire.Run:
         tries=row["tries"],
         executor_type=row["executor_type"],
         agent_name=row["agent_name"],
+        agent=None if row["agent"] is None else msgspec.json.decode(row["agent"], type=AgentSnapshot),
         prompt=row["prompt"],
         parameters=_json(row["parameters"]),
         demands=json.loads(row["demands"]),
