@@ -265,6 +265,7 @@ def test_guidance_reaches_an_agent_that_listens_and_makes_no_run_of_its_own(
     work.begin(takes_messages=True)
     assert "\nAsk nobody.\n" in work.told[0]
     assert [content["guidance"] for content in work.files] == ["Ask nobody."]
+    work.acted("forward", text="Keep the old table.")
     work.acted("forward", text="Use JWT.")
     beat = work.runner.heartbeat((work.run_id, work.attempt))
     (message,) = beat["messages"]

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from callboard.coordinator.services import message_changes, state_files
+from callboard.coordinator.services.message_changes import SHOWN_CHARACTERS
 from callboard.domain import event as event_types
 from callboard.domain import ids
 from callboard.domain.caller import Caller
@@ -31,8 +32,10 @@ def give(tx: Transaction, work: Row, text: str, by: Caller, new_ids: ids.Ids, li
     )
     tx.run("give_guidance", session_id=work["session_id"], guidance_id=guidance_id)
     state_files.write(tx, work["session_id"], new_ids)
+    _take_back(tx, work)
     if live is None or message_id is None:
-        _tell(tx, work, {"guidance_id": guidance_id, "text": text, "by": _who(by)})
+        shown = {"text": text[:SHOWN_CHARACTERS]} | ({"truncated": True} if len(text) > SHOWN_CHARACTERS else {})
+        _tell(tx, work, {"guidance_id": guidance_id, "by": _who(by)} | shown)
     else:
         message = {
             "message_id": message_id,
@@ -41,8 +44,15 @@ def give(tx: Transaction, work: Row, text: str, by: Caller, new_ids: ids.Ids, li
             "sender_session_id": by.session_id,
             "sender_run_id": by.run_id,
         }
-        message_changes.offer(tx, work, live, message, guidance_id=guidance_id, text=text)
+        message_changes.offer(tx, work, live, message, guidance_id=guidance_id, text=text[:SHOWN_CHARACTERS])
     return work | {"guidance_id": guidance_id}
+
+
+def _take_back(tx: Transaction, work: Row) -> None:
+    """Guidance that is not current any more is not said to an agent that has not heard it."""
+    for row in tx.all("offered_messages", session_id=work["session_id"]):
+        if tx.one("guidance_of_message", message_id=row["message_id"]):
+            message_changes.settle(tx, work["session_id"], row["message_id"], "cancelled", row["run_id"])
 
 
 def _who(by: Caller) -> str:
