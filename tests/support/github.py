@@ -59,7 +59,14 @@ class GitHub:
 
     def issue(self, number: int, title: str, body: str | None = "", **fields: Any) -> None:
         """An issue as the API has it."""
-        self.issues[number] = {"number": number, "title": title, "body": body, "state": "open"} | fields
+        url = f"http://{self.host}/{REPOSITORY}/issues/{number}"
+        self.issues[number] = {
+            "number": number,
+            "title": title,
+            "body": body,
+            "state": "open",
+            "html_url": url,
+        } | fields
 
     def gh(self, folder: Path, *, logged_in: bool = True) -> Path:
         """A program `gh` that knows the same repository; the folder is to be on the PATH."""

@@ -56,6 +56,7 @@ def test_issues_are_fetched_in_their_order_and_bounded(place: Place, github: Git
     github.issue(1, "One", None)
     github.issue(2, "T" * 300, "<!-- hidden -->\0" + "x" * 70_000)
     github.issue(3, "Three", state="closed")
+    github.issue(8, "A pull request", pull_request={}, html_url=f"http://{github.host}/ann/shop/pull/8", state="closed")
     found = _fetch(place, access, 3, 1, 2)
     assert [(one.number, one.state) for one in found] == [(3, "closed"), (1, "open"), (2, "open")]
     assert (found[1].body, len(found[2].title), len(found[2].body)) == ("", 200, 65_536)

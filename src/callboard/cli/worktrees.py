@@ -108,6 +108,11 @@ def worktrees(
         return _remove_one(context, found, places, remove, confirm)
     listed: list[dict[str, Any]] = []
     for place in places:
+        if not place.runner_ids:
+            context.output.note(
+                span(f"No runner of {place.hostname}:{place.path} is online; it was not looked at.", "dim")
+            )
+            continue
         job = _look(context, found, place)
         if job.status != "done":
             return report_failure(context, job)

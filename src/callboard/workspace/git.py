@@ -80,6 +80,10 @@ class Git:
         """The same, with one more handle that git keeps."""
         return replace(self, held=(*self.held, handle))
 
+    def without_handles(self) -> "Git":
+        """The same for what works elsewhere; ssh, for one, may leave a process behind that would keep a lock."""
+        return replace(self, held=())
+
     def run(
         self,
         git_dir: Path | None,
@@ -155,10 +159,20 @@ def run_program(
     )
     with child:
         try:
-            return _listen(child, git.stop, time.monotonic() + seconds, most_bytes)
-        finally:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
+            output = _listen(child, git.stop, time.monotonic() + seconds, most_bytes)
+        except BaseException:
+            _end(child)
+            raise
+        if output.truncated:
+            _end(child)
+        return output
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a program that nobody has waited for yet, so that its number is its own, with all that it started."""
+    if child.returncode is None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
 
 
 def _listen(child: subprocess.Popen[bytes], stop: threading.Event, deadline: float, most_bytes: int) -> Output:

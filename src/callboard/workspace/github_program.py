@@ -12,7 +12,7 @@ from callboard.workspace.tracker import NewPullRequest, issue_text, pull_request
 
 SECONDS: Final = 30.0
 NOT_LOGGED_IN: Final = 4
-_FIELDS: Final = "number,title,body,state"
+_FIELDS: Final = "number,title,body,state,url"
 _KEPT: Final = frozenset(
     {
         "HOME",
@@ -58,7 +58,10 @@ class GitHubProgram:
         said = self._run("issue", "view", str(number), self._where, f"--json={_FIELDS}")
         if said.code == 1 and "Could not resolve to an" in said.error:
             raise unknown_issues([number])
-        return issue_text(_object(self._fine("issue view", said)))
+        found = _object(self._fine("issue view", said))
+        if "/pull/" in str(found.get("url")):
+            raise unknown_issues([number])
+        return issue_text(found)
 
     def open_issues(self, limit: int) -> list[IssueText]:
         said = self._run("issue", "list", self._where, "--state=open", f"--limit={limit}", f"--json={_FIELDS}")

@@ -26,7 +26,7 @@ def ship(repository: Repository, order: Ship, access: GitHubAccess) -> Shipped:
         linked = worktree_of(ours, Path(order.path))
         head = _ready(ours, linked, branch, base, allow_uncommitted=order.allow_uncommitted)
         url = remote_of(ours, order.remote_url)
-        tracker = access.tracker(ours.git, url)
+        tracker = access.tracker(ours.git.without_handles(), url)
         _push(ours, url, head, branch, tracker.push_token() if url.startswith("http") else None)
         ours.git.run(ours.git_dir, "update-ref", f"refs/remotes/origin/{branch}", head)
         there = tracker.pull_request(branch)
@@ -81,7 +81,7 @@ def _push(repository: Repository, url: str, commit: str, branch: str, token: str
     protocols = "https:ssh:http" if parts.scheme == "http" else "https:ssh"
     with bare_view(repository, _credentials(url, token)) as folder:
         try:
-            repository.git.run(
+            repository.git.without_handles().run(
                 folder,
                 *("push", "--quiet", "--no-verify", "--end-of-options", url, f"{commit}:refs/heads/{branch}"),
                 variables={"GIT_ALLOW_PROTOCOL": protocols},
