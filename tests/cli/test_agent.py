@@ -31,6 +31,16 @@ def test_validate_needs_no_coordinator_and_names_what_is_wrong(nowhere: CommandL
     assert nowhere("agent", "validate", "absent.md").code == 1
 
 
+def test_validate_knows_two_files_of_one_name_and_who_has_to_be_trusted(nowhere: CommandLine) -> None:
+    own = nowhere.directory / ".callboard" / "agents"
+    write(own, "first", "---\nname: same\npermission_mode: full\n---\nx\n")
+    write(own, "second", "---\nname: same\n---\nx\n")
+    done = nowhere("agent", "validate")
+    assert (done.code, done.out.strip()) == (1, ".callboard/agents/first.md  same")
+    assert "second.md: Another file here has the agent 'same' already." in done.err
+    assert "first.md: MCP servers of its own, or the mode full: only `agent sync` takes it." in done.err
+
+
 def test_links_that_lead_out_of_the_folder_are_not_read(nowhere: CommandLine) -> None:
     """S12: a repository brings no file of the machine to the coordinator."""
     secret = write(nowhere.directory, "secret", GOOD)

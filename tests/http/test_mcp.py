@@ -91,6 +91,20 @@ def test_a_reader_may_look_and_start_nothing(coordinator: Coordinator) -> None:
     assert (refused["isError"], refused["structuredContent"]["error"]["code"]) == (True, "forbidden")
 
 
+def test_wrong_arguments_are_told_with_what_the_tool_takes(coordinator: Coordinator) -> None:
+    """40: a hint that a model can act on."""
+
+    def told(tool: str, **arguments: Any) -> str:
+        message = LIST | {"method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+        hint: str = result_of(ask(coordinator, message))["structuredContent"]["error"]["hint"]
+        return hint
+
+    assert told("start_agent_session", prompt="x", mode="later") == "mode is one of async_callback, async_poll, sync."
+    assert "maximum" in told("wait_agent_session", timeout_seconds=100)
+    assert told("stop_agent_session", subtree=True) == "It takes session_id, subtree; required: session_id."
+    assert "executor_type" in told("start_agent_session", prompt="x", executor="scripted")
+
+
 def test_a_body_that_is_too_large_is_refused(tmp_path: Path) -> None:
     with serving(tmp_path / "data", body_bytes=10_000) as coordinator:
         assert ask(coordinator, LIST | {"params": {"x": "x" * 20_000}}).status_code == 413

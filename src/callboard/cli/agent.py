@@ -1,6 +1,7 @@
 """The noun `agent`: blueprints that runs are made from, by name."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -17,7 +18,8 @@ from callboard.cli.text import one_line
 from callboard.client import calls
 from callboard.client.agent_files import CLAUDE_FOLDER, AgentSource, project_source, upload, user_source
 from callboard.client.transport import is_loopback
-from callboard.domain.agent import read_agent
+from callboard.domain.agent import Agent as Blueprint
+from callboard.domain.agent import Dialect, read_agent, wants_trust
 from callboard.domain.errors import InvalidRequest
 from callboard.wire.agents import Agent, AgentFilesTaken, AgentListed, FileProblem
 
@@ -87,12 +89,11 @@ def validate(
     context = Context(show)
     problems: list[FileProblem] = []
     good: list[str] = []
-    for path, text in _texts(list(files), problems).items():
-        try:
-            agent = read_agent(text, name=Path(path).stem, dialect="claude" if CLAUDE_FOLDER in path else "callboard")
+    for texts in _given(list(files), problems) if files else _found(problems):
+        for path, agent in _read(texts, problems, together=not files):
             good.append(f"{path}  {agent.name}")
-        except InvalidRequest as problem:
-            problems.append(FileProblem(path=path, message=problem.detail))
+            if wants_trust(agent):
+                context.output.note(f"{path}: MCP servers of its own, or the mode full: only `agent sync` takes it.")
     if context.output.json_wanted:
         context.output.value(problems)
     else:
@@ -100,6 +101,23 @@ def validate(
             context.output.line(line)
         _tell_problems(context.output, problems)
     return FAILED if problems else 0
+
+
+def _read(texts: dict[str, str], problems: list[FileProblem], *, together: bool) -> Iterator[tuple[str, Blueprint]]:
+    """The agents of files; of those of one place the first with a name gives the agent, as the coordinator has it."""
+    names: set[str] = set()
+    for path in sorted(texts, key=lambda path: (CLAUDE_FOLDER in path, path)):
+        dialect: Dialect = "claude" if CLAUDE_FOLDER in path else "callboard"
+        try:
+            agent = read_agent(texts[path], name=Path(path).stem, dialect=dialect)
+        except InvalidRequest as problem:
+            problems.append(FileProblem(path=path, message=problem.detail))
+            continue
+        if together and agent.name in names:
+            problems.append(FileProblem(path=path, message=f"Another file here has the agent {agent.name!r} already."))
+            continue
+        names.add(agent.name)
+        yield path, agent
 
 
 def sync(
@@ -145,20 +163,21 @@ def _project(given: Path | None) -> Path:
     return here
 
 
-def _texts(files: list[Path], problems: list[FileProblem]) -> dict[str, str]:
-    if not files:
-        texts: dict[str, str] = {}
-        for source in (project_source(_project(None), ""), user_source("")):
-            texts |= source.texts
-            problems += source.problems
-        return texts
-    found = {}
+def _found(problems: list[FileProblem]) -> Iterator[dict[str, str]]:
+    """The files of this project, then those of the user; a project may have files of the same paths as the user."""
+    for source, home in ((project_source(_project(None), ""), ""), (user_source(""), "~/")):
+        problems += [FileProblem(path=home + one.path, message=one.message) for one in source.problems]
+        yield {home + path: text for path, text in source.texts.items()}
+
+
+def _given(files: list[Path], problems: list[FileProblem]) -> Iterator[dict[str, str]]:
     for file in files:
         try:
-            found[str(file)] = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
-            problems.append(FileProblem(path=str(file), message=f"It cannot be read: {problem}."))
-    return found
+            yield {str(file): file.read_text(encoding="utf-8")}
+        except OSError as problem:
+            problems.append(FileProblem(path=str(file), message=f"It cannot be read: {problem.strerror}."))
+        except UnicodeDecodeError:
+            problems.append(FileProblem(path=str(file), message="It is no text in UTF-8."))
 
 
 def _row(agent: AgentListed) -> list[Part]:

@@ -82,8 +82,11 @@ class _Household:
             signal.signal(number, signal.default_int_handler)
         try:
             access = self._found() or self._coordinator()
-            runner = self._runner_there() or self._runner()
-            self._upload_agents(access)
+            runner = self._runner_there()
+            if runner is not None:
+                self._upload_agents(access)
+            else:
+                runner = self._runner()  # it uploads them itself, and says what is wrong with them
             self._tell(access, runner)
             return self._stay() if self._children else 0
         except KeyboardInterrupt:
@@ -97,7 +100,7 @@ class _Household:
                 child.stop()
 
     def _upload_agents(self, access: Access) -> None:
-        """Also where the runner was there already: its directory may have other agents by now."""
+        """Of a directory whose runner was there already: it may have other agents by now."""
         host = self._offer.hostname or socket.gethostname()
         try:
             with Client(access.url, access.token) as client:

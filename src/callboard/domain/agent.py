@@ -13,6 +13,7 @@ from msgspec import Meta
 from callboard.domain import front_matter
 from callboard.domain.errors import InvalidRequest
 from callboard.domain.front_matter import BadFrontMatter
+from callboard.domain.invocation import OWN_SERVER
 from callboard.domain.json_schema import check_schema
 from callboard.domain.text import MAX_INTEGER, check_text, check_tree
 
@@ -27,6 +28,14 @@ AgentName = Annotated[str, Meta(pattern=NAME_PATTERN)]
 Word = Annotated[str, Meta(min_length=1, max_length=100)]
 Words = Annotated[list[Word], Meta(max_length=50)]
 Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+_WORDS: Final = {
+    "str": "a text",
+    "array": "a list",
+    "object": "a mapping",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+}
 _NAME: Final = re.compile(NAME_PATTERN.removesuffix("$"))
 _COMMA: Final = re.compile(r",(?![^()]*\))")
 _CLAUDE: Final = frozenset({"name", "description", "tools", "model"})
@@ -106,6 +115,8 @@ def checked(agent: Agent) -> Agent:
         raise _wrong("/parameters_schema/type", "parameters are an object")
     if isinstance(agent.mcp_servers, dict):
         for name, server in agent.mcp_servers.items():
+            if name == OWN_SERVER:
+                raise _wrong(f"/mcp_servers/{name}", "every agent has this one; take another name")
             if (server.url is None) == (server.command is None):
                 raise _wrong(f"/mcp_servers/{name}", "exactly one of url and command")
     return agent
@@ -135,7 +146,18 @@ def read_agent(text: str, *, name: str, dialect: Dialect) -> Agent:
     try:
         return checked(msgspec.convert({"name": name} | values | {"system_prompt": body}, Agent))
     except msgspec.ValidationError as problem:
-        raise BadFrontMatter(f"The front matter is not that of an agent: {problem}.") from None
+        raise BadFrontMatter(f"The front matter is not that of an agent: {_in_words(str(problem))}.") from None
+
+
+def _in_words(problem: str) -> str:
+    """What does not fit, with its place first, in the words of YAML instead of those of Python."""
+    what, _, place = problem.partition(" - at `$.")
+    pointer = "/" + place.rstrip("`").replace(".", "/") + ": " if place else ""
+    if "matching regex" in what:
+        return f"{pointer}a plain word of letters, digits, - and _, at most 64"
+    for name, word in _WORDS.items():
+        what = what.replace(f"`{name}`", word).replace(f"`{name} | null`", word)
+    return pointer + what[:1].lower() + what[1:] + (" (write true or false)" if "true or false" in what else "")
 
 
 def _of_claude(front: str) -> dict[str, Any]:

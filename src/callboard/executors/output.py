@@ -23,10 +23,15 @@ class Output:
         """What to tell the agent about a result that does not fit, once; None when it fits or was told before."""
         if self._validator is None or self._corrected:
             return None
-        problems = [f"- {error.message}" for error in list(self._validator.iter_errors(data))[:MAX_PROBLEMS]]
+        found = list(self._validator.iter_errors(data))[:MAX_PROBLEMS]
+        problems = [f"- {_place(error.instance_path)}{error.message}" for error in found]
         if not problems:
             return None
         if data is None:
             problems = ["- there is none."]
         self._corrected = True
         return "\n".join(["Your result does not fit the output schema:", *problems, "Give the corrected result now."])
+
+
+def _place(path: list[str | int]) -> str:
+    return "".join(f"/{part}" for part in path) + ": " if path else ""

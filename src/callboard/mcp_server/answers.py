@@ -23,6 +23,8 @@ _HINTS: Final = {
     "agent_not_found": "Call list_agents, or leave agent_name out to run the prompt as it is.",
 }
 """Next steps where the API's own hint names commands for people."""
+_MESSAGES: Final = {"idempotency_mismatch": "This request_id came with another request before."}
+"""What an agent is told where the API's own sentence names what it never sees."""
 LEAST_CHARACTERS: Final = 400
 DESCRIPTION_CHARACTERS: Final = 300
 
@@ -33,7 +35,7 @@ def error_of(error: CallboardError) -> dict[str, Any]:
     if isinstance(error, Unavailable):
         hint = "Call again in a moment, with the same request_id."
     more = present(hint=hint or None, errors=error.errors or None)
-    return {"error": {"code": error.code, "message": error.detail} | more}
+    return {"error": {"code": error.code, "message": _MESSAGES.get(error.code, error.detail)} | more}
 
 
 def agent_line(agent: AgentListed) -> dict[str, Any]:

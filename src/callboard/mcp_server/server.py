@@ -36,7 +36,8 @@ def server_of(caller_of: CallerOf) -> Server[Any]:
     async def call_tool(context: Context, asked: types.CallToolRequestParams) -> types.CallToolResult:
         tool = BY_NAME.get(asked.name)
         if tool is None:
-            raise MCPError(types.INVALID_PARAMS, f"There is no tool {asked.name[:100]!r}.")
+            known = ", ".join(BY_NAME)
+            raise MCPError(types.INVALID_PARAMS, f"There is no tool {asked.name[:100]!r}; there are: {known}.")
         try:
             async with caller_of(context) as tools:
                 answer = await tool.work(tools, _read(asked.arguments or {}, tool.arguments))
@@ -66,7 +67,20 @@ def _read(given: dict[str, Any], kind: type[Arguments]) -> Arguments:
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(f"{error}.", hint="Correct the arguments by the tool's schema.") from None
+        raise InvalidRequest(f"{error}.", hint=_what_it_takes(str(error), kind)) from None
+
+
+def _what_it_takes(problem: str, kind: type[Arguments]) -> str:
+    """The argument that is wrong as the schema has it, or the names of all."""
+    schema = schema_of(kind)
+    name = problem.rpartition(" - at `$.")[2].rstrip("`").partition("[")[0]
+    about = schema["properties"].get(name)
+    if about is None:
+        required = ", ".join(schema.get("required", ())) or "none"
+        return f"It takes {', '.join(schema['properties'])}; required: {required}."
+    if "enum" in about:
+        return f"{name} is one of {', '.join(about['enum'])}."
+    return f"{name} is: {json.dumps(about)}"
 
 
 def _result(answer: dict[str, Any], *, failed: bool) -> types.CallToolResult:
