@@ -47,6 +47,8 @@ def check_raised(world: World, coordinator: Coordinator, root: str, child: RunCr
     why = coordinator.client.send(runs.why(waits.run_id))
     assert (why.code, why.status, f"{root} is used up" in why.sentence) == ("budget", "pending", True)
     callboard = world.command_line(coordinator)
+    waited = callboard("wait", waits.run_id)
+    assert (waited.code, f"waits for budget. Look: callboard budget {root}" in waited.err) == (6, True)
     raised = callboard("budget", root, "--budget", "3.00", "--json").value
     assert (raised["budget"]["budget_microdollars"], raised["resumed"]) == (30 * CALL, [])
     (goes_on,) = callboard("budget", child.session_id, "--budget", "0.90", "--json").value["resumed"]

@@ -242,9 +242,9 @@ async def test_what_an_agent_has_by_default_is_cut_to_what_is_left_and_a_resume_
     assert await world.status(plain.session_id) == "stopping"
     with pytest.raises(InvalidRequest, match="does not change the budget"):
         await world.resume(root.session_id, limits=Limits(budget_tokens=99))
-    with pytest.raises(Conflict) as none:
+    with pytest.raises(Conflict) as fixed:
         await world.budgets.set(OWNER, plain.session_id, SetBudget(budget_tokens=99))
-    assert none.value.code == "budget_none"
+    assert (fixed.value.code, root.session_id in fixed.value.hint) == ("budget_fixed", True)
     with pytest.raises(InvalidRequest):
         await world.budgets.set(OWNER, root.session_id, SetBudget())
 
@@ -258,3 +258,49 @@ async def test_reservations_at_once_share_what_is_there(reading: Reading, runner
     refused = [one for one in outcomes if isinstance(one, Conflict)]
     assert [one.errors[0]["left_microdollars"] for one in refused] == [100_000] * 5
     assert sum(isinstance(one, RunCreated) for one in outcomes) == 3
+
+
+async def test_work_that_began_without_a_budget_can_be_given_one(reading: Reading, runner: PlayedRunner) -> None:
+    """50: what was spent before counts, and what is reported late; pools below that are there stay outermost."""
+    world = reading.world
+    root = await world.start("root")
+    child = await world.start("child", caller=agent_of(root))
+    claims = {claim.run_id: claim for claim in await runner.claim(slots=2)}
+    for claim in claims.values():
+        await runner.started(claim)
+        await reading.book(runner, claim, used("m1", 300))
+    await runner.end(claims[child.run_id])
+    given = await world.budgets.set(OWNER, root.session_id, SetBudget(budget_microdollars=1_000))
+    assert (given.budget.spent_microdollars, given.budget.left_microdollars) == (600, 400)
+    await reading.book(runner, claims[child.run_id], used("late", 300))
+    assert (await budget_of(reading, child.session_id)).left_microdollars == 100
+    assert await world.status(root.session_id) == "running"
+    await reading.book(runner, claims[root.run_id], used("m2", 100))
+    assert await world.status(root.session_id) == "stopping"
+    await check_sums(reading)
+
+    above = await world.start("above")
+    below = await world.start("below", caller=agent_of(above), limits=dollars(5))
+    with pytest.raises(Conflict) as fixed:
+        await world.budgets.set(OWNER, above.session_id, SetBudget(budget_microdollars=9))
+    assert (fixed.value.code, below.session_id in fixed.value.detail) == ("budget_fixed", True)
+
+
+async def test_a_callback_waits_for_the_budget_of_its_receiver(reading: Reading, runner: PlayedRunner) -> None:
+    """50, 40: it is no try; raised, it is delivered with what its budget had stopped."""
+    world = reading.world
+    root = await world.start("root", limits=Limits(budget_tokens=15))
+    child = await world.start("child", caller=agent_of(root), execution_mode="async_callback")
+    claims = {claim.run_id: claim for claim in await runner.claim(slots=2)}
+    for claim in claims.values():
+        await runner.started(claim)
+    await runner.end(claims[root.run_id], result_text="I wait.")
+    await reading.book(runner, claims[child.run_id], used("m1"), used("m2"))
+    await runner.end(claims[child.run_id], "stopped")
+    await world.callbacks.sweep_once()
+    assert await runner.claim(slots=4) == []
+    assert (await reading.sessions.get(OWNER, root.session_id)).waiting_for == "budget"
+    raised = await world.budgets.set(OWNER, root.session_id, SetBudget(budget_tokens=100))
+    again = {claim.session_id: claim for claim in await runner.claim(slots=4)}
+    assert (again[root.session_id].trigger, [again[child.session_id].run_id]) == ("callback", raised.resumed)
+    assert "agent-callback" in again[root.session_id].prompt

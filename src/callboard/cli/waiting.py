@@ -71,9 +71,11 @@ def show_end(context: Context, run: Run) -> None:
 
 
 def _again(run: Run) -> str:
-    """The command that goes on: where the conversation is lost, a retry would only miss it again."""
+    """The command that goes on: where the conversation is lost, or the budget, a retry would only miss it again."""
     if run.reason == "executor_session_missing":
         return f"callboard resume {run.session_id} PROMPT --from-log"
+    if run.reason == "budget_exceeded":
+        return f"callboard budget {run.session_id}"
     return f"callboard retry {run.run_id}"
 
 

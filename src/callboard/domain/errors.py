@@ -92,7 +92,7 @@ CODES: Final[dict[str, str]] = {
     "run_not_finished": "The run has not ended yet.",
     "run_not_retryable": "Only an ended run can be tried again.",
     "budget_insufficient": "The pool that the budget is to come from has not enough left; `errors` says how much.",
-    "budget_none": "The session was created without a budget, and draws from none above.",
+    "budget_fixed": "The session draws from the budget of another one, or sessions below it have their own.",
     "stale_attempt": "The report is not of the attempt that owns the run.",
     "events_missing": "Fewer events of the attempt are stored than the report counts; send them again first.",
     "binding_conflict": "This attempt is bound to another conversation already.",

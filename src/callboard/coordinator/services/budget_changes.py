@@ -15,6 +15,7 @@ from callboard.domain.errors import Conflict, InvalidRequest
 from callboard.domain.usage import UsageRow
 from callboard.store.database import Row, Transaction
 from callboard.store.hints import BudgetDue
+from callboard.store.reading import subtree
 from callboard.wire.requests import Limits
 
 
@@ -63,6 +64,35 @@ def enter(tx: Transaction, session_id: str, asked: Limits | None, usual: AgentLi
     if short is not None:
         raise insufficient(short)
     write_pools(tx, pools)
+
+
+def begin(tx: Transaction, session_id: str, limits: Amounts) -> None:
+    """A session at work gets a pool, for itself and all below it; what they have spent already counts.
+
+    They are locked. Conflict `budget_fixed` when one of them draws from a pool.
+    """
+    ids = msgspec.json.encode([row["session_id"] for row in subtree(tx, session_id)]).decode()
+    other = tx.one("pool_among", ids=ids)
+    if other is not None:
+        raise Conflict(
+            f"{other['pool_session_id']}, below {session_id}, has a budget of its own.",
+            code="budget_fixed",
+            hint=f"Change that one: callboard budget {other['pool_session_id']}",
+        )
+    columns = {f"limit_{unit}": limits.get(unit) for unit in UNITS}
+    tx.run(
+        "insert_budget",
+        session_id=session_id,
+        top_session_id=session_id,
+        above_session_id=None,
+        **columns,
+        now=tx.now_ms,
+    )
+    for query in ("draw_sessions", "draw_runs"):
+        tx.run(query, pool_session_id=session_id, ids=ids)
+    spent = tx.all("spent_by_sessions", ids=ids)[0]
+    pool = Pool(session_id=session_id, limits=limits, spent={unit: spent[unit] for unit in UNITS}, is_open=True)
+    write_pools(tx, Pools([pool]))
 
 
 def open_for_run(tx: Transaction, session_id: str, *, partly: bool) -> None:

@@ -15,12 +15,12 @@ from callboard.coordinator.services.budget_changes import insufficient, lock_poo
 from callboard.coordinator.services.following_run import retry_of
 from callboard.coordinator.services.lifecycle_changes import change, work_of
 from callboard.coordinator.services.limits import TreeLimits
-from callboard.coordinator.services.locking import locked_run
+from callboard.coordinator.services.locking import lock_subtree, locked_run
 from callboard.coordinator.services.rendering import render_budget
 from callboard.coordinator.services.run_creation import create
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.domain import event as event_types
-from callboard.domain.budget import UNITS, Pools
+from callboard.domain.budget import UNITS, Amounts, Pools
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, InvalidRequest
 from callboard.domain.ids import Ids
@@ -53,10 +53,10 @@ class BudgetService:
         self._limits = limits
 
     async def set(self, caller: Caller, session_id: str, request: SetBudget) -> BudgetChanged:
-        """Raises or lowers the budget of a session; what it had stopped goes on if it can.
+        """Raises or lowers the budget of a session, or gives it one; what it had stopped goes on if it can.
 
-        Conflict `budget_none` for a session that was created without one, `budget_insufficient` when the pool above
-        has not enough left.
+        Conflict `budget_fixed` for a session that draws from the pool above, or has pools below and none itself;
+        `budget_insufficient` when the pool above has not enough left.
         """
         check_session_id(session_id)
         limits = {unit: amount for unit in UNITS if (amount := getattr(request, f"budget_{unit}")) is not None}
@@ -64,9 +64,7 @@ class BudgetService:
             raise InvalidRequest("There is no limit to set.", hint="Give budget_microdollars or budget_tokens.")
 
         def work(tx: Transaction) -> BudgetChanged:
-            session = visible_session(tx, caller, session_id)
-            if session["pool_session_id"] != session_id:
-                raise _has_none(session)
+            session = _with_pool(tx, caller, session_id, limits)
             lock_pools(tx, session_id)
             pools = read_pools(tx, session_id)
             ids = msgspec.json.encode(pools.within(session_id)).decode()
@@ -126,16 +124,22 @@ def _stopped_for_budget(task: Row | None) -> bool:
     return task is not None and task["outcome"] == "budget_exceeded"
 
 
-def _has_none(session: Row) -> Conflict:
-    above = session["pool_session_id"]
-    return Conflict(
-        f"{session['session_id']} was created without a budget"
-        + ("." if above is None else f", and draws from that of {above}."),
-        code="budget_none",
-        hint="Start it with limits.budget_microdollars or limits.budget_tokens."
-        if above is None
-        else f"Change that one: callboard budget {above}",
-    )
+def _with_pool(tx: Transaction, caller: Caller, session_id: str, limits: Amounts) -> Row:
+    """The session, which is a pool now if it drew from none."""
+    session = visible_session(tx, caller, session_id)
+    if session["pool_session_id"] is None:
+        lock_subtree(tx, session_id)
+        session = visible_session(tx, caller, session_id)
+    pool = session["pool_session_id"]
+    if pool is None:
+        budget_changes.begin(tx, session_id, limits)
+    elif pool != session_id:
+        raise Conflict(
+            f"{session_id} draws from the budget of {pool}.",
+            code="budget_fixed",
+            hint=f"Change that one: callboard budget {pool}",
+        )
+    return session
 
 
 def _tell(tx: Transaction, session: Row, pools: Pools) -> None:

@@ -270,7 +270,7 @@ def end(tx: Transaction, run: Row, how: RunEnd) -> bool:
     note_event(tx, run, event_types.RUN_COMPLETED, _completed_payload(tx, run, how, exit_code, message))
     revoke_session_tokens(tx, run["run_id"])
     note_child_end(tx, run)
-    give_back(tx, run, how.stopped_by)
+    give_back(tx, run, how.stopped_by or ("budget" if how.reason == "budget_exceeded" else None))
     expire_all(tx, run)
     if not _task_goes_on(tx, run, how, message):
         on_run_ended(tx, run, how.reason, how.stopped_by, message)

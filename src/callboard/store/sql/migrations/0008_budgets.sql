@@ -16,7 +16,7 @@ CREATE TABLE budgets (                          -- a pool: a session that was cr
 CREATE INDEX budgets_by_top ON budgets (top_session_id);
 CREATE INDEX budgets_open ON budgets (top_session_id) WHERE is_open = 1;
 
--- The nearest pool at or above; never changes. Runs repeat it, so that nobody has to read the session for it.
+-- The nearest pool at or above; once there it stays. Runs repeat it, so that nobody has to read the session for it.
 ALTER TABLE sessions ADD COLUMN pool_session_id TEXT;
 ALTER TABLE runs ADD COLUMN pool_session_id TEXT;
 CREATE INDEX sessions_by_pool ON sessions (pool_session_id) WHERE pool_session_id IS NOT NULL;

@@ -40,6 +40,28 @@ WHERE session_id = :session_id;
 -- A session that was just created with a budget is its own pool.
 UPDATE sessions SET pool_session_id = :session_id WHERE session_id = :session_id;
 
+-- name: pool_among
+-- A pool from which one of these sessions draws, by a JSON list of ids.
+SELECT s.pool_session_id FROM json_each(:ids) AS listed JOIN sessions s ON s.session_id = listed.value
+WHERE s.pool_session_id IS NOT NULL LIMIT 1;
+
+-- name: draw_sessions
+-- From now on sessions, by a JSON list of ids, draw from a pool that none had before.
+UPDATE sessions SET pool_session_id = :pool_session_id
+WHERE session_id IN (SELECT listed.value FROM json_each(:ids) AS listed);
+
+-- name: draw_runs
+-- With their sessions: also runs that have ended, whose reports may be late.
+UPDATE runs SET pool_session_id = :pool_session_id
+WHERE session_id IN (SELECT listed.value FROM json_each(:ids) AS listed);
+
+-- name: spent_by_sessions
+-- What sessions, by a JSON list of ids, have spent until now.
+SELECT CAST(coalesce(sum(u.cost_microdollars), 0) AS BIGINT) AS microdollars,
+    CAST(coalesce(sum(u.input_tokens + u.output_tokens + u.cache_read_tokens + u.cache_creation_tokens), 0) AS BIGINT)
+        AS tokens
+FROM json_each(:ids) AS listed JOIN usage_rows u ON u.session_id = listed.value;
+
 -- name: runs_of_pools
 -- The runs of pools, a JSON list of ids, that have not ended.
 SELECT r.run_id, r.session_id, r.pool_session_id, r.status, r.queue_key, r.stop_requested_at, r."trigger"
