@@ -90,21 +90,19 @@ async def test_r22_a_budget_over_two_coordinators_is_overshot_by_at_most_a_call_
 async def test_a_budget_that_is_given_while_its_runs_spend_counts_everything_once(pair: Coordinators) -> None:
     """50: two people give one at once to work that had none; no report falls between the two."""
     runner = await pair.runner(slots=32)
-    for _ in range(2):
-        root = await pair.first.start()
-        family = [root, *[await world.start(caller=agent_of(root)) for world in pair.both]]
-        await pair.catch_up()
-        claims = [claim for one in runner for claim in await one.claim(slots=16)]
-        await asyncio.gather(*(runner[0].started(claim) for claim in claims))
-        given = [world.budgets.set(OWNER, root.session_id, SetBudget(budget_tokens=10**6)) for world in pair.both]
-        late = [world.start(caller=agent_of(root)) for world in pair.both]
-        turns = cycle(runner)
-        await asyncio.gather(*(_spend(next(turns), claim, 5) for claim in claims * 2), *given, *late)
-        usage = await pair.readings[0].usage.of_session(OWNER, root.session_id)
-        assert usage.budget is not None
-        assert usage.budget.spent_tokens == usage.subtree.input_tokens == 5 * len(family)
-        assert usage.budget.spent_microdollars == usage.subtree.cost_microdollars
-        await pair.first.stops.stop_session(OWNER, root.session_id, subtree=True)
+    root = await pair.first.start()
+    family = [root, *[await world.start(caller=agent_of(root)) for world in pair.both]]
+    await pair.catch_up()
+    claims = [claim for one in runner for claim in await one.claim(slots=16)]
+    await asyncio.gather(*(runner[0].started(claim) for claim in claims))
+    given = [world.budgets.set(OWNER, root.session_id, SetBudget(budget_tokens=10**6)) for world in pair.both]
+    late = [world.start(caller=agent_of(root)) for world in pair.both]
+    turns = cycle(runner)
+    await asyncio.gather(*(_spend(next(turns), claim, 5) for claim in claims * 2), *given, *late)
+    usage = await pair.readings[0].usage.of_session(OWNER, root.session_id)
+    assert usage.budget is not None
+    assert usage.budget.spent_tokens == usage.subtree.input_tokens == 5 * len(family)
+    assert usage.budget.spent_microdollars == usage.subtree.cost_microdollars
 
 
 async def _spend(runner: PlayedRunner, claim: Claim, calls: int = 12) -> None:
