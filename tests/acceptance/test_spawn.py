@@ -13,6 +13,7 @@ REFUSED: Final = (
     (("1", "01", "+5", "-3", "0", "٤", "1"), 2, ("01", "+5", "-3", "0", "٤", "1: given twice")),
     (tuple(str(number) for number in range(1, 23)), 2, ("22 issues: at most 20",)),
     (("7", "1", "9"), 3, ("issue 7, 9",)),
+    (("1", "--host", "nowhere"), 8, ("no place on nowhere", "callboard project add")),
 )
 
 
@@ -103,6 +104,7 @@ def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
     for reference in ("1", "2", made["session_id"][-8:]):
         assert shop.do("get", reference) == listed
     assert [issue["number"] for issue in listed["issues"]] == [2, 1]
+    assert CommandLine(place, shop.callboard.environment)("get", "1", "--json").value == listed
     assert (
         row_counts(shop.coordinator),
         query(shop.coordinator, "SELECT session_id, updated_at FROM sessions"),

@@ -55,8 +55,15 @@ def ask(tx: Transaction, job_ids: Ids, new: NewJob) -> str:
         now=tx.now_ms,
         deadline_at=tx.now_ms + new.deadline_ms,
     )
-    tx.hint(JobWaits(hostname=new.hostname or ""))
+    for hostname in [new.hostname] if new.hostname else _hosts(tx, new.project_id):
+        tx.hint(JobWaits(hostname=hostname))
     return job_id
+
+
+def _hosts(tx: Transaction, project_id: str) -> list[str]:
+    """The hosts of a project's places."""
+    places = tx.all("locations_of_projects", ids=json.dumps([project_id]))
+    return list(dict.fromkeys(place["hostname"] for place in places))
 
 
 def orders_of(tx: Transaction, runner_id: str) -> list[JobOrder]:
