@@ -130,12 +130,19 @@ def _lifecycle(payload: _Payload, whole: bool) -> list[Part]:
     return [span(f"{payload.get('from', '?')} → {to}", style, "bold"), f" by {payload.get('by', '?')}{why}"]
 
 
+def _budget(payload: _Payload, whole: bool) -> list[Part]:
+    del whole
+    names = ("budget_microdollars", "left_microdollars", "budget_tokens", "left_tokens")
+    return [span("budget changed", "yellow"), _facts(payload, *names)]
+
+
 def _guidance(payload: _Payload, whole: bool) -> list[Part]:
     return [span("guidance", "blue"), _facts(payload, "by", "status"), " ", _brief(payload.get("text"), whole)]
 
 
 _RENDERERS: Final[dict[str, Callable[[_Payload, bool], list[Part]]]] = {
     "session_created": _created,
+    "budget_changed": _budget,
     "message": _message,
     "pre_tool": _pre_tool,
     "post_tool": _post_tool,
