@@ -73,10 +73,7 @@ def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
     (agents := world.project / ".callboard" / "agents").mkdir(parents=True)
     (agents / "worker.md").write_text(WORKER, encoding="utf-8")
     world.runner(shop.coordinator)
-    for words, code, said in REFUSED:
-        told = shop.refused(code, "spawn", *words)
-        assert all(one in told for one in said), told
-    assert shop.left == names()
+    what_cannot_be_meant_is_refused(shop)
 
     looked = shop.do("spawn", "2", "1", "--dry-run")
     assert (looked["session_id"], looked["branch"]) == (None, "issues-2-1")
@@ -118,6 +115,14 @@ def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
     again = shop.do("spawn", "2", "1", "--new-branch")
     assert (again["branch"], shop.do("get", "1")["session_id"]) == ("issues-2-1-2", again["session_id"])
     assert shop.left == names("issues-2-1", "issues-2-1-2")
+
+
+def what_cannot_be_meant_is_refused(shop: Shop) -> None:
+    """All that is wrong is named, and nothing is made."""
+    for words, code, said in REFUSED:
+        told = shop.refused(code, "spawn", *words)
+        assert all(one in told for one in said), told
+    assert shop.left == names()
 
 
 @sqlite_only
