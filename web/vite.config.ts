@@ -2,11 +2,18 @@
 // Two entries of one build: the dashboard below /ui/ and the standalone chat below /chat/. Assets of both lie below
 // /ui/assets/ under names with a checksum, so that they may be kept for ever.
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, type ProxyOptions } from "vite";
 
 const coordinator = process.env.CALLBOARD_URL ?? "http://127.0.0.1:8765";
 const api = ["board", "sessions", "runs", "queue", "runners", "agents", "approvals", "callbacks", "usage", "tokens", "projects",
-  "tasks", "milestones", "login", "logout", "sse", "openapi.json", "healthz"];
+  "tasks", "milestones", "jobs", "login", "logout", "sse", "openapi.json", "healthz"];
+
+// While pages are worked on, Vite stands between: the coordinator knows its own origin alone.
+const passOn: ProxyOptions = {
+  target: coordinator,
+  changeOrigin: true,
+  configure: (proxy) => proxy.on("proxyReq", (request) => request.removeHeader("origin")),
+};
 
 export default defineConfig({
   base: "/ui/",
@@ -20,6 +27,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     rollupOptions: { input: { ui: "ui/index.html", chat: "chat/index.html" } },
   },
-  server: { proxy: Object.fromEntries(api.map((path) => [`/${path}`, { target: coordinator, changeOrigin: true }])) },
+  server: { proxy: Object.fromEntries(api.map((path) => [`/${path}`, passOn])) },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
 });

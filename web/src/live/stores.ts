@@ -133,6 +133,7 @@ export class SessionLog extends Store<Log> {
     void this.fill();
     return () => {
       stop();
+      connection.open();
       this.closed = true;
       clearTimeout(this.timer);
     };

@@ -10,6 +10,7 @@ import { Link, useQueryParameter } from "../navigation";
 import { Empty, Loading, Trouble } from "../parts/Parts";
 import { VirtualList } from "../parts/VirtualList";
 import type { Parameters } from "../routes";
+import { Changes } from "./session/Changes";
 import { Composer } from "./session/Composer";
 import { Facts } from "./session/Facts";
 import { Filter, readTypes, shownItems } from "./session/Filter";
@@ -35,6 +36,7 @@ export function useSession(sessionId: string) {
 
 function OneSession({ sessionId }: { sessionId: string }) {
   const session = useSession(sessionId);
+  const [view, setView] = useQueryParameter("view");
   const missing = session.error instanceof Problem && session.error.status === 404;
   if (missing) {
     return <div className={css.alone}><Trouble problem={session.error as Problem} /><p><Link to="/">To the callboard</Link></p></div>;
@@ -42,11 +44,18 @@ function OneSession({ sessionId }: { sessionId: string }) {
   if (session.data === undefined) {
     return <div className={css.alone}>{session.error ? <Trouble problem={session.error} again={() => void session.refetch()} /> : <Loading what="the session" />}</div>;
   }
+  const changes = view === "changes" && session.data.workspace !== null;
   return (
     <div className={css.page}>
       <div className={css.main}>
         <Header session={session.data} />
-        <TimelineOf session={session.data} />
+        {session.data.workspace && (
+          <div className={css.views} role="group" aria-label="View">
+            <button type="button" aria-pressed={!changes} onClick={() => setView("")}>Timeline</button>
+            <button type="button" aria-pressed={changes} onClick={() => setView("changes")}>Changes</button>
+          </div>
+        )}
+        {changes ? <Changes session={session.data} /> : <TimelineOf session={session.data} />}
         <Composer session={session.data} />
       </div>
       <Facts session={session.data} />
