@@ -3,14 +3,17 @@
 import gzip
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from callboard.coordinator.http.pages import STATIC
 from callboard.wire.responses import RunCreated
 from tests.browser.pages import LONG_TASKS, NARROW, OVERFLOWS, WIDE, Visitor, initial_scripts
+from tests.faults.two import two_coordinators
+from tests.support.balancer import balancer, reached_at
 from tests.support.coordinator import QUICK, Coordinator
 from tests.support.world import World, hold
 
@@ -176,22 +179,47 @@ def test_a81_a_session_is_led_from_its_page(stage: Stage, visitor: Visitor) -> N
     assert visitor.heard == []
 
 
+TALK: Final = 400
+TALKATIVE: Final = "\n".join(["say x", "sleep 0.008"] * TALK)
+
+
+def assert_shown_once(page: Page, coordinator: Coordinator, made: RunCreated) -> None:
+    """The page shows each event of a talkative session, and none twice."""
+    assert coordinator.ended(made.run_id, 60).reason == "completed"
+    expect(page.get_by_text("Live", exact=False).first).to_be_visible()
+    last = coordinator.session(made.session_id).last_seq
+    expect(page.get_by_role("button", name=f"All {last}", exact=True)).to_be_visible()
+    expect(page.get_by_role("feed").get_by_role("article").last).to_have_attribute("aria-setsize", str(TALK + 1))
+
+
 def test_a81_a_page_catches_up_after_the_coordinator_was_killed(stage: Stage, visitor: Visitor) -> None:
     """Promise 4: kill -9 in the middle of a hundred events a second; then each is there, once."""
     coordinator = stage.coordinator
-    count = 400
-    made = stage.begin("\n".join(["say x", "sleep 0.008"] * count), "Talkative")
+    made = stage.begin(TALKATIVE, "Talkative")
     page = visitor.log_in(f"/ui/sessions/{made.session_id}?types=message")
     expect(page.get_by_text("x", exact=True).nth(3)).to_be_visible()
     coordinator.kill()
     expect(page.get_by_text(re.compile("Offline|Connecting"))).to_be_visible()
     coordinator.restart()
-    assert coordinator.ended(made.run_id, 60).reason == "completed"
-    expect(page.get_by_text("Live", exact=False).first).to_be_visible()
-    expect(page.get_by_role("feed").get_by_role("article").last).to_have_attribute("aria-setsize", str(count + 1))
-    last = coordinator.session(made.session_id).last_seq
-    expect(page.get_by_role("button", name=f"All {last}", exact=True)).to_be_visible()
+    assert_shown_once(page, coordinator, made)
     assert [one for one in visitor.heard if "ERR_CONNECTION" not in one and "ERR_INCOMPLETE" not in one] == []
+
+
+def test_a81_a_page_goes_on_at_the_other_of_two_coordinators(browser: Browser, stage: Stage, tmp_path: Path) -> None:
+    """R12: behind a load balancer the login, the stream and its place hold at whichever is left."""
+    del stage
+    with (
+        two_coordinators(tmp_path, **QUICK) as two,
+        balancer(*two.both) as way,
+        reached_at(two.first, way.url) as front,
+        Visitor(browser, front) as person,
+    ):
+        two.world.runner(two.first, url=way.url)
+        made = front.start_run(TALKATIVE)
+        page = person.log_in(f"/ui/sessions/{made.session_id}?types=message")
+        expect(page.get_by_text("x", exact=True).nth(3)).to_be_visible()
+        two.first.kill()
+        assert_shown_once(page, front, made)
 
 
 def test_a81_ten_thousand_events_open_scroll_and_filter_without_a_long_task(stage: Stage, visitor: Visitor) -> None:

@@ -66,6 +66,8 @@ describe("the timeline", () => {
     const piece = (offset: number, text: string) => ({ session_id: "s", run_id: "r", attempt: 1, message_key: "m", offset, text });
     let state = reduceDeltas(EMPTY_TIMELINE, [piece(0, "Hel"), piece(3, "lo"), piece(3, "lo")]);
     expect([...state.partial.values()]).toMatchObject([{ text: "Hello", partial: true }]);
+    const late = reduceDeltas(EMPTY_TIMELINE, [piece(100, "lo"), piece(102, " you"), piece(102, " you")]);
+    expect([...late.partial.values()]).toMatchObject([{ text: "lo you", missing: 100 }]);
     state = reduceTimeline(state, [event(1, "message", { role: "assistant", message_key: "m", content: [{ type: "text", text: "Hello." }] })]);
     expect([state.partial.size, state.items.length]).toEqual([0, 1]);
   });

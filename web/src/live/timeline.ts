@@ -32,6 +32,8 @@ export interface MessageItem extends Base {
   text: string;
   /** Still being written. */
   partial: boolean;
+  /** How many characters of its beginning came before anybody looked. */
+  missing?: number;
 }
 export interface ToolItem extends Base {
   kind: "tool";
@@ -103,12 +105,13 @@ export function reduceTimeline(state: Timeline, events: readonly Event[], first 
 export function reduceDeltas(state: Timeline, deltas: readonly Delta[]): Timeline {
   const partial = new Map(state.partial);
   for (const delta of deltas) {
-    const before = partial.get(delta.message_key)?.text ?? "";
+    const before = partial.get(delta.message_key);
+    const missing = before?.missing ?? delta.offset;
     // A piece before this one was lost: what follows is shown all the same, the stored message will have it all.
-    const whole = before.slice(0, delta.offset) + delta.text;
+    const whole = (before?.text ?? "").slice(0, Math.max(0, delta.offset - missing)) + delta.text;
     partial.set(delta.message_key, {
       kind: "message", key: `delta ${delta.message_key}`, seq: state.last, at: "", types: ["message"],
-      run_id: delta.run_id, role: "assistant", text: whole, partial: true,
+      run_id: delta.run_id, role: "assistant", text: whole, partial: true, missing,
     });
   }
   return { ...state, partial };

@@ -4,7 +4,7 @@ import { useKeys, type Key } from "../keyboard/registry";
 import { GROUPS, rowsOf, type BoardState, type Group, type Row } from "../live/board";
 import { board, loadBoard, useStore } from "../live/stores";
 import { go, Link, useQueryParameter } from "../navigation";
-import { nameOf } from "../parts/format";
+import { issuesBesideTitle, nameOf } from "../parts/format";
 import { Age, Line, Loading, Money, SessionState, State, Trouble } from "../parts/Parts";
 import { GROUP_LOOKS } from "../parts/states";
 import css from "./Home.module.css";
@@ -93,7 +93,7 @@ function SessionRow({ row }: { row: Row }) {
       <span className={css.what}>
         <span className={css.name}>
           <span className={css.title} dir="auto">{nameOf(row)}</span>
-          {row.issues.map((issue) => <span key={String(issue.number)} className={css.issue}>#{String(issue.number)}</span>)}
+          {issuesBesideTitle(row).map((number) => <span key={number} className={css.issue}>{number}</span>)}
           {row.queued_runs > 0 && row.group !== "queued" && <span className={css.queued}>+{row.queued_runs} queued</span>}
         </span>
         <span className={css.headline}>{row.headline ? <Line text={row.headline} /> : <Line text={row.reason_text ?? ""} />}</span>

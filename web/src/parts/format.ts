@@ -82,3 +82,10 @@ export function short(id: string): string {
 export function nameOf(session: { title: string | null; agent_name: string | null; session_id: string }): string {
   return inert(session.title || session.agent_name || `…${short(session.session_id)}`);
 }
+
+/** The numbers of a session's issues that its title does not tell already. */
+export function issuesBesideTitle(session: { title: string | null; issues: Record<string, unknown>[] }): string[] {
+  const numbers = session.issues.map((issue) => `#${String(issue.number)}`);
+  const told = (session.title ?? "").split(/[\s,]+/);
+  return numbers.filter((number) => !told.includes(number));
+}

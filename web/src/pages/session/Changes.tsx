@@ -34,7 +34,7 @@ export function Changes({ session }: { session: Session }) {
         <span>{files.length} {files.length === 1 ? "file" : "files"}</span>
         <span className={css.plus}>+{sum(files, "insertions")}</span><span className={css.minus}>−{sum(files, "deletions")}</span>
         {diff.data.uncommitted && <span>with changes that are not committed</span>}
-        {diff.data.unpushed > 0 && <span>{diff.data.unpushed} commits not pushed</span>}
+        {diff.data.unpushed > 0 && <span>{diff.data.unpushed} {diff.data.unpushed === 1 ? "commit" : "commits"} not pushed</span>}
         {diff.data.truncated && <strong>cut: it is longer</strong>}
         <span className={css.tools}>
           <Button look="quiet" onClick={copy}>{copied ? "Copied" : "Copy patch"}</Button>

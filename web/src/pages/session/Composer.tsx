@@ -36,7 +36,7 @@ export function Composer({ session }: { session: Session }) {
       if (text.trim()) void send();
     }}>
       <textarea id="message" rows={Math.min(8, Math.max(1, text.split("\n").length))} value={text} dir="auto"
-        aria-label="Message" placeholder={busy ? "Message to the agent, or queue the next run" : "Go on with this session"}
+        aria-label="Message" placeholder={busy ? "Message to the agent" : "Go on with this session"}
         onChange={(event) => {
           setText(event.target.value);
           key.current = newKey();

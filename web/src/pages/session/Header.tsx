@@ -6,7 +6,7 @@ import type { Session } from "../../api/schema";
 import { useKeys } from "../../keyboard/registry";
 import { Link } from "../../navigation";
 import { useAction } from "../../parts/actions";
-import { nameOf, short } from "../../parts/format";
+import { issuesBesideTitle, nameOf, short } from "../../parts/format";
 import { Age, Button, Dialog, Id, Money, SessionState } from "../../parts/Parts";
 import css from "./Header.module.css";
 
@@ -23,7 +23,7 @@ export function Header({ session }: { session: Session }) {
         <div className={css.name}>
           <SessionState session={session} />
           <h1 dir="auto">{nameOf(session)}</h1>
-          {session.issues.map((issue) => <span key={String(issue.number)} className={css.issue} title={String(issue.title ?? "")}>#{String(issue.number)}</span>)}
+          {issuesBesideTitle(session).map((number) => <span key={number} className={css.issue}>{number}</span>)}
         </div>
         <Actions session={session} />
       </div>

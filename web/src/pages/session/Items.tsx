@@ -84,7 +84,7 @@ function Message({ item }: { item: MessageItem }) {
   return (
     <div className={user ? css.user : css.assistant}>
       <span className="unseen">{user ? "Prompt" : "Agent"}: </span>
-      {user ? <Folded text={inert(item.text)} prose /> : <Markdown text={item.text} />}
+      {user ? <Folded text={inert(item.text)} prose foldAt={700} /> : <Markdown text={item.missing ? `… ${item.text}` : item.text} />}
       {item.partial && <span className={css.writing} aria-label="is being written">▍</span>}
     </div>
   );
@@ -139,10 +139,10 @@ function Labelled({ label, text, bad = false }: { label: string; text: string; b
 const FOLD_AT = 2_000;
 
 /** A long text shows its beginning until it is asked for. */
-export function Folded({ text, prose = false }: { text: string; prose?: boolean }) {
+export function Folded({ text, prose = false, foldAt = FOLD_AT }: { text: string; prose?: boolean; foldAt?: number }) {
   const [whole, setWhole] = useState(false);
-  const long = text.length > FOLD_AT * 1.5;
-  const shown = long && !whole ? text.slice(0, FOLD_AT) : text;
+  const long = text.length > foldAt * 1.5;
+  const shown = long && !whole ? `${text.slice(0, foldAt)} …` : text;
   return (
     <>
       {prose ? <div className={css.prose} dir="auto">{shown}</div> : <pre className={css.pre} tabIndex={0} dir="auto">{shown || "(empty)"}</pre>}
