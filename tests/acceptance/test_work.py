@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.support.coordinator import QUICK, until
 from tests.support.database import query, row_counts
-from tests.support.work import Workshop, made, next_job, report
+from tests.support.work import REPOSITORY, Workshop, made, next_job, report
 from tests.support.world import World
 
 
@@ -132,3 +132,40 @@ def cancel(shop: Workshop, spawned: dict[str, Any]) -> None:
     """What a person does who does not want it any more."""
     answer = shop.coordinator.http.post(f"/sessions/{spawned['session_id']}/lifecycle", json={"action": "cancel"})
     assert answer.status_code == 200, answer.text
+
+
+def test_projects_places_and_issues_are_kept_and_refused(world: World) -> None:
+    """50: one project for each place; a project to which something belongs stays; the tracker elsewhere is asked."""
+    coordinator = world.coordinator()
+    shop, http = Workshop(coordinator), coordinator.http
+    project = f"/projects/{shop.project_id}"
+    place = {"hostname": "by-hand", "path": REPOSITORY}
+    second = place | {"hostname": "other"}
+    assert Workshop(coordinator, hostname="other").project_id == shop.project_id
+    assert [one["hostname"] for one in http.get(project).json()["locations"]] == ["by-hand", "other"]
+    taken = http.post("/projects", json=place | {"name": "again"})
+    assert (taken.status_code, taken.json()["code"]) == (409, "location_taken")
+    for directory, found in ((f"{REPOSITORY}/src", [shop.project_id]), ("/srv/by-hand", [])):
+        held = http.get("/projects", params={"hostname": "by-hand", "path": directory}).json()["items"]
+        assert [one["project_id"] for one in held] == found
+
+    number = shop.issue("First")
+    closed = http.patch(f"{project}/issues/{number}", json={"state": "closed", "title": "Done"}).json()
+    assert (closed["state"], closed["title"], closed["session_id"]) == ("closed", "Done", None)
+    assert http.get(f"{project}/issues", params={"state": "open"}).json()["items"] == []
+    changed = http.patch(project, json={"tracker": "github", "settings": {"worktree_prefix": "w-"}}).json()
+    assert (changed["tracker"], changed["default_branch"]) == ("github", "main")
+    refused = http.post(f"{project}/issues", json={"title": "Here"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_local_tracker")
+    spawned = shop.spawned(number, 77, hostname="by-hand")
+    assert spawned["directory_name"] == "w-issues-1-77"
+    order = next_job(world.hand_runner(coordinator), "prepare")
+    assert order["request"]["issues"] == [{"number": 1, "title": ""}, {"number": 77, "title": ""}]
+
+    for gone, code in ((f"{project}/locations", "project_in_use"), (project, "project_in_use")):
+        answer = http.delete(gone, params=place if gone.endswith("locations") else {})
+        assert (answer.status_code, answer.json()["code"]) == (409, code)
+    assert len(http.delete(f"{project}/locations", params=second).json()["locations"]) == 1
+    empty = Workshop(coordinator, "empty", "/srv/empty")
+    assert http.delete(f"/projects/{empty.project_id}").status_code == 204
+    assert http.get(f"/projects/{empty.project_id}").status_code == 404
