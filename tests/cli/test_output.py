@@ -198,6 +198,17 @@ def test_a_reader_that_has_seen_enough_is_no_error(callboard: CommandLine, sessi
     assert (process.returncode, hints) == (0, b"")
 
 
+def test_a82_who_reads_no_progress_still_gets_the_exit_code(callboard: CommandLine) -> None:
+    """`run --wait 2>&1 >result | head -1`: progress is decoration."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    words = ("run", "fail x", "--wait")
+    process = callboard.start(*words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    process.communicate(timeout=30)
+    assert process.returncode == 1
+
+
 def test_no_traceback_without_debug(nowhere: CommandLine) -> None:
     assert "Traceback" not in nowhere("ps").err
     assert "Traceback" in nowhere("ps", "--debug").err

@@ -128,15 +128,21 @@ class Unprinted(Exception):
 
 
 def _put(stream: TextIO, text: str) -> None:
-    """Write at once. Unprinted when there is no room for it; BrokenPipeError when nobody reads."""
+    """Write at once. Unprinted when there is no room for it; BrokenPipeError when nobody reads the data.
+
+    Where nobody reads progress and hints any more, the work goes on without, and the exit code is its own.
+    """
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
-        raise
     except OSError as problem:
+        nobody_reads = isinstance(problem, BrokenPipeError)
+        if nobody_reads and stream is not sys.stderr:
+            raise
         # What is still buffered must not fail again at the interpreter's end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if nobody_reads:
+            return
         raise Unprinted(f"The output could not be written: {problem.strerror}.") from problem
 
 
