@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from callboard.wire.jobs import Diff, IssueText, ListWorktrees, Remove
+from callboard.workspace import files
 from callboard.workspace.changes import diff_of
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.removal import list_worktrees, remove
@@ -81,3 +82,17 @@ def test_a_worktree_that_became_a_link_is_neither_looked_at_nor_removed(place: P
     with pytest.raises(WorkspaceRefused):
         place.undo()
     assert (outside / "readme").read_text() == "hello\n"
+
+
+def test_no_step_of_a_removal_follows_a_link(place: Place) -> None:
+    """R24: also not one above the folder that is removed."""
+    outside = place.folder / "outside"
+    (outside / "mine").mkdir(parents=True)
+    (place.path / "worktrees").symlink_to(outside)
+    with pytest.raises(WorkspaceRefused):
+        files.remove_below(place.path, "worktrees", "mine")
+    (place.path / "link").symlink_to(outside / "mine")
+    with pytest.raises(WorkspaceRefused):
+        files.remove_below(place.path, "link")
+    files.remove_below(place.path, "never", "there")
+    assert (outside / "mine").is_dir()

@@ -87,24 +87,36 @@ def is_full(path: Path) -> bool:
 
 def remove_tree(path: Path) -> None:
     """Remove a folder and what is below it; of links the links. Raises `link_refused` and `files_failed`."""
-    if path.is_symlink():
-        raise WorkspaceRefused("link_refused", f"{path} is a link; it was not followed.")
+    remove_below(path.parent, path.name)
+
+
+def remove_below(root: Path, *names: str) -> None:
+    """Remove the last of these folders, each of which is one in the one before; no step follows a link."""
+    path = root.joinpath(*names)
     if not os.path.lexists(path):
         return
-    if not shutil.rmtree.avoids_symlink_attacks:
-        raise WorkspaceRefused("files_failed", f"{path} cannot be removed safely on this system.")
-    _open_up(path)
     try:
-        shutil.rmtree(path)
+        with folder(root, *names[:-1]) as handle:
+            _remove(handle, names[-1], path)
     except OSError as cause:
         raise WorkspaceRefused("files_failed", f"{path} could not be removed whole: {cause}.") from cause
 
 
-def _open_up(path: Path) -> None:
+def _remove(handle: int, name: str, path: Path) -> None:
+    found = os.stat(name, dir_fd=handle, follow_symlinks=False)
+    if stat.S_ISLNK(found.st_mode):
+        raise WorkspaceRefused("link_refused", f"{path} is a link; it was not followed.")
+    if not shutil.rmtree.avoids_symlink_attacks:
+        raise WorkspaceRefused("files_failed", f"{path} cannot be removed safely on this system.")
+    _open_up(handle, name)
+    shutil.rmtree(name, dir_fd=handle)
+
+
+def _open_up(parent: int, name: str) -> None:
     """Folders that their owner has closed to himself are opened, so that they can be removed."""
     with suppress(OSError):
-        for _, names, _, handle in os.fwalk(path, follow_symlinks=False):
-            for name in names:
-                found = os.stat(name, dir_fd=handle, follow_symlinks=False)
+        for _, inner, _, handle in os.fwalk(name, dir_fd=parent, follow_symlinks=False):
+            for one in inner:
+                found = os.stat(one, dir_fd=handle, follow_symlinks=False)
                 if stat.S_ISDIR(found.st_mode) and found.st_mode & 0o700 != 0o700:
-                    os.chmod(name, 0o700, dir_fd=handle)
+                    os.chmod(one, 0o700, dir_fd=handle)

@@ -249,7 +249,7 @@ def _undo_worktree(repository: Repository, entry: Entry) -> None:
         if linked.name in entry.names_before or not _is_named_after(linked.name, entry.path):
             continue
         if linked.path in (Path(entry.path), Path()):
-            files.remove_tree(repository.private_dir(linked))
+            files.remove_below(repository.git_dir, "worktrees", linked.name)
     with suppress(OSError):
         (repository.git_dir / "worktrees").rmdir()
 
