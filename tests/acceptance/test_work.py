@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.support.coordinator import QUICK, until
-from tests.support.database import query, row_counts
+from tests.support.database import query, row_counts, sqlite_only
 from tests.support.work import REPOSITORY, Workshop, made, next_job, report
 from tests.support.world import World
 
@@ -169,3 +169,18 @@ def test_projects_places_and_issues_are_kept_and_refused(world: World) -> None:
     empty = Workshop(coordinator, "empty", "/srv/empty")
     assert http.delete(f"/projects/{empty.project_id}").status_code == 204
     assert http.get(f"/projects/{empty.project_id}").status_code == 404
+
+
+@sqlite_only
+def test_a_worktree_is_made_where_its_runs_can_work(world: World) -> None:
+    """Two runners of one place: the one that offers the executor prepares, if there is such a one."""
+    coordinator = world.coordinator()
+    shop = Workshop(coordinator)
+    shop.issues(2)
+    other = world.hand_runner(coordinator, "other", executor_types=["codex"])
+    able = world.hand_runner(coordinator, "able")
+    shop.spawned(1)
+    assert other.poll(wait=0.2) is None
+    assert next_job(able, "prepare")["request"]["handle"] == "1"
+    shop.spawned(2, executor_type="claude-code")
+    assert next_job(other, "prepare")["request"]["handle"] == "2"

@@ -9,7 +9,7 @@ from callboard.cli.exit_codes import CONFLICT, FAILED, NOT_FOUND, TIMED_OUT, USA
 from callboard.cli.failure import Failure
 from callboard.cli.output import span
 from callboard.client import calls, clock
-from callboard.client.errors import Unreachable
+from callboard.domain.errors import Unavailable
 from callboard.wire.work import Job
 
 SLICE_SECONDS: Final = 3.0
@@ -34,7 +34,7 @@ _EXIT_CODES: Final = {
 
 
 def wait_for_job(context: Context, job_id: str, what: str) -> Job:
-    """The job after its end. Unreachable when the coordinator is away for longer than PATIENCE_SECONDS.
+    """The job after its end. Unavailable when the coordinator is away for longer than PATIENCE_SECONDS.
 
     `what` says in words what is waited for.
     """
@@ -42,7 +42,7 @@ def wait_for_job(context: Context, job_id: str, what: str) -> Job:
     while True:
         try:
             job = context.client.send(calls.work.wait_for_job(job_id, SLICE_SECONDS))
-        except Unreachable as error:
+        except Unavailable as error:
             now = clock.monotonic_seconds()
             away_since = now if away_since is None else away_since
             if now - away_since > PATIENCE_SECONDS:

@@ -9,13 +9,15 @@ from typing import Any, Final
 
 import msgspec
 
-from callboard.coordinator.services.fleet import FleetRunner
-from callboard.domain.demands import inside
+from callboard.coordinator.services.fleet import FleetRunner, offer_of
+from callboard.domain.demands import Demands, inside, match
 from callboard.domain.ids import JOB, Ids
 from callboard.store.database import Row, Transaction
 from callboard.store.hints import JobEnded, JobWaits
 from callboard.wire.jobs import JobOrder
 
+SILENT_MS: Final = 35_000
+"""For a runner that was not heard of for so long nobody leaves a worktree."""
 UNDO_DAYS: Final = 30
 UNDO_MS: Final = UNDO_DAYS * 86_400_000
 """How long a runner that is away may take to remove what it began."""
@@ -99,7 +101,26 @@ def _may_take(tx: Transaction, row: Row, runner: FleetRunner) -> bool:
     # What an earlier preparation left there is removed first, or it would stand in the way of this one.
     before = tx.one("open_job_at", hostname=runner.hostname, path=row["place"], kind="undo")
     behind = before is not None and before["runner_id"] in (None, runner.runner_id)
-    return not runner.draining and not behind
+    return not runner.draining and not behind and _suits(tx, row, runner)
+
+
+def _suits(tx: Transaction, row: Row, runner: FleetRunner) -> bool:
+    """Whether the runner can also run what is to work in the worktree, or no runner of any place can."""
+    head = None if row["session_id"] is None else tx.one("head_run_of_session", session_id=row["session_id"])
+    run = None if head is None else tx.one("run_by_id", run_id=head["run_id"])
+    if run is None:
+        return True
+    demands = msgspec.json.decode(run["demands"], type=Demands)
+    if not match(msgspec.structs.replace(demands, project_dir=row["place"]), runner.offer):
+        return True
+    places = tx.all("locations_of_projects", ids=json.dumps([row["project_id"]]))
+    others = [offer_of(one) for one in tx.all("all_runners") if tx.now_ms - one["last_heard_at"] < SILENT_MS]
+    return not any(
+        place["hostname"] == other.hostname
+        and not match(msgspec.structs.replace(demands, project_dir=place["path"]), other)
+        for other in others
+        for place in places
+    )
 
 
 def works_at(roots: Iterable[str], path: str) -> bool:
