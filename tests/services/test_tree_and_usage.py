@@ -157,7 +157,11 @@ async def test_usage_is_grouped_by_each_of_its_columns(reading: Reading, runner:
     reading.project("shop")
     parent = family[0].session_id
     reading.sql("UPDATE usage_rows SET project_id = 'shop', agent_name = 'reviewer' WHERE session_id = ?", parent)
+    milestone = "INSERT INTO milestones (milestone_id, project_id, number, title, state, created_at) VALUES"
+    reading.sql(f"{milestone} ('mil_1', 'shop', 1, 'Login', 'active', 0)")
+    reading.sql("UPDATE sessions SET milestone_id = 'mil_1' WHERE session_id = ?", family[3].session_id)
     expected = {
+        "milestone": {"": 600, "mil_1": 400},
         "session": {claim.session_id: 100 * number for number, claim in enumerate(family, 1)},
         "run": {claim.run_id: 100 * number for number, claim in enumerate(family, 1)},
         "model": {"large": 1000},
@@ -168,6 +172,9 @@ async def test_usage_is_grouped_by_each_of_its_columns(reading: Reading, runner:
         page = await reading.usage.grouped(OWNER, group_by)
         assert {group.key: group.usage.cost_microdollars for group in page.items} == sums
         assert [group.key for group in page.items] == sorted(sums)
+        named = {"milestone": [None, "Login"], "project": [None, "name of shop"]}
+        if group_by in named:
+            assert [group.name for group in page.items] == named[group_by]
 
 
 async def test_usage_by_day_is_by_date_and_within_the_time_asked_for(reading: Reading, runner: PlayedRunner) -> None:
