@@ -25,6 +25,11 @@ def pools_of(**limits: Amounts) -> Pools:
     return Pools(Pool(session_id=one, above=ABOVE[one], limits=limits.get(one, {})) for one in IDS)
 
 
+def left_of(pools: Pools) -> dict[str, int]:
+    """What is left in each pool that has a limit; below 0 after an overshoot."""
+    return {one.session_id: pools.left(one, "tokens") for one in pools.by_id.values() if "tokens" in one.limits}
+
+
 @given(STEPS, st.booleans())
 def test_whatever_happens_nothing_is_promised_twice(steps: list[tuple[str, str, int]], middle: bool) -> None:
     """50: what the pools inside hold was there, and spent is what was charged at or below."""
@@ -32,6 +37,7 @@ def test_whatever_happens_nothing_is_promised_twice(steps: list[tuple[str, str, 
     pools = pools_of(**limits)
     charged = dict.fromkeys(IDS, 0)
     for what, one, amount in steps:
+        before = left_of(pools)
         if what == "charge":
             pools.charge(one, {"tokens": amount})
             charged[one] += amount
@@ -42,6 +48,8 @@ def test_whatever_happens_nothing_is_promised_twice(steps: list[tuple[str, str, 
             short = pools.limit(one, {"tokens": amount}) if what == "limit" else pools.open(one, partly=what == "part")
             if short is not None:  # a transaction that is refused leaves nothing
                 pools.by_id = kept
+        if what in ("open", "part", "settle"):
+            assert all(left >= min(0, before[each]) for each, left in left_of(pools).items())
         for pool in pools.by_id.values():
             assert pool.spent["tokens"] == sum(charged[each] for each in pools.within(pool.session_id))
             assert pool.held["tokens"] >= 0
