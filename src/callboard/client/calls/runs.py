@@ -5,7 +5,7 @@ from typing import Final
 from callboard.client.call import Call, PageOf, path, query
 from callboard.client.idempotency import new_key
 from callboard.wire.requests import CreateRun, RetryRun, StopRun
-from callboard.wire.responses import Run, RunCreated, Stopped, Why
+from callboard.wire.responses import Run, RunCreated, Stopped, WaitingRun, Why
 
 WAIT_MARGIN_SECONDS: Final = 10.0
 """How much longer than its own bound a held answer may take."""
@@ -38,6 +38,12 @@ def list_(
     """A page of runs, newest first."""
     wanted = query(status=status, session_id=session_id, runner_id=runner_id, page=page, limit=limit)
     return Call(method="GET", path=path("runs"), query=wanted, response=PageOf[Run], repeatable=True)
+
+
+def queue(*, page: str | None = None, limit: int | None = None) -> Call[PageOf[WaitingRun]]:
+    """A page of the runs that wait, oldest first, each with why."""
+    wanted = query(page=page, limit=limit)
+    return Call(method="GET", path=path("queue"), query=wanted, response=PageOf[WaitingRun], repeatable=True)
 
 
 def why(run_id: str) -> Call[Why]:

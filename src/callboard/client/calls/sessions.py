@@ -3,6 +3,7 @@
 from callboard.client.call import Call, Nothing, PageOf, path, query
 from callboard.client.idempotency import new_key
 from callboard.wire.affinity import Affinity
+from callboard.wire.board import Board
 from callboard.wire.budgets import BudgetChanged, SetBudget
 from callboard.wire.messages import MessageSent, SendMessage
 from callboard.wire.requests import CreateExternalSession, ImportLog, StopSession, UpdateSession
@@ -23,6 +24,12 @@ def create_external(body: CreateExternalSession, *, idempotency_key: str | None 
     """Record a conversation that another process leads; the token in the answer is shown once."""
     key = idempotency_key or new_key()
     return Call(method="POST", path=path("sessions"), body=body, response=ExternalSession, idempotency_key=key)
+
+
+def board(*, project: str | None = None, limit: int | None = None) -> Call[Board]:
+    """The callboard: sessions by who must act next, at most `limit` of each group."""
+    wanted = query(project=project, limit=limit)
+    return Call(method="GET", path=path("board"), query=wanted, response=Board, repeatable=True)
 
 
 def list_(
