@@ -87,6 +87,9 @@ def test_a_spawn_without_a_runner_is_undone_and_the_next_one_works(world: World)
     assert report(runner, undo).json()["status"] == "done"
     assert shop.session(again["session_id"])["work"]["state"] == "undone"
     assert next_job(runner, "prepare")["session_id"] == third["session_id"]
+    for over in (spawned, again):
+        assert coordinator.http.delete(f"/sessions/{over['session_id']}").status_code == 204
+    assert {row[0] for row in query(coordinator, "SELECT session_id FROM jobs")} == {third["session_id"]}
 
 
 def test_a_worktree_that_comes_too_late_is_undone(world: World) -> None:
