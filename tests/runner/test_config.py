@@ -24,6 +24,14 @@ def test_the_first_table_that_sets_a_field_decides() -> None:
     assert set(both.executors) == {"x"}
 
 
+def test_the_way_to_github_is_the_runners_own(tmp_path: Path) -> None:
+    table = read_tables({"gh": "~/bin/gh", "github_token_file": "~/token"}, None, "environment")
+    made = runner_settings(table, url="http://x/", join_token=None, state_dir=tmp_path)
+    assert (made.gh, made.github_token_file) == (str(Path.home() / "bin/gh"), Path.home() / "token")
+    with pytest.raises(InvalidRequest, match="github_api_url"):
+        read_tables({"github_api_url": "ftp://git.test"}, None, "config.toml")
+
+
 def test_an_unknown_key_is_an_error_with_a_suggestion() -> None:
     with pytest.raises(InvalidRequest) as wrong:
         read_tables({"slot": 3}, {}, "config.toml")

@@ -85,6 +85,20 @@ def test_git_that_fails_at_any_step_leaves_nothing_behind(place: Place) -> None:
     assert place.worktree.is_dir()
 
 
+def test_what_could_not_be_undone_is_undone_by_the_next_preparation(place: Place) -> None:
+    program = _git_that(place, "true")
+    _at(program, 0)
+    broken = program.read_text().replace("exec", 'case "$*" in *read-tree*|*" -d "*) exit 128;; esac\nexec')
+    whole = program.read_text()
+    program.write_text(broken)
+    with pytest.raises(WorkspaceRefused):
+        place.prepare()
+    assert "issue-42" in place.left()
+    program.write_text(whole)
+    made = place.prepare(session_id="ses_01hzzzzzzzzzzzzzzzzzzzzzzy")
+    assert (made.branch, place.worktree.is_dir()) == ("issue-42", True)
+
+
 KILLED = """
 import sys
 from collections.abc import Iterator

@@ -49,6 +49,7 @@ def prepare(
     with repository.locked() as ours:
         if order.dry_run:
             return _answer(plan(ours, order, roots), order, hostname)
+        _undo_abandoned(ours, journal, order.session_id)
         earlier = journal.find(order.session_id)
         if earlier is not None:
             if earlier.prepared is not None and ours.worktree_at(Path(earlier.path)) is not None:
@@ -280,6 +281,13 @@ def _undo_branch(repository: Repository, entry: Entry) -> None:
 
 def _checked_out(repository: Repository, branch: str) -> bool:
     return any(repository.head(one)[0] == branch for one in repository.worktrees())
+
+
+def _undo_abandoned(repository: Repository, journal: Journal, session_id: str) -> None:
+    """What was left half made here for other sessions, because git could not undo it then; nobody else is at it now."""
+    for entry in [one for one in journal.entries() if one.prepared is None and one.session_id != session_id]:
+        if entry.repository == str(repository.path):
+            _undo_in_silence(repository, journal, entry)
 
 
 def recover(git: Git, journal: Journal) -> list[str]:

@@ -40,7 +40,7 @@ REFUSALS: Final[dict[str, str]] = {
     "job_unknown": "This runner does not know how to do that.",
     "runner_failed": "A defect of the runner; its log has the details.",
 }
-"""Code and meaning; generated into no file, shown in docs/work.md."""
+"""The closed list of codes with one sentence each; they are what a failed job says."""
 
 
 class WorkspaceRefused(Exception):
