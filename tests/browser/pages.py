@@ -3,7 +3,7 @@
 import json
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize
 
@@ -14,6 +14,7 @@ AXE: Final = REPOSITORY / "web" / "node_modules" / "axe-core" / "axe.min.js"
 WIDE: Final[ViewportSize] = {"width": 1280, "height": 860}
 NARROW: Final[ViewportSize] = {"width": 360, "height": 740}
 SERIOUS: Final = ("serious", "critical")
+LOOKS: Final[tuple[tuple[Literal["light", "dark"], ViewportSize], ...]] = (("light", WIDE), ("dark", NARROW))
 RUN_AXE: Final = "() => axe.run(document, { resultTypes: ['violations'] })"
 OVERFLOWS: Final = "() => document.documentElement.scrollWidth > innerWidth"
 LONG_TASKS: Final = """() => {
@@ -65,6 +66,18 @@ class Visitor(AbstractContextManager["Visitor"]):
             for one in found["violations"]
             if one["impact"] in SERIOUS
         ]
+
+    def faults_of_looks(self) -> list[tuple[str, int, object]]:
+        """What axe finds, and sideways scrolling, of the page as it stands: wide and light, narrow and dark."""
+        found: list[tuple[str, int, object]] = []
+        for scheme, size in LOOKS:
+            self.page.emulate_media(color_scheme=scheme)
+            self.page.set_viewport_size(size)
+            found += [(scheme, size["width"], fault) for fault in self.complaints_of_axe()]
+            if self.page.evaluate(OVERFLOWS):
+                found.append((scheme, size["width"], "scrolls sideways"))
+        self.page.set_viewport_size(WIDE)
+        return found
 
     def _listen(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

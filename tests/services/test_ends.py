@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from callboard.domain.caller import Caller
-from callboard.domain.errors import Conflict
+from callboard.domain.errors import Conflict, Forbidden
 from callboard.domain.run import MAX_UNLAUNCHED
 from callboard.domain.usage import UsageRow
 from callboard.wire.requests import AdditionalDemands, Limits
@@ -248,7 +248,10 @@ async def test_a_known_runner_without_its_credential_is_refused_until_a_person_r
 async def test_a_draining_runner_takes_nothing_and_keeps_what_it_has(world: World) -> None:
     """R14."""
     runner, claim = await first_claim(world)
-    await world.runners.drain(OWNER, runner.runner_id)
+    for stranger in (Caller(token_id="tok", kind="read_only"), Caller(token_id="tok", kind="browser", project_id="p")):
+        with pytest.raises(Forbidden):
+            await world.runners.drain(stranger, runner.runner_id)
+    await world.runners.drain(Caller(token_id="tok", kind="browser"), runner.runner_id)
     waiting = await world.start()
     assert await runner.claim() == []
     assert (await runner.beat(claim)).draining

@@ -26,6 +26,12 @@ const page = (load: () => Promise<{ default: ComponentType<{ parameters: Paramet
 export const ROUTES: readonly Route[] = [
   { path: "/", title: "Home", page: page(() => import("./pages/Home")), nav: { word: "Home", icon: "▦", keys: "g h" } },
   { path: "/sessions/:session_id", title: "Session", page: page(() => import("./pages/Session")) },
+  { path: "/tree", title: "Trees", page: page(() => import("./pages/Tree")), nav: { word: "Trees", icon: "⋔", keys: "g t" } },
+  { path: "/tree/:session_id", title: "Tree", page: page(() => import("./pages/Tree")) },
+  { path: "/runs", title: "Runs", page: page(() => import("./pages/Runs")), nav: { word: "Runs", icon: "◷", keys: "g r" } },
+  { path: "/runs/:run_id", title: "Run", page: page(() => import("./pages/Runs")) },
+  { path: "/runners", title: "Runners", page: page(() => import("./pages/Runners")), nav: { word: "Runners", icon: "⌂", keys: "g m" } },
+  { path: "/runners/:runner_id", title: "Runner", page: page(() => import("./pages/Runners")) },
 ];
 
 /** The route of a path below the base, and what its parameters are. */

@@ -1,5 +1,5 @@
 // The frame around every page: navigation, the state of the stream, theme, keys, and the count in the tab's title.
-import { Suspense, useEffect, useMemo, useState } from "react";
+import { Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { call } from "../api/client";
 import { useKeys, overlay, type Key } from "../keyboard/registry";
 import { Overlay } from "../keyboard/Overlay";
@@ -21,15 +21,20 @@ export function Frame() {
   const needs = useStore(board).state.totals.needs_you;
   useTitle(found?.route.title ?? "Not found", needs);
   useKeys(GLOBAL_KEYS);
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // Not as the effect's value: newer browsers return a promise here.
+    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [path]);
   const Page = found?.route.page;
   return (
     <div className={css.frame}>
       <a className={css.skip} href="#content">To the content</a>
       <header className={css.bar}>
         <Link to="/" className={css.brand} aria-label="Callboard, home"><span aria-hidden="true">▦</span> Callboard</Link>
-        <nav aria-label="Pages" className={css.nav}>
+        <nav ref={nav} aria-label="Pages" className={css.nav}>
           {ROUTES.filter((route) => route.nav).map((route) => (
-            <Link key={route.path} to={route.path} aria-current={found?.route === route ? "page" : undefined}>
+            <Link key={route.path} to={route.path} aria-current={found && isWithin(found.route.path, route.path) ? "page" : undefined}>
               <span aria-hidden="true">{route.nav?.icon}</span> {route.nav?.word}
               {route.path === "/" && needs > 0 && <span className={css.badge}>{needs}<span className="unseen"> need you</span></span>}
             </Link>
@@ -53,6 +58,10 @@ export function Frame() {
       <Notices />
     </div>
   );
+}
+
+function isWithin(path: string, above: string): boolean {
+  return path === above || (above !== "/" && path.startsWith(`${above}/`));
 }
 
 const GLOBAL_KEYS: readonly Key[] = [

@@ -6,8 +6,8 @@ import type { Event } from "./types";
 
 const GATHER_MS = 250;
 
-/** Reads the queries below `key` again, soon after an event that `concerns` them. */
-export function useFresh(key: readonly unknown[], concerns: (event: Event) => boolean): void {
+/** Reads the queries below `key` again, soon after an event that `concerns` them; a long answer is read less often. */
+export function useFresh(key: readonly unknown[], concerns: (event: Event) => boolean, gatherMs = GATHER_MS): void {
   const queries = useQueryClient();
   const name = JSON.stringify(key);
   useEffect(() => {
@@ -17,7 +17,7 @@ export function useFresh(key: readonly unknown[], concerns: (event: Event) => bo
         timer = setTimeout(() => {
           timer = undefined;
           void queries.invalidateQueries({ queryKey: JSON.parse(name) as unknown[] });
-        }, GATHER_MS);
+        }, gatherMs);
       }
     });
     return () => {
@@ -26,5 +26,5 @@ export function useFresh(key: readonly unknown[], concerns: (event: Event) => bo
     };
     // What concerns a list is a constant of its page.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [queries, name]);
+  }, [queries, name, gatherMs]);
 }

@@ -37,9 +37,9 @@ function onTick(ticker: () => void): () => void {
   };
 }
 
-/** How long ago a moment of the coordinator's clock is; the moment itself as a title. */
-export function Age({ at, before = "", after = "" }: { at: string; before?: string; after?: string }) {
-  const text = useSyncExternalStore(onTick, () => format.span(serverNow() - Date.parse(at)));
+/** How long ago a moment of the coordinator's clock is, or with `ahead` how long until then; the moment as a title. */
+export function Age({ at, before = "", after = "", ahead = false }: { at: string; before?: string; after?: string; ahead?: boolean }) {
+  const text = useSyncExternalStore(onTick, () => (ahead ? format.until(Date.parse(at) - serverNow()) : format.span(serverNow() - Date.parse(at))));
   return <time dateTime={at} title={format.moment(at)}>{before}{text}{after}</time>;
 }
 

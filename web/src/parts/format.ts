@@ -18,6 +18,11 @@ export function span(milliseconds: number): string {
   return `${Math.floor(seconds / DAY)}d`;
 }
 
+/** How long until a moment: in 4m, or now. */
+export function until(milliseconds: number): string {
+  return milliseconds < 1000 ? "now" : `in ${span(milliseconds)}`;
+}
+
 /** The duration of a call: 12 ms, 3.4 s, 2m. */
 export function duration(milliseconds: number): string {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;

@@ -33,6 +33,12 @@ const STATUSES: Record<string, Look> = {
   completed: { icon: "✓", word: "Completed", tone: "good" },
 };
 
+export const RUNNER_LOOKS: Record<string, Look> = {
+  online: { icon: "●", word: "Online", tone: "good" },
+  draining: { icon: "◐", word: "Draining", tone: "wait" },
+  lost: { icon: "○", word: "Lost", tone: "bad" },
+};
+
 /** How a session looks: what it waits for outweighs what its run does. */
 export function lookOf(session: { status: string; waiting_for?: string | null; lifecycle?: string | null }): Look {
   if (session.waiting_for) return { icon: "!", word: WAITING[session.waiting_for] ?? "Needs you", tone: "need" };

@@ -169,7 +169,7 @@ class RunnerService:
 
     async def remove(self, caller: Caller, runner_id: str) -> None:
         """A person removes a runner; its credential dies. Refused while it holds runs."""
-        _require_owner(caller)
+        _require_fleet_rights(caller)
         await self._database.write(lambda tx: _remove(tx, runner_id))
 
     async def drain(self, caller: Caller, runner_id: str) -> Runner:
@@ -181,7 +181,7 @@ class RunnerService:
         return await self._set_draining(caller, runner_id, 0)
 
     async def _set_draining(self, caller: Caller, runner_id: str, draining: int) -> Runner:
-        _require_owner(caller)
+        _require_fleet_rights(caller)
 
         def work(tx: Transaction) -> Runner:
             _find(tx, runner_id)
@@ -251,9 +251,13 @@ def _remove(tx: Transaction, runner_id: str) -> None:
     tx.hint(RunnersChanged())
 
 
-def _require_owner(caller: Caller) -> None:
-    if not caller.is_owner:
-        raise Forbidden(f"{caller.kind_in_words} token may not manage runners.", hint="Use the owner's token.")
+def _require_fleet_rights(caller: Caller) -> None:
+    """Runners serve all projects: whoever is narrowed to one manages none."""
+    if not caller.may_write or caller.project_id is not None:
+        raise Forbidden(
+            f"{caller.kind_in_words} token {'of one project ' if caller.project_id else ''}may not manage runners.",
+            hint="Use the owner's token, or one that is not narrowed to a project.",
+        )
 
 
 def _require_reader(caller: Caller) -> None:
