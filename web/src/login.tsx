@@ -16,12 +16,13 @@ export function Gate({ children }: { children: ReactNode }) {
   useEffect(() => {
     let gone = false;
     onLoggedOut(() => setStage("out"));
+    // Kept until it was exchanged: the coordinator may be busy for a moment.
+    const link = location.pathname === LOGIN_PATH ? readLink(location.hash) : null;
+    // Out of the address before anything else: neither history nor a screenshot shall hold it.
+    if (link?.code) history.replaceState(null, "", LOGIN_PATH);
     const enter = async () => {
-      const link = location.pathname === LOGIN_PATH ? readLink(location.hash) : null;
       try {
         if (link?.code) {
-          // Out of the address before anything else: neither history nor a screenshot shall hold it.
-          history.replaceState(null, "", LOGIN_PATH);
           await call("POST /login", { body: { code: link.code } });
         } else if ((await call("GET /login")).me === null) return setStage("out");
         if (link) {

@@ -58,6 +58,11 @@ export class Connection {
     this.reconnect();
   }
 
+  /** Opens the callboard's stream, unless a page has opened one already. */
+  begin(): void {
+    if (!this.abort) this.open();
+  }
+
   /** Connects again now: something tells that it may work, as the network or the person coming back. */
   readonly nudge = (): void => {
     if (this.status.phase === "waiting") this.reconnect();

@@ -194,7 +194,8 @@ export function start(): () => void {
   const nudge = () => document.visibilityState === "visible" && connection.nudge();
   window.addEventListener("online", connection.nudge);
   document.addEventListener("visibilitychange", nudge);
-  connection.open();
+  connection.begin();
+  if (connection.status.phase === "live") void loadBoard();
   return () => {
     stop();
     loaded();

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
+from callboard.cli.browser import login_url
 from callboard.cli.child import ChildFailed
 from callboard.cli.context import Context
 from callboard.cli.demo.narration import Claim, ClaimFailed, Narrator
@@ -77,6 +78,8 @@ def _play(stage: Stage, tell: Narrator, *, keep: bool) -> str:
 
 
 def _stay(stage: Stage, tell: Narrator) -> None:
+    with stage.client() as client:
+        tell.say(f"Look at it:   {login_url(client, client.url)}")
     tell.say(f"Look around:  export CALLBOARD_DATA_DIR={stage.data_dir}")
     tell.say("Ctrl-C ends it and cleans up.")
     try:

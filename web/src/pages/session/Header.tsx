@@ -9,6 +9,7 @@ import { useAction } from "../../parts/actions";
 import { issuesBesideTitle, nameOf, short } from "../../parts/format";
 import { Age, Button, Dialog, Id, Money, SessionState } from "../../parts/Parts";
 import css from "./Header.module.css";
+import { WorkActions } from "./WorkActions";
 
 const BUSY = new Set(["pending", "running", "stopping", "interrupted"]);
 
@@ -91,6 +92,7 @@ function Actions({ session }: { session: Session }) {
   ], [busy]));
   return (
     <div className={css.actions}>
+      <WorkActions session={session} />
       {busy && <Button look="danger" disabled={stopping || session.external} onClick={askOrStop}>◼ Stop</Button>}
       {!busy && failed && !session.archived_at && session.latest_run_id && !session.external && <Button disabled={retrying} onClick={() => void retry()}>↻ Retry</Button>}
       {!busy && <Button look="quiet" disabled={archiving} onClick={() => void archive()}>{session.archived_at ? "Unarchive" : "Archive"}</Button>}
