@@ -6,6 +6,7 @@
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ BUILT_FROM: Final = STATIC / "built-from.txt"
 INSTALLED_FROM: Final = WEB / "node_modules" / ".installed-from"
 MADE: Final = frozenset({"node_modules", "dist"})
 NPM_SECONDS: Final = 600
+OLDEST_NODE: Final = (20, 19)
 KEPT: Final = ("HOME", "PATH", "LANG", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -89,9 +91,19 @@ def _npm(*words: str) -> None:
         raise NotPossible("npm is missing; it builds the pages (Debian: apt-get install npm; Node 20.19 or newer).")
     settings = {name: value for name, value in os.environ.items() if name.lower().startswith("npm_config_")}
     environment = {name: os.environ[name] for name in KEPT if name in os.environ} | settings
+    _check_node(environment)
     done = subprocess.run([npm, *words], cwd=WEB, env=environment, timeout=NPM_SECONDS, check=False)
     if done.returncode:
         raise NotPossible(f"npm {words[0]} ended with {done.returncode}; what it said stands above.")
+
+
+def _check_node(environment: dict[str, str]) -> None:
+    node = shutil.which("node")
+    command = [node or "node", "--version"]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False).stdout
+    version = tuple(int(part) for part in re.findall(r"\d+", told)[:2])
+    if version < OLDEST_NODE:
+        raise NotPossible(f"Node {'.'.join(map(str, OLDEST_NODE))} or newer builds the pages; here is {told.strip()}.")
 
 
 def main() -> int:

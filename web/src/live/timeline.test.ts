@@ -72,6 +72,15 @@ describe("the timeline", () => {
     expect([state.partial.size, state.items.length]).toEqual([0, 1]);
   });
 
+  test("forgets its beginning when it grows beyond all bounds", () => {
+    let state: Timeline = EMPTY_TIMELINE;
+    for (let from = 1; from <= 100_000; from += 500) {
+      state = reduceTimeline(state, Array.from({ length: 500 }, (_, index) => event(from + index)));
+    }
+    expect([state.last, state.items.length <= 30_000, state.items.at(-1)?.seq, state.first === state.items[0]?.seq]).toEqual([100_000, true, 100_000, true]);
+    expect(state.counts.note).toBe(100_000);
+  });
+
   test("takes ten thousand events in a moment", () => {
     const many = Array.from({ length: 10_000 }, (_, index) => event(index + 1, "message", { role: "assistant", content: [] }));
     const began = performance.now();

@@ -65,7 +65,7 @@ export type Item = RunItem | EndItem | MessageItem | ToolItem | ApprovalItem | R
 export interface Timeline {
   /** The number of the last event that was taken in; all from `first` on are there. */
   last: number;
-  /** Events below were forgotten by the coordinator. */
+  /** Events below were forgotten: by the coordinator, or here, where a page may be open for days. */
   first: number;
   items: readonly Item[];
   /** How many events there were of each type. */
@@ -98,7 +98,16 @@ export function reduceTimeline(state: Timeline, events: readonly Event[], first 
     if (next.type === "message" && key) partial.delete(key);
     if (next.type === "run_completed") partial.clear();
   }
-  return { last, first, items, counts, ahead, partial };
+  return bounded({ last, first, items, counts, ahead, partial });
+}
+
+const MOST_ITEMS = 30_000;
+const KEPT_ITEMS = 25_000;
+
+function bounded(state: Timeline): Timeline {
+  if (state.items.length <= MOST_ITEMS) return state;
+  const items = state.items.slice(-KEPT_ITEMS);
+  return { ...state, items, first: items[0]?.seq ?? state.first };
 }
 
 /** Pieces of messages: those of a newer attempt, or that overlap, replace what was there. */

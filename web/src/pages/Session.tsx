@@ -77,7 +77,7 @@ function TimelineOf({ session }: { session: Session }) {
     <>
       <Filter counts={timeline.counts} wanted={wanted} onChange={setTypes} missing={missing} />
       {problem && <Trouble problem={problem} />}
-      {timeline.first > 1 && <p className={css.gone}>Events before number {timeline.first} are not kept any more.</p>}
+      {timeline.first > 1 && <p className={css.gone}>Events before number {timeline.first} are not kept here.</p>}
       {!inOrder ? <Loading what="the log" /> : items.length === 0 ? (
         <div className={css.nothing}><Empty>{wanted ? "No event of these types." : "Nothing has happened yet."}</Empty></div>
       ) : (
