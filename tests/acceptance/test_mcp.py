@@ -155,6 +155,20 @@ async def test_many_children_are_waited_for_in_slices_and_each_is_told_once(stag
         assert (await agent.refused("wait_agent_session", cursor="nonsense"))["code"] == "invalid_cursor"
 
 
+async def test_who_waits_for_a_child_that_needs_a_person_is_told(stage: Stage, parent: HandParent) -> None:
+    async with mcp_agent(stage.coordinator, "http", parent.token) as agent:
+        asks = await agent.call("start_agent_session", prompt='ask Bash {"command": "x"}', executor_type="scripted")
+        waits = {"handles": [asks["run_id"]], "timeout_seconds": 0.2}
+        told: set[str | None] = set()
+        for _ in range(100):
+            (child,) = (await agent.call("wait_agent_session", **waits))["waiting"]
+            told.add(child.get("waiting_for"))
+            if "approval" in told:
+                break
+        assert "approval" in told
+        await agent.call("stop_agent_session", session_id=asks["session_id"])
+
+
 async def test_a_coordinator_that_is_killed_meanwhile_is_not_noticed_by_an_agent_on_stdio(world: World) -> None:
     """A41: its calls are asked again until the coordinator is back; the wait goes on, and nothing is started twice."""
     coordinator = world.coordinator()

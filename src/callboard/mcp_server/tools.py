@@ -103,7 +103,12 @@ class Tools:
         run = await self._client.send(runs.wait(created.run_id, arguments.SLICE_SECONDS))
         if run.ended_at is not None:
             return run_end(run)
-        return run_line(run) | {"cursor": waiting.cursor_of([run.run_id]), "note": NOT_ENDED}
+        return await self._line(run) | {"cursor": waiting.cursor_of([run.run_id]), "note": NOT_ENDED}
+
+    async def _line(self, run: Run) -> Answer:
+        """A run that has not ended, and whether a person has to do something first."""
+        session = await self._client.send(sessions.get(run.session_id))
+        return run_line(run) | present(waiting_for=session.waiting_for)
 
     async def wait_agent_session(self, asked: arguments.WaitSession) -> Answer:
         """What has ended of the runs that are waited for; the cursor stands for the rest."""
@@ -118,7 +123,7 @@ class Tools:
         cursor = waiting.cursor_of([run.run_id for run in left])
         return {
             "ended": [run_end(run, share(len(ended))) for run in ended],
-            "waiting": [run_line(run) for run in left],
+            "waiting": await asyncio.gather(*(self._line(run) for run in left)),
         } | present(cursor=cursor)
 
     async def _runs_of(self, handles: list[str]) -> list[str]:

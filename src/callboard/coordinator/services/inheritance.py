@@ -54,10 +54,13 @@ def _with_defaults(asked: Limits | None, defaults: AgentLimits) -> Limits | None
 def _permission(request: CreateRun, executor_type: str, agent: Snapshot | None, calling: Row) -> str | None:
     asked = request.permission_mode
     if is_wider(asked, executor_type, calling["permission_mode"], calling["executor_type"]):
+        mode_asked = asked is not None and effective_mode(asked, executor_type) == asked
         raise Forbidden(
-            f"{asked or executor_type} would be more than the caller may do itself "
+            f"{asked if mode_asked else executor_type} would be more than the caller may do itself "
             f"({calling['permission_mode'] or 'its default'}).",
-            hint="Leave permission_mode out: a child has what its parent has.",
+            hint="Leave permission_mode out: a child has what its parent has."
+            if mode_asked
+            else "Take another executor: what this one runs is never asked about.",
         )
     usual = (agent or {}).get("permission_mode")
     if asked is None and usual is not None:
