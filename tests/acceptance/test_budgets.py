@@ -13,7 +13,8 @@ from tests.support.world import World, hold
 
 CALL = 100_000
 """What one call of a model costs here, in micro-dollars."""
-CALLS = f"usage large 100 10 {CALL}\nsleep 0.7\n" * 6
+CALLS = f"usage large 100 10 {CALL}\n" * 2 + f"{hold('third')}\nusage large 100 10 {CALL + CALL // 2}\nhang"
+"""Two calls, and later one that costs more than is left of three; who then goes on would never end."""
 
 
 def usage_of(coordinator: Coordinator, session_id: str) -> SessionUsage:
@@ -43,7 +44,7 @@ def ask_at_once(world: World, coordinator: Coordinator, token: str) -> list[http
 
 def check_raised(world: World, coordinator: Coordinator, root: str, child: RunCreated) -> None:
     """A raise of the root lets start what waits there; one of a child goes on with what its own limit had stopped."""
-    waits = coordinator.resume(root, CALLS)
+    waits = coordinator.resume(root, f"usage large 100 10 {CALL}")
     why = coordinator.client.send(runs.why(waits.run_id))
     assert (why.code, why.status, f"{root} is used up" in why.sentence) == ("budget", "pending", True)
     callboard = world.command_line(coordinator)
@@ -68,29 +69,29 @@ def test_eight_children_share_a_budget_that_is_not_overspent_and_go_on_when_it_i
     coordinator = world.coordinator(sweep_seconds=0.3)
     for name in ("one", "two"):
         world.runner(coordinator, name=name)
-    script = f'run printf %s "$CALLBOARD_TOKEN" > its-token\n{hold("spend")}\n{CALLS}'
-    root = coordinator.start_run(script, limits={"budget_microdollars": 10 * CALL})
-    coordinator.until_event(root, "pre_tool", tool_input={"command": hold("spend")[4:]})
-    answers = ask_at_once(world, coordinator, (world.project / "its-token").read_text(encoding="ascii"))
+    root = coordinator.start_run(
+        'run printf %s "$CALLBOARD_TOKEN" > its-token\nhang', limits={"budget_microdollars": 10 * CALL}
+    )
+    token = world.project / "its-token"
+    until(lambda: token.exists() and token.stat().st_size > 0, 20, "the token of the parent")
+    answers = ask_at_once(world, coordinator, token.read_text(encoding="ascii"))
     children = [RunCreated(**one.json()) for one in answers if one.status_code == 201]
     refused = [one.json() for one in answers if one.status_code == 409]
     assert (len(children), [one["code"] for one in refused]) == (3, ["budget_insufficient"] * 5)
     assert [one["errors"][0]["left_microdollars"] for one in refused] == [CALL] * 5
     assert all("has $0.10 left, not $0.30" in one["detail"] for one in refused)
 
-    until(lambda: spent(coordinator, root.session_id) > CALL, 20, "two calls")
+    until(lambda: spent(coordinator, root.session_id) == 6 * CALL, 30, "two calls of each child")
     coordinator.kill()
     coordinator.restart()
+    world.let_go("third")
     ends = [coordinator.ended(child.run_id) for child in children]
     assert {(end.status, end.reason) for end in ends} == {("stopped", "budget_exceeded")}
-    costs = [spent(coordinator, child.session_id) for child in children]
-    assert all(3 * CALL <= cost <= 4 * CALL for cost in costs), costs
+    assert [spent(coordinator, child.session_id) for child in children] == [3 * CALL + CALL // 2] * 3
     assert {coordinator.session(child.session_id).waiting_for for child in children} == {"budget"}
-
-    world.let_go("spend")
-    assert coordinator.ended(root.run_id).reason == "budget_exceeded"
+    assert coordinator.ended(root.run_id).reason == "budget_exceeded", "all that it had is spent by its children"
     assert coordinator.session(root.session_id).group == "needs_you"
-    assert 10 * CALL <= spent(coordinator, root.session_id) <= 10 * CALL + 4 * CALL
+    assert spent(coordinator, root.session_id) == 10 * CALL + CALL // 2
     check_raised(world, coordinator, root.session_id, children[0])
 
 
