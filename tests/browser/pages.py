@@ -59,7 +59,8 @@ class Visitor(AbstractContextManager["Visitor"]):
 
     def complaints_of_axe(self) -> list[str]:
         """What is serious of what axe finds, with the places."""
-        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.read_text(encoding="utf-8"))
         found: dict[str, Any] = self.page.evaluate(RUN_AXE)
         return [
             f"{one['id']}: {[node['html'][:200] + ' ' + node['failureSummary'][:200] for node in one['nodes'][:3]]}"

@@ -11,19 +11,18 @@ from playwright.sync_api import Browser, Page, expect
 
 from callboard.coordinator.http.pages import STATIC
 from callboard.wire.responses import RunCreated
-from tests.browser.pages import LONG_TASKS, NARROW, OVERFLOWS, WIDE, Visitor, initial_scripts
+from tests.browser.pages import LONG_TASKS, Visitor, initial_scripts
 from tests.faults.two import two_coordinators
 from tests.support.balancer import balancer, reached_at
 from tests.support.coordinator import QUICK, Coordinator
 from tests.support.world import World, hold
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
 
 HOSTILE: Final = (
     "<script>alert(1)</script> <svg onload=alert(2)> ![i](http://evil.test/x.png) [l](javascript:alert(3)) "
     "exe.\u202egnp \u001b[31mred\u001b[0m"
 )
-SCHEMES: Final = ("light", "dark")
 HOURS_OFF: Final = "{ const now = Date.now.bind(Date); Date.now = () => now() + 7 * 3_600_000; }"
 DONE: Final = 'say It was **late**.\ntool Read {"file_path": "a.py"}\nusage opus 1200 340 21000\nresult Fixed.'
 
@@ -84,12 +83,7 @@ def test_a81_each_page_is_clean_wide_and_narrow_dark_and_light(stage: Stage, vis
         visitor.go(path.format(stage=stage))
         expect(page.locator("h1")).to_be_visible()
         expect(page.get_by_text("Live", exact=False).first).to_be_visible()
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            for size in (WIDE, NARROW):
-                page.set_viewport_size(size)
-                assert visitor.complaints_of_axe() == [], (name, scheme, size)
-                assert not page.evaluate(OVERFLOWS), (name, scheme, size)
+        assert visitor.faults_of_looks() == [], name
     assert visitor.heard == []
 
 

@@ -68,7 +68,7 @@ function RunLine({ run }: { run: Run }) {
   return (
     <li>
       <div className={css.line}>
-        <strong>{run.number}</strong>
+        <Link to={`/runs/${run.run_id}`} aria-label={`Run ${run.number}`}>{run.number}</Link>
         <State look={lookOf({ status: run.status })} bare />
         <span className={css.soft}>{run.started_at ? <Took from={run.started_at} to={run.ended_at} /> : <Age at={run.created_at} before="queued " />}</span>
         <span className={css.end}><Money usage={run.usage} /></span>
@@ -87,7 +87,7 @@ function BindingLine({ binding }: { binding: Binding }) {
         <strong>{binding.generation}</strong><span>{binding.executor_type}</span><span className={css.soft}>{binding.reason}</span>
         <span className={css.end}>{binding.ended_at ? <Age at={binding.ended_at} before="until " after=" ago" /> : "open"}</span>
       </div>
-      <p className={css.soft}>{inert(binding.hostname)}{binding.project_dir ? ` · ${inert(binding.project_dir)}` : ""}</p>
+      <p className={css.soft}>{binding.runner_id ? <Link to={`/runners/${binding.runner_id}`}>{inert(binding.hostname)}</Link> : inert(binding.hostname)}{binding.project_dir ? ` · ${inert(binding.project_dir)}` : ""}</p>
       <Id id={binding.executor_session_id} label="conversation" whole />
     </li>
   );

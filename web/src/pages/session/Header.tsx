@@ -33,8 +33,8 @@ export function Header({ session }: { session: Session }) {
         {session.agent_name && <span>{session.agent_name}</span>}
         {session.executor_type && <span>{session.executor_type}</span>}
         {session.hostname && <span>on {session.hostname}</span>}
-        {session.parent_session_id && <span>child of <Link to={`/sessions/${session.parent_session_id}`}>…{short(session.parent_session_id)}</Link></span>}
-        {session.children.total > 0 && <span>{session.children.ended} of {session.children.total} children ended</span>}
+        {session.parent_session_id && <span>child of <Link to={`/sessions/${session.parent_session_id}`}>…{short(session.parent_session_id)}</Link>, <Link to={`/tree/${session.root_session_id}`}>tree</Link></span>}
+        {session.children.total > 0 && <Link to={`/tree/${session.session_id}`}>{session.children.ended} of {session.children.total} children ended</Link>}
         <Money usage={session.usage} />
         <Age at={session.created_at} before="begun " after=" ago" />
         {session.archived_at && <span className={css.archived}>archived</span>}
