@@ -1,18 +1,30 @@
 // The entry of the standalone chat: one agent, no dashboard around it.
 import "./theme/theme.css";
-import { StrictMode } from "react";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { StrictMode, useEffect } from "react";
 import { createRoot } from "react-dom/client";
+import { Alone } from "./chat/Alone";
+import { Boundary } from "./frame/Boundary";
+import { start } from "./live/stores";
 import { Gate } from "./login";
+import { newQueries } from "./queries";
 import { applyTheme } from "./theme/theme";
+
+const queries = newQueries();
+
+function Inside() {
+  useEffect(start, []);
+  return <Boundary><Alone /></Boundary>;
+}
 
 applyTheme();
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(
-    <Gate>
-      <StrictMode>
-        <main><h1>Chat</h1><p>Talk to a session on its own page: <a href="/ui/">to the callboard</a>.</p></main>
-      </StrictMode>
-    </Gate>,
+    <QueryClientProvider client={queries}>
+      <Gate>
+        <StrictMode><Inside /></StrictMode>
+      </Gate>
+    </QueryClientProvider>,
   );
 }

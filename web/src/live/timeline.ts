@@ -34,6 +34,8 @@ export interface MessageItem extends Base {
   partial: boolean;
   /** How many characters of its beginning came before anybody looked. */
   missing?: number;
+  /** Of the message that somebody sent, when the agent took it while it worked. */
+  message_id?: string;
 }
 export interface ToolItem extends Base {
   kind: "tool";
@@ -144,7 +146,8 @@ function add(items: Item[], event: Event): void {
         error: (payload.error as EndItem["error"] | undefined) ?? null });
       return;
     case "message":
-      items.push({ ...base, kind: "message", role: text(payload.role), text: says(payload), partial: false });
+      items.push({ ...base, kind: "message", role: text(payload.role), text: says(payload), partial: false,
+        ...(payload.message_id ? { message_id: text(payload.message_id) } : {}) });
       return;
     case "pre_tool":
       items.push({ ...base, kind: "tool", id: text(payload.tool_use_id), name: text(payload.tool_name), output: undefined,

@@ -42,7 +42,7 @@ function Body({ item, session }: { item: Item; session: Session }): ReactNode {
   }
 }
 
-function approvalOf(id: string, payload: Record<string, unknown>, at: string) {
+export function approvalOf(id: string, payload: Record<string, unknown>, at: string) {
   return { approval_id: id, requested_at: at, tool_name: asText(payload.tool_name), tool_input: payload.tool_input,
     description: asText(payload.description), project_dir: asText(payload.project_dir), risk: asText(payload.risk),
     content_hash: asText(payload.content_hash), reason: asText(payload.reason) };
@@ -100,7 +100,7 @@ const TOOL_LOOKS = {
 // Whether a card is open outlives its being scrolled out of sight.
 const opened = new Set<string>();
 
-function Tool({ item, ended }: { item: ToolItem; ended: boolean }) {
+export function Tool({ item, ended }: { item: ToolItem; ended: boolean }) {
   const name = `${item.run_id} ${item.key}`;
   const [open, setOpen] = useState(opened.has(name));
   const state = item.state === "running" && ended ? "unknown" : item.state;

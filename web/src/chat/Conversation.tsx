@@ -1,0 +1,140 @@
+// The conversation with one session: what was said as it is said, what waits, and the box to say more. The dashboard and
+// the standalone chat show the same.
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo, useState } from "react";
+import { call } from "../api/client";
+import type { Run, Session } from "../api/schema";
+import { useKeys } from "../keyboard/registry";
+import { connection, SessionLog, useStore } from "../live/stores";
+import { useAction } from "../parts/actions";
+import { Button, Dialog, Empty, Loading, SessionState, Took, Trouble } from "../parts/Parts";
+import { VirtualList } from "../parts/VirtualList";
+import { BlockView } from "./Blocks";
+import { conversationOf, type Block } from "./conversation";
+import { flush, send, type How } from "./outbox";
+import { useChildren, useRuns } from "./session";
+import { useWaiting, WaitingView, type Waiting } from "./Waiting";
+import { Writer } from "./Writer";
+import css from "./Chat.module.css";
+
+const BUSY = new Set(["pending", "running", "stopping", "interrupted"]);
+
+export function isBusy(session: Session): boolean {
+  return BUSY.has(session.status) || session.queued_runs > 0 || session.group === "working";
+}
+
+type Shown = Block | Waiting;
+
+export function Conversation({ session, inside }: { session: Session; inside: boolean }) {
+  const [log] = useState(() => new SessionLog(session.session_id));
+  useEffect(() => {
+    const stop = log.follow();
+    void flush(session.session_id);
+    return () => {
+      stop();
+      connection.open();
+    };
+  }, [log, session.session_id]);
+  const { timeline, missing, problem } = useStore(log);
+  const children = useChildren(session.session_id);
+  const runs = useRuns(session.session_id);
+  const byId = useMemo(() => new Map<string, Run>((runs ?? []).map((run) => [run.run_id, run])), [runs]);
+  const waiting = useWaiting(session, timeline, runs ?? []);
+  const blocks = useMemo(() => conversationOf(timeline, children, new Map((runs ?? []).map((run) => [run.run_id, run.prompt]))), [timeline, children, runs]);
+  const shown = useMemo<readonly Shown[]>(() => [...blocks, ...waiting], [blocks, waiting]);
+  const [given, setGiven] = useState<{ text: string; n: number } | null>(null);
+  const takeBack = (text: string) => setGiven((before) => ({ text, n: (before?.n ?? 0) + 1 }));
+  return (
+    <>
+      {problem && <div className={css.trouble}><Trouble problem={problem} /></div>}
+      {timeline.items.length === 0 && missing > 0 ? <div className={css.fill}><Loading what="the conversation" /></div>
+        : shown.length === 0 ? <div className={css.fill}><Empty>Nothing was said yet.</Empty></div> : (
+          <VirtualList items={shown} keyOf={(one) => one.key} label="Conversation" follow estimate={72}>
+            {(one) => (one.kind === "waiting"
+              ? <WaitingView one={one} onTakeBack={takeBack} />
+              : <BlockView block={one} session={session} runs={byId} inside={inside} />)}
+          </VirtualList>
+        )}
+      <Foot session={session} runs={runs ?? []} given={given} />
+    </>
+  );
+}
+
+function Foot({ session, runs, given }: { session: Session; runs: readonly Run[]; given: { text: string; n: number } | null }) {
+  const busy = isBusy(session);
+  const [how, setHow] = useState<How>("auto");
+  useKeys(KEYS);
+  if (session.archived_at) return <Archived session={session} />;
+  if (session.external) return <p className={css.closed}>Another process leads this conversation; answer it there.</p>;
+  return (
+    <div className={css.foot}>
+      <Status session={session} runs={runs} />
+      <Writer draft={session.session_id} given={given} word={busy ? (how === "interrupt" ? "Interrupt" : "Send") : "Send"}
+        placeholder={busy ? "Say more while it works" : "Go on with this conversation"}
+        onSend={(text) => {
+          send(session.session_id, text, busy ? how : "auto");
+          setHow("auto");
+        }}>
+        {busy && (
+          <select aria-label="When it is heard" value={how} onChange={(event) => setHow(event.target.value as How)} className={css.how}>
+            <option value="auto">as soon as it listens</option>
+            <option value="resume">after this turn</option>
+            <option value="interrupt">now: interrupt it</option>
+          </select>
+        )}
+      </Writer>
+    </div>
+  );
+}
+
+const KEYS = [{ keys: "m", does: "Write a message", where: "Chat", run: () => document.getElementById("message")?.focus() }];
+
+function Archived({ session }: { session: Session }) {
+  const queries = useQueryClient();
+  const [unarchive, busy] = useAction(async () => {
+    await call("POST /sessions/{session_id}/unarchive", { path: { session_id: session.session_id } });
+    await queries.invalidateQueries({ queryKey: ["session", session.session_id] });
+  });
+  return <p className={css.closed}>This conversation is archived. <Button disabled={busy} onClick={() => void unarchive()}>Unarchive and go on</Button></p>;
+}
+
+/** What goes on at the moment, why it waits, and the way to end it. */
+function Status({ session, runs }: { session: Session; runs: readonly Run[] }) {
+  const queries = useQueryClient();
+  const [asking, setAsking] = useState(false);
+  const [stop, stopping] = useAction(async (subtree: boolean) => {
+    setAsking(false);
+    await call("POST /sessions/{session_id}/stop", { path: { session_id: session.session_id }, body: { subtree } });
+    await queries.invalidateQueries({ queryKey: ["session", session.session_id] });
+  });
+  const waits = session.status === "pending" || session.group === "queued" || session.status === "interrupted";
+  const why = useQuery({
+    queryKey: ["session", session.session_id, "why", session.latest_run_id],
+    queryFn: () => call("GET /runs/{run_id}/why", { path: { run_id: session.latest_run_id ?? "" } }),
+    enabled: waits && session.latest_run_id !== null,
+    refetchInterval: 10_000,
+  });
+  if (!isBusy(session)) return null;
+  const live = runs.find((run) => run.started_at !== null && run.ended_at === null);
+  const childrenAtWork = session.children.total - session.children.ended;
+  return (
+    <div className={css.status} role="status">
+      <SessionState session={session} />
+      <span className={css.why}>
+        {waits && why.data ? why.data.sentence : live?.started_at && session.status !== "stopping" ? <Took from={live.started_at} to={null} /> : null}
+        {childrenAtWork > 0 && <> · {childrenAtWork} {childrenAtWork === 1 ? "child works" : "children work"}</>}
+      </span>
+      {session.status !== "stopping" && <Button look="danger" disabled={stopping} onClick={() => (childrenAtWork > 0 ? setAsking(true) : void stop(false))}>◼ Stop</Button>}
+      {asking && (
+        <Dialog title="Stop it?" onClose={() => setAsking(false)}>
+          <p>What its agent has not saved is lost. {childrenAtWork} below it {childrenAtWork === 1 ? "works" : "work"}, too.</p>
+          <div className={css.buttons}>
+            <Button look="danger" onClick={() => void stop(false)}>Stop it alone</Button>
+            <Button look="danger" onClick={() => void stop(true)}>Stop it and all below it</Button>
+            <Button look="quiet" onClick={() => setAsking(false)}>Let it work</Button>
+          </div>
+        </Dialog>
+      )}
+    </div>
+  );
+}
