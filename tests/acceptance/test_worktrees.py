@@ -147,6 +147,7 @@ def test_a_runner_that_is_killed_amid_a_spawn_makes_it_when_it_is_back(one_world
     assert git(Path(made["answer"]["path"]), "status", "--porcelain") == ""
 
 
+@pytest.mark.timeout(120)
 def test_a_worker_reports_by_its_state_file(one_world: World) -> None:
     """What it writes there is judged as any report is; a refusal stands in the file, the last word before the end."""
     world, shop = one_world, Shop(one_world)

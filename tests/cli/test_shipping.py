@@ -43,6 +43,7 @@ def commit(tree: str) -> None:
         subprocess.run(["git", *words], cwd=tree, check=True)
 
 
+@pytest.mark.timeout(180)
 def test_a_session_ships_and_is_deleted_only_when_nothing_is_lost(world: World, github: GitHub) -> None:
     repository = Repository(world.project)
     repository.git("push", "--quiet", str(github.bare), "main")
