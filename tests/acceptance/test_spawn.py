@@ -3,11 +3,15 @@
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from tests.support.command import CommandLine
 from tests.support.coordinator import QUICK, Coordinator
 from tests.support.database import query, row_counts, sqlite_only
 from tests.support.repository import Repository
 from tests.support.world import World
+
+pytestmark = pytest.mark.timeout(120)  # twenty commands, each a process, on a machine that may be busy
 
 REFUSED: Final = (
     (("1", "01", "+5", "-3", "0", "٤", "1"), 2, ("01", "+5", "-3", "0", "٤", "1: given twice")),
