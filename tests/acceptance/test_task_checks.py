@@ -1,17 +1,18 @@
 """`callboard task run` with real git, runners, keepers and checks: the loop as a person sees it."""
 
-import json
+import socket
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from tests.support.command import CommandLine
-from tests.support.coordinator import QUICK, Coordinator, payload_of, until
+from tests.support.coordinator import QUICK, payload_of, until
 from tests.support.database import sqlite_only
 from tests.support.processes import agents_of
 from tests.support.repository import Repository
 from tests.support.runner import Runner
+from tests.support.work import Workshop
 from tests.support.world import World
 
 TABLES: Final = """
@@ -26,18 +27,16 @@ argv = ["sh", "-c", "echo ran >> ../ran; until [ -e ../go ]; do sleep 0.02; done
 IN_REPOSITORY: Final = '[checks.own]\nargv = ["test", "-e", "answer"]\n'
 
 
-class Shop:
+class Shop(Workshop):
     """A project in a real repository with three issues, a runner, and a person who stands in it."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.coordinator: Coordinator = world.coordinator(**QUICK)
         self.repository = Repository(world.project)
+        super().__init__(world.coordinator(**QUICK), "web", str(world.project), hostname=socket.gethostname())
+        self.issues(3)
         self.callboard: CommandLine = world.command_line(self.coordinator)
         self.runner: Runner = world.runner(self.coordinator, executors=["worker"], tables=TABLES)
-        self.do("project", "add")
-        for title in ("Find the answer", "Ask", "Ask more"):
-            self.do("task", "new", title)
 
     def do(self, *words: str) -> Any:
         """A command that works; what it prints as JSON."""
@@ -45,13 +44,24 @@ class Shop:
         assert done.code == 0, done.err
         return done.value
 
-    def begun(self, number: int, check: str) -> tuple[str, str]:
+    def ask(self, method: str, path: str, **body: Any) -> Any:
+        """What is answered there."""
+        answer = self.coordinator.http.request(method, path, json=body or None)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def task(self, number: int, **settings: Any) -> Any:
+        """A task as it is, after what is said of it."""
+        if settings:
+            self.ask("POST", "/tasks", project_id=self.project_id, number=number, **settings)
+        return self.ask("GET", f"/tasks?number={number}")["items"][0]
+
+    def begun(self) -> tuple[str, str]:
         """A task that is worked on, up to the moment at which its check runs: session and run."""
-        session_id = self.callboard(
-            *("task", "run", str(number), "--check", check, "--executor", "worker", "--detach")
-        ).out.strip()
+        task_id = self.task(1, checks=["held"])["task_id"]
+        started = self.ask("POST", f"/tasks/{task_id}/run", executor_type="worker")
         until((self.world.folder / "ran").exists, 20, "the check runs")
-        return session_id, str(self.coordinator.session(session_id).latest_run_id)
+        return started["session_id"], started["run_id"]
 
     def checks(self, session_id: str) -> list[dict[str, Any]]:
         """What was told of the session's checks."""
@@ -69,24 +79,30 @@ def test_a60_a62_a_task_is_worked_on_until_its_checks_pass(shop: Shop) -> None:
     assert done.code == 0, done.err
     assert "✗ #1 test exited with code 3." in done.err
     assert "✓ #1 test passed." in done.err
-    assert "#1  passed  Find the answer  after 2 of 10 iterations" in done.out
-    (session,) = shop.do("list", "--all")["items"]
+    assert "#1  passed  Issue 1  after 2 of 10 iterations" in done.out
+    (session,) = shop.ask("GET", "/sessions")["items"]
     assert (session["run_count"], session["lifecycle"]) == (2, "complete")
     tree = Path(session["workspace"]["path"])
     assert (tree / "answer").read_text(encoding="utf-8") == "42\n"
     first, second = shop.checks(session["session_id"])
     assert (first["name"], first["exit_code"], first["tail"]) == ("test", 3, "41 is not the answer\n")
     assert (second["exit_code"], second["tail"]) == (0, "")
-    assert shop.do("task", "show", "1")["outcome"] == "passed"
+    assert shop.task(1)["outcome"] == "passed"
+    told = shop.callboard("logs", "1").out
+    assert "exit 3: 41 is not the answer" in told
+    assert "check passed test" in told
 
-    refused = shop.callboard("task", "run", "2", "--check", "own", "--executor", "worker")
-    assert refused.code == 1
-    stuck = shop.do("get", "2")
+
+@sqlite_only
+def test_s6_a_check_that_this_machine_does_not_know_fails_with_where_to_name_it(world: World) -> None:
+    shop = Shop(world)
     file = shop.repository.path / ".callboard" / "config.toml"
-    assert f"or in {file} and trust that file as it is: callboard trust" in stuck["work"]["stuck_reason"]
     file.parent.mkdir()
     file.write_text(IN_REPOSITORY, encoding="utf-8")
-    shop.do("project", "add")
+    refused = shop.callboard("task", "run", "2", "--check", "own", "--executor", "worker")
+    assert refused.code == 1
+    assert f"or in {file} and trust that file as it is: callboard trust" in refused.err
+    shop.do("project", "add", "--name", "web")
     trusted = shop.do("trust", "--data-dir", str(shop.runner.state_dir))
     assert trusted["checks"] == {"own": ["test", "-e", "answer"]}
     assert shop.do("task", "run", "3", "--executor", "worker")["last_checks"][0]["name"] == "own"
@@ -95,7 +111,7 @@ def test_a60_a62_a_task_is_worked_on_until_its_checks_pass(shop: Shop) -> None:
 @sqlite_only
 def test_r3_a_runner_that_is_killed_amid_a_check_finds_it_again_and_repeats_nothing(world: World) -> None:
     shop = Shop(world)
-    session_id, run_id = shop.begun(1, "held")
+    session_id, run_id = shop.begun()
     shop.runner.kill()
     (world.folder / "go").touch()
     shop.runner.restart()
@@ -103,35 +119,35 @@ def test_r3_a_runner_that_is_killed_amid_a_check_finds_it_again_and_repeats_noth
     (check,) = shop.checks(session_id)
     assert (check["name"], check["exit_code"]) == ("held", 0)
     assert (world.folder / "ran").read_text(encoding="utf-8") == "ran\n"
-    assert shop.do("task", "show", "1")["outcome"] == "passed"
+    assert shop.task(1)["outcome"] == "passed"
 
 
 @sqlite_only
 def test_r15_a_stop_amid_a_check_leaves_no_process_and_begins_no_iteration(world: World) -> None:
     shop = Shop(world)
-    session_id, run_id = shop.begun(1, "held")
+    session_id, run_id = shop.begun()
     assert len(agents_of(run_id)) > 0
-    shop.do("stop", session_id, "--wait")
+    shop.ask("POST", f"/sessions/{session_id}/stop")
+    assert shop.coordinator.ended(run_id).reason == "stopped"
     assert agents_of(run_id) == []
-    assert shop.coordinator.run(run_id).reason == "stopped"
     assert shop.checks(session_id) == []
-    session = json.loads(shop.coordinator.http.get(f"/sessions/{session_id}").text)
+    session = shop.session(session_id)
     assert (session["run_count"], session["lifecycle"]) == (1, "stuck")
-    assert shop.do("task", "show", "1")["outcome"] == "stopped"
+    assert shop.task(1)["outcome"] == "stopped"
 
 
 @sqlite_only
 def test_a61_a_milestone_at_the_command_line(world: World) -> None:
     shop = Shop(world)
     shop.do("task", "set", "1", "--check", "test", "--depends-on", "2", "--max-iterations", "2")
-    shop.do("task", "set", "2", "--check", "test", "--max-iterations", "2")
+    shop.task(2, checks=["test"], max_iterations=2)
     assert shop.do("milestone", "new", "First light", "1", "2")["number"] == 1
     done = shop.callboard("milestone", "start", "1", "--executor", "worker")
     assert done.code == 0, done.err
     assert done.out.index("#2  passed") < done.out.index("#1  passed")
     ended = shop.do("milestone", "end", "1")
     assert (ended["state"], ended["summary"]) == ("ended", "Done.")
-    (session,) = shop.do("list", "--all")["items"]
+    (session,) = shop.ask("GET", "/sessions")["items"]
     assert (session["handle"], session["workspace"]["branch"], session["run_count"]) == ("2", "milestone-1", 5)
     assert (session["lifecycle"], session["summary"]) == ("complete", "Done.")
     assert [one["tasks"][0]["outcome"] for one in shop.do("milestone", "list")["items"]] == ["passed"]

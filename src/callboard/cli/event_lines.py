@@ -130,6 +130,15 @@ def _lifecycle(payload: _Payload, whole: bool) -> list[Part]:
     return [span(f"{payload.get('from', '?')} → {to}", style, "bold"), f" by {payload.get('by', '?')}{why}"]
 
 
+def _check(payload: _Payload, whole: bool) -> list[Part]:
+    passed = payload.get("exit_code") == 0 and not payload.get("timed_out")
+    name, took = payload.get("name", "?"), f" {payload.get('duration_ms', '?')} ms"
+    if passed:
+        return [span("check passed", "green", "bold"), f" {name}{took}"]
+    how = "took too long" if payload.get("timed_out") else payload.get("signal") or f"exit {payload.get('exit_code')}"
+    return [span("check failed", "red", "bold"), f" {name}{took}, {how}: ", _brief(payload.get("tail"), whole)]
+
+
 def _budget(payload: _Payload, whole: bool) -> list[Part]:
     del whole
     names = ("budget_microdollars", "left_microdollars", "budget_tokens", "left_tokens")
@@ -158,6 +167,7 @@ _RENDERERS: Final[dict[str, Callable[[_Payload, bool], list[Part]]]] = {
     "approval_decided": _approval_decided,
     "note": _note,
     "lifecycle_changed": _lifecycle,
+    "check_completed": _check,
     "guidance": _guidance,
 }
 

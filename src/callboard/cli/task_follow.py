@@ -24,7 +24,12 @@ def follow_task(context: Context, started: TaskStarted) -> int:
     task_id = started.task_id or ""
     task = _detached(context, started, lambda: _until_ended(context, task_id))
     show_end(context.output, task)
-    return OK if task.outcome == "passed" else FAILED
+    if task.outcome == "passed":
+        return OK
+    session = context.client.send(calls.sessions.get(started.session_id))
+    if session.work is not None and session.work.stuck_reason:
+        context.output.warn(span("stuck: ", "red", "bold"), session.work.stuck_reason)
+    return FAILED
 
 
 def follow_milestone(context: Context, started: TaskStarted) -> int:
