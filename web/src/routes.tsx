@@ -34,6 +34,9 @@ export const ROUTES: readonly Route[] = [
   { path: "/runs/:run_id", title: "Run", page: page(() => import("./pages/Runs")) },
   { path: "/runners", title: "Runners", page: page(() => import("./pages/Runners")), nav: { word: "Runners", icon: "⌂", keys: "g m" } },
   { path: "/runners/:runner_id", title: "Runner", page: page(() => import("./pages/Runners")) },
+  { path: "/usage", title: "Usage", page: page(() => import("./pages/Usage")), nav: { word: "Usage", icon: "$", keys: "g u" } },
+  { path: "/agents", title: "Agents", page: page(() => import("./pages/Agents")), nav: { word: "Agents", icon: "☰", keys: "g a" } },
+  { path: "/agents/:name", title: "Agent", page: page(() => import("./pages/Agents")) },
 ];
 
 /** The route of a path below the base, and what its parameters are. */

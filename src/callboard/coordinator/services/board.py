@@ -5,18 +5,17 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from callboard.coordinator.services.rendering import group_of_row, render_session
-from callboard.coordinator.services.session_lists import project_of_query
-from callboard.coordinator.services.usage import usage_of_sessions
+from callboard.coordinator.services.rendering import group_of_row
+from callboard.coordinator.services.session_lists import project_of_query, shown_sessions
 from callboard.domain.caller import Caller
 from callboard.domain.event import MESSAGE, PRE_TOOL
 from callboard.domain.run import REASON_SENTENCES
 from callboard.domain.session import Group
-from callboard.domain.usage import UsageTotal
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.events import page_by_seq
 from callboard.store.reading import session_cards
 from callboard.wire.board import Board, BoardGroup, BoardSession
+from callboard.wire.responses import Session
 from callboard.wire.times import rfc3339
 
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
@@ -79,13 +78,12 @@ def _done(
 
 
 def _group(tx: Transaction, name: str, total: int, rows: Sequence[Row]) -> BoardGroup:
-    usage = usage_of_sessions(tx, [row["session_id"] for row in rows])
-    sessions = [_session(tx, name, row, usage.get(row["session_id"], UsageTotal())) for row in rows]
+    shown = shown_sessions(tx, [row["session_id"] for row in rows])
+    sessions = [_session(tx, name, row, session) for row, session in zip(rows, shown, strict=True)]
     return BoardGroup(group=name, total=total, sessions=sessions)
 
 
-def _session(tx: Transaction, group: str, row: Row, usage: UsageTotal) -> BoardSession:
-    session = render_session(row, usage)
+def _session(tx: Transaction, group: str, row: Row, session: Session) -> BoardSession:
     fields = {name: getattr(session, name) for name in session.__struct_fields__}
     headline = _line(_headline(tx, group, row))
     return BoardSession(**fields, headline=headline, since=rfc3339(_since(tx, row)))

@@ -67,17 +67,17 @@ def list_sessions(tx: Transaction, caller: Caller, query: SessionQuery) -> Page:
         fits = found is not None and _fits(found, filters)
         return page_of(LIST, [show_session(tx, found["session_id"])] if found and fits else [], query.limit, None)
     ids, last = session_page(tx, filters, _accepts(tx, caller, query.q), before=before, limit=query.limit)
-    return page_of(LIST, _shown(tx, ids), query.limit, last)
+    return page_of(LIST, shown_sessions(tx, ids), query.limit, last)
 
 
 def show_session(tx: Transaction, session_id: str) -> Session:
     """A session as it is answered; NotFound when there is none."""
-    for session in _shown(tx, [session_id]):
+    for session in shown_sessions(tx, [session_id]):
         return session
     raise NotFound(f"There is no session {session_id}.", code="session_not_found")
 
 
-def _shown(tx: Transaction, session_ids: Sequence[str]) -> list[Session]:
+def shown_sessions(tx: Transaction, session_ids: Sequence[str]) -> list[Session]:
     """Those of these sessions that are there, in this order; a page of them costs as many queries as one."""
     cards, usage = session_cards(tx, session_ids), usage_of_sessions(tx, session_ids)
     work = work_cards(tx, [one for one in cards if cards[one]["handle"] is not None])

@@ -1,0 +1,157 @@
+"""A81: usage and agents in a real Chromium, with a real coordinator, runner and scripted agents."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from callboard.coordinator.http.pages import STATIC
+from tests.browser.pages import Visitor
+from tests.support.coordinator import QUICK, Coordinator
+from tests.support.world import World
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+
+FILE: Final = "---\nname: implementer\ndescription: Writes the code.\n---\nYou write code."
+FORM: Final = {
+    "type": "object",
+    "required": ["change"],
+    "properties": {
+        "change": {"type": "string", "minLength": 3},
+        "most": {"type": "integer", "maximum": 50, "default": 10},
+        "paths": {"type": "array", "items": {"type": "string"}},
+    },
+}
+SERVERS: Final = {
+    "tickets": {"url": "https://tickets.test/mcp", "headers": {"X-Agent-Session-Id": "${AGENT_SESSION_ID}"}}
+}
+
+
+class Stage:
+    """What cost something, and agents of both kinds."""
+
+    def __init__(self, world: World) -> None:
+        if not (STATIC / "ui" / "index.html").exists():
+            pytest.skip("The pages are not built; `make web` does it (npm).")
+        self.coordinator: Coordinator = world.coordinator(**QUICK)
+        world.runner(self.coordinator)
+        self.agent(name="helper", executor="scripted", permission_mode="full")
+        self.agent(name="reviewer", executor="scripted", parameters_schema=FORM, mcp_servers=SERVERS, model="opus")
+        digest = hashlib.sha256(FILE.encode()).hexdigest()
+        files = [{"path": ".callboard/agents/implementer.md", "sha256": digest, "text": FILE}]
+        sent = {"scope": "project", "hostname": "build-7", "directory": "/srv/shop", "files": files}
+        self.coordinator.http.put("/agents", json=sent).raise_for_status()
+        budget = {"budget_microdollars": 5_000_000}
+        self.dear = self.coordinator.completed("usage opus 100 10 20000", title="Dear <i>one</i>", agent_name="helper")
+        again = self.coordinator.resume(self.dear.session_id, "usage opus 9000 900 4000000\nresult dear")
+        self.coordinator.ended(again.run_id)
+        self.coordinator.completed("usage own 50 5 -", title="No known price", agent_name="helper")
+        self.coordinator.completed("usage opus 1 1 1000000", title="With a budget", limits=budget)
+
+    def agent(self, **fields: Any) -> None:
+        self.coordinator.http.post("/agents", json=fields).raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Yield the stage of this file's tests."""
+    with World(tmp_path_factory.mktemp("catalogue")) as world:
+        yield Stage(world)
+
+
+@pytest.fixture
+def visitor(browser: Browser, stage: Stage) -> Iterator[Visitor]:
+    """Yield a person who has a window and is not logged in yet."""
+    with Visitor(browser, stage.coordinator) as person:
+        yield person
+
+
+PAGES: Final = {
+    "usage by day": "/ui/usage",
+    "usage of a session": "/ui/usage?by=agent&in=agent%3Ahelper&session={stage.dear.session_id}",
+    "agents": "/ui/agents",
+    "an agent": "/ui/agents/reviewer",
+    "its editor": "/ui/agents/reviewer?tab=edit",
+}
+
+
+def test_a81_pages_of_usage_and_agents_are_clean_in_every_look(stage: Stage, visitor: Visitor) -> None:
+    """A81: nothing serious for axe, no sideways scrolling, no word on the console."""
+    page = visitor.log_in()
+    for name, path in PAGES.items():
+        visitor.go(path.format(stage=stage))
+        expect(page.locator("main").get_by_text("Reading", exact=False)).to_have_count(0)
+        assert visitor.faults_of_looks() == [], name
+        assert not re.search(r"undefined|NaN|\[object", page.locator("main").inner_text()), name
+    assert visitor.heard == []
+
+
+def test_a81_a_total_leads_to_the_turn_that_caused_it_in_three_clicks(stage: Stage, visitor: Visitor) -> None:
+    """D9, journey 7: agent, session, run, and there it is in the session; unknown prices and budgets are told."""
+    page = visitor.log_in("/ui/usage?by=agent")
+    expect(page.get_by_label("Total")).to_contain_text("$5.02+")
+    expect(page.get_by_text("$1.00 of $5.00 (20 %)")).to_be_visible()
+    page.get_by_role("link", name="helper").click()
+    expect(page.get_by_role("row").filter(has_text="No known price").locator("td").last).to_have_text("\N{EN DASH}")
+    page.get_by_role("link", name="Dear <i>one</i>").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("$4.00")
+    page.get_by_role("link", name="Run 2").click()
+    page.wait_for_url(re.compile(rf"{stage.dear.session_id}\?event=\d+"))
+    expect(page.get_by_role("heading", name=re.compile("^Run 2"))).to_be_in_viewport()
+    page.go_back()
+    expect(page.get_by_label("Budget in dollars")).to_be_visible()
+    assert visitor.heard == []
+
+
+def test_a81_an_agent_is_run_by_a_form_made_from_its_schema(stage: Stage, visitor: Visitor) -> None:
+    """A14: what is missing is told before anything is sent, what does not fit at its field; then the session opens."""
+    page = visitor.log_in("/ui/agents")
+    page.get_by_role("link", name="Run reviewer").click()
+    page.get_by_role("button", name="Start reviewer").click()
+    expect(page.get_by_text("It is needed.")).to_be_visible()
+    page.get_by_label("change").fill("main")
+    page.get_by_label("most").fill("51")
+    page.get_by_role("button", name="Start reviewer").click()
+    expect(page.locator("[aria-invalid=true]")).to_have_value("51")
+    page.get_by_label("most").fill("5")
+    page.get_by_label("paths").fill("src\ntests")
+    page.get_by_role("button", name="Start reviewer").click()
+    page.wait_for_url(re.compile("/ui/sessions/ses_"))
+    made = stage.coordinator.http.get("/runs", params={"limit": 1}).json()["items"][0]
+    assert made["parameters"] == {"change": "main", "most": 5, "paths": ["src", "tests"]}
+    assert [one for one in visitor.heard if "422" not in one] == []
+
+
+def test_a81_an_agent_is_edited_and_whoever_was_slower_decides(stage: Stage, visitor: Visitor) -> None:
+    """A wrong schema is refused at its field; a conflict names what was changed there; a file's agent says its file."""
+    page = visitor.log_in("/ui/agents/reviewer")
+    expect(page.get_by_label("MCP servers")).to_contain_text("X-Agent-Session-Id")
+    expect(page.get_by_label("MCP servers")).to_contain_text("${AGENT_SESSION_ID}")
+    page.get_by_role("link", name="Edit", exact=True).click()
+    schema = page.get_by_label("Schema of its result")
+    schema.fill('{"type": "nothing"}')
+    page.get_by_role("button", name="Save").click()
+    expect(schema).to_have_attribute("aria-invalid", "true")
+    schema.fill("")
+    page.get_by_label("Headers").fill(
+        "X-Agent-Session-Id: ${AGENT_SESSION_ID}\nAuthorization: Bearer ${CALLBOARD_TOKEN}"
+    )
+    agent = stage.coordinator.http.get("/agents/reviewer").json()
+    names = ("executor", "parameters_schema", "mcp_servers")
+    theirs = {name: agent[name] for name in names} | {"model": "haiku"}
+    stage.coordinator.http.put("/agents/reviewer", json=theirs, headers={"If-Match": "*"}).raise_for_status()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Somebody changed reviewer while you edited it.")).to_be_visible()
+    expect(page.locator("form [role=alert]")).to_contain_text("Changed there: model.")
+    page.get_by_role("button", name="Save mine over it").click()
+    expect(page.get_by_text("reviewer is saved;", exact=False)).to_be_visible()
+    saved = stage.coordinator.http.get("/agents/reviewer").json()
+    assert saved["model"] == "opus"
+    assert saved["mcp_servers"]["tickets"]["headers"]["Authorization"] == "Bearer ${CALLBOARD_TOKEN}"
+    visitor.go("/ui/agents/implementer?tab=edit")
+    expect(page.get_by_text("It comes from a file, and is changed there.")).to_be_visible()
+    expect(page.get_by_text(".callboard/agents/implementer.md")).to_be_visible()
+    expect(page.get_by_role("button", name="Save")).to_have_count(0)

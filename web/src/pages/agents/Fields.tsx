@@ -1,0 +1,45 @@
+// Labelled fields of forms: each with its hint, and what is wrong with it said to everybody.
+import { useId, type ReactNode } from "react";
+import layout from "../../parts/layout.module.css";
+import css from "../Agents.module.css";
+
+interface FieldProps {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  hint?: ReactNode;
+  wrong?: string;
+  required?: boolean;
+  short?: boolean;
+  mono?: boolean;
+  placeholder?: string;
+  type?: "text" | "number";
+  /** More than one line. */
+  rows?: number;
+  choices?: readonly (readonly [string, string])[];
+  list?: readonly string[];
+}
+
+export function TextField({ label, value, onChange, hint, wrong = "", required = false, short = false, mono = false, placeholder, rows, choices, list }: FieldProps) {
+  const id = useId();
+  const about = `${hint ? `${id}-hint` : ""} ${wrong ? `${id}-wrong` : ""}`.trim();
+  const shared = {
+    id, value, placeholder, required, dir: "auto" as const, className: `${layout.field} ${short ? layout.short : ""} ${mono ? layout.mono : ""}`,
+    "aria-invalid": wrong !== "", ...(about ? { "aria-describedby": about } : {}),
+    onChange: (event: { target: { value: string } }) => onChange(event.target.value),
+  };
+  return (
+    <div className={layout.labelled}>
+      <label htmlFor={id}>{label}{required && <span className={layout.soft}> (needed)</span>}</label>
+      {choices ? <select {...shared}>{choices.map(([name, word]) => <option key={name} value={name}>{word}</option>)}</select>
+        : rows ? <textarea {...shared} rows={rows} spellCheck={!mono} /> : <input {...shared} {...(list ? { list: `${id}-list` } : {})} autoComplete="off" />}
+      {list && <datalist id={`${id}-list`}>{list.map((one) => <option key={one} value={one} />)}</datalist>}
+      {hint && <span id={`${id}-hint`} className={layout.hint}>{hint}</span>}
+      {wrong && <span id={`${id}-wrong`} className={layout.wrong} role="alert">{wrong}</span>}
+    </div>
+  );
+}
+
+export function Check({ label, checked, onChange }: { label: string; checked: boolean; onChange: (checked: boolean) => void }) {
+  return <label className={css.check}><input type="checkbox" checked={checked} onChange={(event) => onChange(event.target.checked)} /> {label}</label>;
+}
