@@ -36,9 +36,11 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Yield the scene of this file's tests."""
+    """Yield the scene of this file's tests; agents on a busy machine are waited for longer than a page is."""
+    expect.set_options(timeout=20_000)
     with World(tmp_path_factory.mktemp("scene")) as world:
         yield Scene(world)
+    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture

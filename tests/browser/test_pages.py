@@ -72,6 +72,7 @@ PAGES: Final = {
     "a session that is done": "/ui/sessions/{stage.done.session_id}",
     "a session that asks": "/ui/sessions/{stage.asking.session_id}",
     "nothing": "/ui/nothing/here",
+    "approvals": "/ui/approvals",
     "a new conversation": "/ui/chat?agent=",
     "a conversation that works": "/ui/chat/{stage.live.session_id}",
 }

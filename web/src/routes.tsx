@@ -25,6 +25,7 @@ const page = (load: () => Promise<{ default: ComponentType<{ parameters: Paramet
 
 export const ROUTES: readonly Route[] = [
   { path: "/", title: "Home", page: page(() => import("./pages/Home")), nav: { word: "Home", icon: "▦", keys: "g h" } },
+  { path: "/approvals", title: "Approvals", page: page(() => import("./pages/Approvals")), nav: { word: "Approvals", icon: "!", keys: "g i" } },
   { path: "/chat", title: "Chat", page: page(() => import("./pages/Chat")), nav: { word: "Chat", icon: "❝", keys: "g c" } },
   { path: "/chat/:session_id", title: "Chat", page: page(() => import("./pages/Chat")) },
   { path: "/sessions/:session_id", title: "Session", page: page(() => import("./pages/Session")) },
