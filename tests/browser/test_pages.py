@@ -227,7 +227,7 @@ def test_a81_ten_thousand_events_open_scroll_and_filter_without_a_long_task(stag
     ]
     session = stage.coordinator.http.post("/sessions/import", json={"lines": lines}).json()
     page = visitor.log_in(f"/ui/sessions/{session['session_id']}")
-    expect(page.get_by_role("button", name=re.compile(r"^All 1\d{4}$"))).to_be_visible(timeout=4000)
+    expect(page.get_by_role("button", name=re.compile(r"^All 1\d{4}$"))).to_be_visible(timeout=20_000)
     page.evaluate(LONG_TASKS)
     feed = page.get_by_role("feed")
     for _ in range(15):
