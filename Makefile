@@ -101,7 +101,7 @@ lint: setup ## ruff, mypy and the import contracts
 check: lint ## lint and the fast tests, in less than a minute
 	@$(PYTEST) $(FAST_ROOMS) -m "$(FAST)" -n $(WORKERS) --dist loadgroup --session-timeout=300 $(ARGS)
 
-# Two idle cores take less than 20 minutes; a slower machine is not cut off in the middle.
+# Meant for 20 minutes on two cores; a slower machine is not cut off in the middle.
 .PHONY: test
 test: setup clients web ## every test, with real agent clients and a few rounds of each fault (<= 20 minutes)
 	@$(PYTEST) -n $(WORKERS) --dist loadgroup --session-timeout=1700 $(ARGS)
