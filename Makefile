@@ -139,6 +139,7 @@ lock: setup ## resolve the requirements and the clients again, newest first
 	@$(call compile,pyproject.toml requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt)
 	@cd tests/clients && npm install --package-lock-only --loglevel=error
 	@cd web && npm install --package-lock-only --loglevel=error
+	@$(PY) tools/plain_lock.py tests/clients/package-lock.json web/package-lock.json
 
 compile = $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(1)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.tree import REPOSITORY, SOURCE, files
+from tests.support.built_pages import built_pages
 
 STATIC = "callboard/coordinator/http/static/"
 WITHOUT_NPM = {"PATH": str(Path(sys.executable).parent), "HOME": "/nonexistent"}
@@ -34,8 +35,7 @@ def packed_in(wheel: Path) -> set[str]:
 def test_the_wheel_holds_every_file_of_the_package_and_the_pages(tmp_path: Path) -> None:
     """Also one that is built from the source archive, where there is no npm."""
     ours = {str(path.relative_to(SOURCE.parent)) for path in files(SOURCE)}
-    if not (SOURCE.parent / STATIC / "ui" / "index.html").exists():
-        pytest.skip("The pages are not built; `make web` does it (npm).")
+    built_pages()
     with tarfile.open(built(REPOSITORY, "sdist", tmp_path)) as archive:
         archive.extractall(tmp_path / "source", filter="data")
     (source,) = (tmp_path / "source").iterdir()
@@ -71,8 +71,9 @@ def test_development_runs_what_users_get() -> None:
     assert users.items() <= developers.items()
 
 
-def test_the_client_lock_names_no_address() -> None:
-    lock = (REPOSITORY / "tests" / "clients" / "package-lock.json").read_text(encoding="utf-8")
+@pytest.mark.parametrize("directory", ["tests/clients", "web"])
+def test_a_lock_of_npm_names_no_address(directory: str) -> None:
+    lock = (REPOSITORY / directory / "package-lock.json").read_text(encoding="utf-8")
     assert "://" not in lock
     assert '"integrity": "sha512-' in lock
 

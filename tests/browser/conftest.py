@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from tests.browser.evil import EvilServer
 from tests.browser.turncoat import ADDRESS
 from tests.browser.victim import Victim
+from tests.support.built_pages import built_pages
 from tests.support.world import World
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
@@ -37,6 +38,20 @@ def chromium() -> str:
     if found is None:
         pytest.skip("There is no Chromium; install one (Debian: apt-get install --no-install-recommends chromium).")
     return found
+
+
+@pytest.fixture(scope="session")
+def pages() -> Path:
+    """Return the directory of the built pages."""
+    return built_pages()
+
+
+@pytest.fixture(scope="module")
+def pages_world(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Yield a world for the stage of a file's tests, whose coordinators serve the pages."""
+    assert pages.is_dir()
+    with World(tmp_path_factory.mktemp("stage")) as world:
+        yield world
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,11 @@
 """A81: the inbox of approvals in a real Chromium: one decision stands, whoever makes it, and wherever it is seen."""
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from callboard.coordinator.http.pages import STATIC
 from callboard.wire.responses import RunCreated
 from tests.browser.pages import Visitor
 from tests.support.coordinator import QUICK, Coordinator
@@ -20,14 +18,11 @@ EDIT: Final = 'ask Edit {"file_path": "a.py", "old_string": "one", "new_string":
 
 
 @pytest.fixture(scope="module")
-def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
-    """Yield a coordinator with a runner."""
-    if not (STATIC / "ui" / "index.html").exists():
-        pytest.skip("The pages are not built; `make web` does it (npm).")
-    with World(tmp_path_factory.mktemp("inbox")) as world:
-        started = world.coordinator(**QUICK)
-        world.runner(started)
-        yield started
+def coordinator(pages_world: World) -> Coordinator:
+    """Return a coordinator with a runner."""
+    started = pages_world.coordinator(**QUICK)
+    pages_world.runner(started)
+    return started
 
 
 def asking(coordinator: Coordinator, script: str, title: str) -> RunCreated:
@@ -42,7 +37,7 @@ def request_of(page: Page, title: str) -> Locator:
     return page.get_by_role("region", name=re.compile(title))
 
 
-def test_a81_two_tabs_and_an_end_settle_each_approval_once(browser: Browser, coordinator: Coordinator) -> None:
+def test_a81_two_tabs_and_an_end_settle_each_approval_once(coordinator: Coordinator, browser: Browser) -> None:
     """D8: by key, with a reason; the other tab is settled by itself, and one whose agent is stopped has expired."""
     first = asking(coordinator, "run psql -f 4.sql\nsay went on", "Add an index")
     second = asking(coordinator, EDIT, "Rename it")

@@ -8,7 +8,6 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, expect
 
-from callboard.coordinator.http.pages import STATIC
 from tests.browser.pages import Visitor
 from tests.support.coordinator import QUICK, Coordinator
 from tests.support.world import World
@@ -34,8 +33,6 @@ class Stage:
     """What cost something, and agents of both kinds."""
 
     def __init__(self, world: World) -> None:
-        if not (STATIC / "ui" / "index.html").exists():
-            pytest.skip("The pages are not built; `make web` does it (npm).")
         self.coordinator: Coordinator = world.coordinator(**QUICK)
         world.runner(self.coordinator)
         self.agent(name="helper", executor="scripted", permission_mode="full")
@@ -56,14 +53,13 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Yield the stage of this file's tests."""
-    with World(tmp_path_factory.mktemp("catalogue")) as world:
-        yield Stage(world)
+def stage(pages_world: World) -> Stage:
+    """Return the stage of this file's tests."""
+    return Stage(pages_world)
 
 
 @pytest.fixture
-def visitor(browser: Browser, stage: Stage) -> Iterator[Visitor]:
+def visitor(stage: Stage, browser: Browser) -> Iterator[Visitor]:
     """Yield a person who has a window and is not logged in yet."""
     with Visitor(browser, stage.coordinator) as person:
         yield person

@@ -7,7 +7,6 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from callboard.coordinator.http.pages import STATIC
 from tests.browser.pages import NARROW, OVERFLOWS, WIDE, Visitor
 from tests.support.coordinator import QUICK, Coordinator, until
 from tests.support.world import World, hold
@@ -22,8 +21,6 @@ class Scene:
     """A coordinator, a runner and one agent to talk to."""
 
     def __init__(self, world: World) -> None:
-        if not (STATIC / "chat" / "index.html").exists():
-            pytest.skip("The pages are not built; `make web` does it (npm).")
         self.coordinator: Coordinator = world.coordinator(**QUICK)
         self.runner = world.runner(self.coordinator)
         assert self.coordinator.http.post("/agents", json=AGENT).status_code == 201
@@ -35,16 +32,15 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(pages_world: World) -> Iterator[Scene]:
     """Yield the scene of this file's tests; agents on a busy machine are waited for longer than a page is."""
     expect.set_options(timeout=20_000)
-    with World(tmp_path_factory.mktemp("scene")) as world:
-        yield Scene(world)
+    yield Scene(pages_world)
     expect.set_options(timeout=5_000)
 
 
 @pytest.fixture
-def visitor(browser: Browser, scene: Scene) -> Iterator[Visitor]:
+def visitor(scene: Scene, browser: Browser) -> Iterator[Visitor]:
     """Yield a person who has a window and is not logged in yet."""
     with Visitor(browser, scene.coordinator) as person:
         yield person

@@ -8,7 +8,6 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from callboard.coordinator.http.pages import STATIC
 from callboard.wire.responses import RunCreated
 from tests.browser.pages import LONG_TASKS, Visitor
 from tests.support.coordinator import Coordinator
@@ -29,8 +28,6 @@ class Stage:
     """A lead whose grandchild asks and whose child failed; a full runner; runs that wait for different things."""
 
     def __init__(self, world: World) -> None:
-        if not (STATIC / "ui" / "index.html").exists():
-            pytest.skip("The pages are not built; `make web` does it (npm).")
         self.coordinator: Coordinator = world.coordinator(**LIMITS)
         self.runner = world.runner(self.coordinator, slots=3, tags=("linux",))
         self.lead = self.begin(f"usage opus 900 80 410000\n{hold('never')}", "Lead")
@@ -48,14 +45,13 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Yield the stage of this file's tests."""
-    with World(tmp_path_factory.mktemp("fleet")) as world:
-        yield Stage(world)
+def stage(pages_world: World) -> Stage:
+    """Return the stage of this file's tests."""
+    return Stage(pages_world)
 
 
 @pytest.fixture
-def visitor(browser: Browser, stage: Stage) -> Iterator[Visitor]:
+def visitor(stage: Stage, browser: Browser) -> Iterator[Visitor]:
     """Yield a person who has a window and is not logged in yet."""
     with Visitor(browser, stage.coordinator) as person:
         yield person

@@ -9,7 +9,6 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from callboard.coordinator.http.pages import STATIC
 from callboard.wire.responses import RunCreated
 from tests.browser.pages import LONG_TASKS, Visitor, initial_scripts
 from tests.faults.two import two_coordinators
@@ -31,8 +30,6 @@ class Stage:
     """A coordinator with sessions in every state that a person meets."""
 
     def __init__(self, world: World) -> None:
-        if not (STATIC / "ui" / "index.html").exists():
-            pytest.skip("The pages are not built; `make web` does it (npm).")
         self.world = world
         self.coordinator: Coordinator = world.coordinator(**QUICK)
         self.runner = world.runner(self.coordinator)
@@ -54,14 +51,13 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Yield the stage of this file's tests."""
-    with World(tmp_path_factory.mktemp("stage")) as world:
-        yield Stage(world)
+def stage(pages_world: World) -> Stage:
+    """Return the stage of this file's tests."""
+    return Stage(pages_world)
 
 
 @pytest.fixture
-def visitor(browser: Browser, stage: Stage) -> Iterator[Visitor]:
+def visitor(stage: Stage, browser: Browser) -> Iterator[Visitor]:
     """Yield a person who has a window and is not logged in yet."""
     with Visitor(browser, stage.coordinator) as person:
         yield person
@@ -255,11 +251,9 @@ def test_s1_a_login_that_is_revoked_ends_the_open_page(stage: Stage, visitor: Vi
     assert code not in page.url
 
 
-def test_a81_the_first_look_loads_little() -> None:
+def test_a81_the_first_look_loads_little(pages: Path) -> None:
     """60: initial JavaScript of at most 150 kB, packed."""
-    if not STATIC.exists():
-        pytest.skip("The pages are not built; `make web` does it (npm).")
-    scripts = initial_scripts(STATIC)
+    scripts = initial_scripts(pages)
     assert len(scripts) > 2
     assert sum(len(gzip.compress(one.read_bytes())) for one in scripts) <= 150_000
-    assert sum(one.stat().st_size for one in STATIC.rglob("*") if one.is_file()) <= 2_000_000
+    assert sum(one.stat().st_size for one in pages.rglob("*") if one.is_file()) <= 2_000_000
