@@ -93,6 +93,7 @@ def test_a54_stuck_ends_the_run_and_forward_and_restart_go_on(lone: World, coord
     session = work.session()
     assert (session["lifecycle"], session["work"]["stuck_reason"]) == ("stuck", "Which table stays?")
     assert (session["group"], reserved(work)) == ("needs_you", [1])
+    assert session["work"]["actions"] == ["pause", "restart", "cancel", "forward", "heartbeat", "delete"]
     assert work.act("resume").json()["code"] == "illegal_move"
     said = coordinator.http.post(f"/sessions/{work.session_id}/messages", json={"text": "hello"})
     assert (said.status_code, said.json()["code"]) == (409, "work_halted")
@@ -271,6 +272,8 @@ def test_guidance_reaches_an_agent_that_listens_and_makes_no_run_of_its_own(
     (message,) = beat["messages"]
     assert message["text"].endswith("\n\nUse JWT.")
     assert history_words_in(message["text"]) == []
+    page = coordinator.http.get(f"/sessions/{work.session_id}/guidance").json()["items"]
+    assert [one["message_status"] for one in page] == ["offered", "cancelled", None]
     event = payload_of(coordinator.events(work.session_id, "guidance")[-1])
     assert (event["text"], event["message_id"]) == ("Use JWT.", message["message_id"])
     work.reports("shipping")

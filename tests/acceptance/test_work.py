@@ -156,12 +156,15 @@ def test_projects_places_and_issues_are_kept_and_refused(world: World) -> None:
     closed = http.patch(f"{project}/issues/{number}", json={"state": "closed", "title": "Done"}).json()
     assert (closed["state"], closed["title"], closed["session_id"]) == ("closed", "Done", None)
     assert http.get(f"{project}/issues", params={"state": "open"}).json()["items"] == []
+    assert shop.issue("Second") == 2
     changed = http.patch(project, json={"tracker": "github", "settings": {"worktree_prefix": "w-"}}).json()
     assert (changed["tracker"], changed["default_branch"]) == ("github", "main")
     refused = http.post(f"{project}/issues", json={"title": "Here"})
     assert (refused.status_code, refused.json()["code"]) == (409, "not_local_tracker")
     spawned = shop.spawned(number, 77, hostname="by-hand")
     assert spawned["directory_name"] == "w-issues-1-77"
+    open_there = http.get(project).json()
+    assert (open_there["open_issues"], open_there["active_sessions"]) == (1, 1)
     order = next_job(world.hand_runner(coordinator), "prepare")
     assert order["request"]["issues"] == [{"number": 1, "title": ""}, {"number": 77, "title": ""}]
 

@@ -20,6 +20,7 @@ export interface Route {
 }
 
 export const BASE = "/ui";
+export const WORK = "/work";
 
 const page = (load: () => Promise<{ default: ComponentType<{ parameters: Parameters }> }>) => lazy(load);
 
@@ -29,6 +30,10 @@ export const ROUTES: readonly Route[] = [
   { path: "/chat", title: "Chat", page: page(() => import("./pages/Chat")), nav: { word: "Chat", icon: "❝", keys: "g c" } },
   { path: "/chat/:session_id", title: "Chat", page: page(() => import("./pages/Chat")) },
   { path: "/sessions/:session_id", title: "Session", page: page(() => import("./pages/Session")) },
+  { path: WORK, title: "Work", page: page(() => import("./pages/Work")), nav: { word: "Work", icon: "⚒", keys: "g w" } },
+  { path: `${WORK}/:project`, title: "Issues", page: page(() => import("./pages/Work")) },
+  { path: `${WORK}/:project/:tab`, title: "Work", page: page(() => import("./pages/Work")) },
+  { path: `${WORK}/:project/:tab/:number`, title: "Work", page: page(() => import("./pages/Work")) },
   { path: "/tree", title: "Trees", page: page(() => import("./pages/Tree")), nav: { word: "Trees", icon: "⋔", keys: "g t" } },
   { path: "/tree/:session_id", title: "Tree", page: page(() => import("./pages/Tree")) },
   { path: "/runs", title: "Runs", page: page(() => import("./pages/Runs")), nav: { word: "Runs", icon: "◷", keys: "g r" } },

@@ -112,6 +112,8 @@ class WorkState(Response, kw_only=True):
     heartbeat_at: str | None
     lifecycle_at: str
     task_id: str | None
+    actions: list[str]
+    """What people may do to it as it stands."""
 
 
 class Children(Response, kw_only=True):

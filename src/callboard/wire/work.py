@@ -124,6 +124,11 @@ class Guidance(Response, kw_only=True):
     created_by: str
     created_at: str
     current: bool
+    message_status: str | None
+    """Said to the agent at work: `offered`, `taken` or `cancelled`; null: nobody listened.
+
+    The current one stands in later prompts all the same.
+    """
 
 
 class RequestJob(Request, kw_only=True):
@@ -153,6 +158,10 @@ class Project(Response, kw_only=True):
     tracker: str
     settings: ProjectSettings
     locations: list[Location]
+    open_issues: int
+    """That are known here."""
+    active_sessions: int
+    """Work sessions that hold issues."""
     created_at: str
 
 

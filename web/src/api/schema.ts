@@ -542,6 +542,7 @@ export interface Guidance {
   created_by: string;
   created_at: string;
   current: boolean;
+  message_status: string | null;
 }
 
 export interface Health {
@@ -771,6 +772,8 @@ export interface Project {
   tracker: string;
   settings: ProjectSettings;
   locations: Location[];
+  open_issues: number;
+  active_sessions: number;
   created_at: string;
 }
 
@@ -1242,6 +1245,7 @@ export interface WorkState {
   heartbeat_at: string | null;
   lifecycle_at: string;
   task_id: string | null;
+  actions: string[];
 }
 
 export interface Workspace {

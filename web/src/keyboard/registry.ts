@@ -25,6 +25,7 @@ export function useKeys(wanted: readonly Key[]): void {
 }
 
 function isTyping(target: EventTarget | null): boolean {
+  if (target instanceof HTMLInputElement && target.type === "checkbox") return false;
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
@@ -35,6 +36,8 @@ export function onKey(event: KeyboardEvent): void {
     if (event.key === "Escape") (event.target as HTMLElement).blur();
     return;
   }
+  // A dialog is alone with the person: what lies behind it is not moved.
+  if (document.querySelector("dialog[open]") && !overlay.get()) return;
   const before = first && Date.now() - first.at < CHORD_MS ? `${first.key} ` : "";
   // What was registered last is nearest to the person: a page outweighs the frame around it.
   const found = keys.get().findLast((one) => one.keys === before + event.key) ?? keys.get().findLast((one) => one.keys === event.key);

@@ -27,7 +27,7 @@ export interface Delta {
 export const STATE_TYPES = [
   "session_created", "session_updated", "run_queued", "run_claimed", "run_start", "run_completed", "run_interrupted",
   "run_reconnected", "stop_requested", "approval_requested", "approval_decided", "approval_expired",
-  "callback_undeliverable", "callback_assigned", "lifecycle_changed", "budget_changed",
+  "callback_undeliverable", "callback_assigned", "lifecycle_changed", "budget_changed", "guidance",
 ] as const;
 
 /** What the callboard wants besides: the newest word of each agent. */

@@ -16,6 +16,7 @@ import { Facts } from "./session/Facts";
 import { Filter, readTypes, shownItems } from "./session/Filter";
 import { Header } from "./session/Header";
 import { ItemView } from "./session/Items";
+import { Guidance } from "./work/Guidance";
 import css from "./Session.module.css";
 
 export default function SessionPage({ parameters }: { parameters: Parameters }) {
@@ -44,18 +45,20 @@ function OneSession({ sessionId }: { sessionId: string }) {
   if (session.data === undefined) {
     return <div className={css.alone}>{session.error ? <Trouble problem={session.error} again={() => void session.refetch()} /> : <Loading what="the session" />}</div>;
   }
-  const changes = view === "changes" && session.data.workspace !== null;
+  const isWork = session.data.lifecycle !== null;
+  const shown = view === "changes" && session.data.workspace !== null ? "changes" : view === "guidance" && isWork ? "guidance" : "";
   return (
     <div className={css.page}>
       <div className={css.main}>
         <Header session={session.data} />
-        {session.data.workspace && (
+        {(session.data.workspace || isWork) && (
           <div className={css.views} role="group" aria-label="View">
-            <button type="button" aria-pressed={!changes} onClick={() => setView("")}>Timeline</button>
-            <button type="button" aria-pressed={changes} onClick={() => setView("changes")}>Changes</button>
+            <button type="button" aria-pressed={shown === ""} onClick={() => setView("")}>Timeline</button>
+            {session.data.workspace && <button type="button" aria-pressed={shown === "changes"} onClick={() => setView("changes")}>Changes</button>}
+            {isWork && <button type="button" aria-pressed={shown === "guidance"} onClick={() => setView("guidance")}>Guidance</button>}
           </div>
         )}
-        {changes ? <Changes session={session.data} /> : <TimelineOf session={session.data} />}
+        {shown === "changes" ? <Changes session={session.data} /> : shown === "guidance" ? <div className={css.scroll}><Guidance session={session.data} /></div> : <TimelineOf session={session.data} />}
         <Composer session={session.data} />
       </div>
       <Facts session={session.data} />

@@ -146,7 +146,7 @@ export function Loading({ what }: { what: string }) {
 }
 
 /** A question before something cannot be undone; the browser's own dialog keeps the focus and closes with Escape. */
-export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
+export function Dialog({ title, onClose, wide = false, children }: { title: string; onClose: () => void; wide?: boolean; children: ReactNode }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useEffect(() => {
@@ -155,7 +155,7 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
     return () => shown?.close();
   }, []);
   return (
-    <dialog ref={dialog} className={css.dialog} aria-labelledby={heading} onCancel={onClose} onClose={onClose}
+    <dialog ref={dialog} className={`${css.dialog} ${wide ? css.wide : ""}`} aria-labelledby={heading} onCancel={onClose} onClose={onClose}
       onClick={(event) => event.target === dialog.current && onClose()}>
       <div className={css.dialogBody}>
         <h2 id={heading}>{title}</h2>

@@ -47,6 +47,29 @@ export function useAction<A extends unknown[]>(work: (...args: A) => Promise<str
   return [run, busy];
 }
 
+/** The same where the refusal is shown beside what was asked, as in a dialog, which lies above every notice. */
+export function useAttempt<A extends unknown[]>(work: (...args: A) => Promise<string | void>): { run: (...args: A) => Promise<boolean>; busy: boolean; problem: Problem | null; forget: () => void } {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const run = async (...args: A): Promise<boolean> => {
+    if (busy) return false;
+    setBusy(true);
+    try {
+      const done = await work(...args);
+      setProblem(null);
+      if (done) tell(done);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      setProblem(error);
+      return false;
+    } finally {
+      setBusy(false);
+    }
+  };
+  return { run, busy, problem, forget: () => setProblem(null) };
+}
+
 export function Notices() {
   const shown = useStore(notices);
   return (

@@ -260,4 +260,5 @@ def _shown(row: Row, current: str | None) -> Guidance:
         created_by=row["created_by"],
         created_at=rfc3339(row["created_at"]),
         current=row["guidance_id"] == current,
+        message_status=row["message_status"],
     )

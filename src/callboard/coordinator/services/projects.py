@@ -241,6 +241,7 @@ def _render(tx: Transaction, row: Row, online: Sequence[FleetRunner]) -> Project
         **{name: row[name] for name in ("project_id", "name", "default_branch", "remote_url", "tracker")},
         settings=settings_of(row),
         locations=[_location(place, online) for place in places],
+        **(tx.one("open_in_project", project_id=row["project_id"]) or {}),
         created_at=rfc3339(row["created_at"]),
     )
 

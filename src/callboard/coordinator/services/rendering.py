@@ -11,6 +11,7 @@ import msgspec
 
 from callboard.domain import runner as runners
 from callboard.domain.budget import UNITS, Pools
+from callboard.domain.lifecycle import legal_actions
 from callboard.domain.run import REASON_SENTENCES
 from callboard.domain.session import group_of
 from callboard.domain.usage import UsageTotal
@@ -155,7 +156,7 @@ def render_session(
         exit_code=row["end_exit_code"] if ended else None,
         last_seq=row["last_seq"],
         usage=usage,
-        work=None if work is None else _work_state(work),
+        work=None if work is None else _work_state(work, row["lifecycle"]),
         budget=budget,
         **_lineage(row),
         **_work(row),
@@ -196,12 +197,13 @@ def _work(row: Columns) -> dict[str, Any]:
     }
 
 
-def _work_state(row: Columns) -> wire.WorkState:
+def _work_state(row: Columns, lifecycle: str) -> wire.WorkState:
     same = ("state", "base_branch", "lifecycle_before", "stuck_reason", "pull_request_url", "guidance", "task_id")
     return wire.WorkState(
         **{name: row[name] for name in same},
         heartbeat_at=rfc3339_or_none(row["heartbeat_at"]),
         lifecycle_at=rfc3339(row["lifecycle_at"]),
+        actions=legal_actions(lifecycle),
     )
 
 

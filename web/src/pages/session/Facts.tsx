@@ -8,6 +8,8 @@ import { inert } from "../../parts/inert";
 import { Age, Id, Money, State, Took, Tokens, useMedia } from "../../parts/Parts";
 import { lookOf } from "../../parts/states";
 import { short } from "../../parts/format";
+import { workAddress } from "../work/address";
+import { PullRequest } from "../work/ShipDialog";
 import css from "./Facts.module.css";
 
 export function Facts({ session }: { session: Session }) {
@@ -31,6 +33,9 @@ export function Facts({ session }: { session: Session }) {
             {session.project_dir && <Fact name="Directory"><code>{inert(session.project_dir)}</code></Fact>}
             {session.workspace?.branch && <Fact name="Branch"><code>{inert(session.workspace.branch)}</code></Fact>}
             {session.lifecycle && <Fact name="Lifecycle">{session.lifecycle.replaceAll("_", " ")}</Fact>}
+            {session.project_id && session.issues.length > 0 && <Fact name="Issues">{session.issues.map((issue) => <Link key={String(issue.number)} to={workAddress(session.project_id ?? "", "issues", Number(issue.number))}>#{String(issue.number)} </Link>)}<Link to={workAddress(session.project_id, "board")}>board</Link></Fact>}
+            {session.work?.pull_request_url && <Fact name="Pull request"><PullRequest url={session.work.pull_request_url} /></Fact>}
+            {session.work?.guidance && <Fact name="Guidance"><Link to={`/sessions/${session.session_id}?view=guidance`}>{inert(session.work.guidance).slice(0, 120)}</Link></Fact>}
             <Fact name="Context">{session.context}{session.portable ? ", portable" : ""}</Fact>
             <Fact name="Events">{session.last_seq}</Fact>
             {Object.entries(session.labels).map(([name, value]) => <Fact key={name} name={inert(name)}>{inert(value)}</Fact>)}

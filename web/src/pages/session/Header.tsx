@@ -8,8 +8,8 @@ import { Link } from "../../navigation";
 import { useAction } from "../../parts/actions";
 import { issuesBesideTitle, nameOf, short } from "../../parts/format";
 import { Age, Button, Dialog, Id, Money, SessionState } from "../../parts/Parts";
+import { WorkActions, WorkDialogs } from "../work/Actions";
 import css from "./Header.module.css";
-import { WorkActions } from "./WorkActions";
 
 const BUSY = new Set(["pending", "running", "stopping", "interrupted"]);
 
@@ -88,11 +88,13 @@ function Actions({ session }: { session: Session }) {
   const askOrStop = () => (session.children.total > session.children.ended ? setAsking(true) : void stop(false));
   useKeys(useMemo(() => [
     { keys: "s", does: "Stop it", where: "Session", run: () => busy && setAsking(true) },
+    { keys: "f", does: "Give its work guidance", where: "Session", run: () => document.querySelector<HTMLElement>("[data-guide]")?.click() },
     { keys: "m", does: "Write a message", where: "Session", run: () => document.getElementById("message")?.focus() },
   ], [busy]));
   return (
     <div className={css.actions}>
       <WorkActions session={session} />
+      <WorkDialogs sessions={useMemo(() => new Map([[session.session_id, session]]), [session])} />
       {busy && <Button look="danger" disabled={stopping || session.external} onClick={askOrStop}>◼ Stop</Button>}
       {!busy && failed && !session.archived_at && session.latest_run_id && !session.external && <Button disabled={retrying} onClick={() => void retry()}>↻ Retry</Button>}
       {!busy && <Button look="quiet" disabled={archiving} onClick={() => void archive()}>{session.archived_at ? "Unarchive" : "Archive"}</Button>}

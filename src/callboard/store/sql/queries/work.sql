@@ -16,6 +16,11 @@ UPDATE projects SET default_branch = :default_branch, remote_url = :remote_url, 
 SELECT * FROM projects WHERE name > :after AND (:project_id = '' OR project_id = :project_id)
 ORDER BY name LIMIT :limit;
 
+-- name: open_in_project
+-- How much is open in a project: issues, and work sessions that hold some.
+SELECT (SELECT count(*) FROM issues WHERE project_id = :project_id AND state = 'open') AS open_issues,
+    (SELECT count(DISTINCT session_id) FROM active_issues WHERE project_id = :project_id) AS active_sessions;
+
 -- name: delete_project
 -- Removes a project that nothing belongs to any more.
 DELETE FROM projects WHERE project_id = :project_id;

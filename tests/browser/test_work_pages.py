@@ -1,0 +1,187 @@
+"""A81: work on issues in a real Chromium, with a real coordinator, repository, runner and scripted agents."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from tests.browser.pages import Visitor
+from tests.support.coordinator import QUICK, Coordinator, until
+from tests.support.repository import Repository
+from tests.support.work import Workshop
+from tests.support.world import World, hold
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+
+HOSTILE: Final = "<img src=x onerror=alert(1)> [l](javascript:alert(2)) exe.\u202egnp"
+CHECKS: Final = '[checks.test]\nargv = ["sh", "-c", "echo boom; exit 3"]\n'
+TITLES: Final = ("The login test is flaky", "Use JWT", HOSTILE, "Taken soon", "Too late", "Fails its check", "Left")
+
+
+class Stage:
+    """A project with work in several states: two issues at work, a task that failed its check, a planned milestone."""
+
+    def __init__(self, world: World) -> None:
+        self.repository = Repository(world.project)
+        self.coordinator: Coordinator = world.coordinator(**QUICK)
+        self.shop = Workshop(self.coordinator, "shop", str(world.project), hostname="here")
+        for title in TITLES:
+            self.shop.issue(title, HOSTILE)
+        world.runner(self.coordinator, hostname="here", tables=CHECKS)
+        self.post("/agents", name="worker", executor="scripted", permission_mode="full", system_prompt=hold("never"))
+        self.held = self.shop.spawned(1, 2, agent_name="worker")
+        task = self.post("/tasks", project_id=self.shop.project_id, number=6, checks=["test"], max_iterations=1)
+        self.failed: str = self.post(f"/tasks/{task['task_id']}/run")["session_id"]
+        self.post("/milestones", project_id=self.shop.project_id, title="First light", tasks=[7])
+        self.until(self.held["session_id"], "working")
+        self.until(self.failed, "stuck")
+
+    def post(self, path: str, **body: Any) -> dict[str, Any]:
+        answer = self.coordinator.http.post(path, json=body)
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
+    def until(self, session_id: str, lifecycle: str) -> None:
+        until(lambda: self.shop.session(session_id)["lifecycle"] == lifecycle, 20, lifecycle)
+
+
+@pytest.fixture(scope="module")
+def stage(pages_world: World) -> Stage:
+    """Return the stage of this file's tests."""
+    return Stage(pages_world)
+
+
+@pytest.fixture
+def visitor(stage: Stage, browser: Browser) -> Iterator[Visitor]:
+    """Yield a person who has a window and is not logged in yet."""
+    with Visitor(browser, stage.coordinator) as person:
+        yield person
+
+
+PAGES: Final = {
+    "projects": "/ui/work",
+    "issues": "/ui/work/shop?pick=3,7",
+    "an issue": "/ui/work/shop/issues/3",
+    "the spawn dialog": "/ui/work/shop?spawn=1,3",
+    "the board": "/ui/work/shop/board",
+    "tasks": "/ui/work/shop/tasks",
+    "milestones": "/ui/work/shop/milestones",
+    "a milestone": "/ui/work/shop/milestones/1",
+    "guidance": "/ui/sessions/{stage.failed}?view=guidance",
+}
+
+
+def test_a81_each_page_of_work_is_clean_in_every_look(stage: Stage, visitor: Visitor) -> None:
+    """A81, S8: nothing serious for axe, no sideways scrolling, no word on the console; hostile text is only text."""
+    page = visitor.log_in()
+    for name, path in PAGES.items():
+        visitor.go(path.format(stage=stage))
+        expect(page.locator("h1").or_(page.get_by_role("dialog")).first).to_be_visible()
+        expect(page.locator("main").get_by_text("Reading", exact=False)).to_have_count(0)
+        assert visitor.faults_of_looks() == [], name
+        assert not re.search(r"undefined|NaN|\[object", page.locator("main").inner_text()), name
+    assert visitor.heard == []
+
+
+def test_a81_a_spawn_shows_its_conflicts_before_it_is_sent_live_and_by_the_refusal(
+    stage: Stage, visitor: Visitor
+) -> None:
+    """A81, A51: what is taken is said at the issue, with a link; a runner has looked before anything is reserved."""
+    page = visitor.log_in("/ui/work/shop")
+    expect(row(page, 1)).to_contain_text("Working")
+    for key in ("j", "x", "j", "j", "X"):  # from the newest open one: 7, 6, 5
+        page.keyboard.press(key)
+    expect(page.get_by_text("3 chosen")).to_be_visible()
+    row(page, 6).get_by_role("checkbox").click()
+    row(page, 4).click(position={"x": 400, "y": 8})
+    row(page, 1).get_by_role("checkbox").click()
+    page.keyboard.press("s")
+    dialog = page.get_by_role("dialog")
+    taken = line(dialog, 1)
+    expect(taken).to_contain_text("Taken")
+    expect(taken.get_by_role("link")).to_have_attribute("href", f"/ui/sessions/{stage.held['session_id']}")
+    expect(dialog.get_by_role("button", name=re.compile("^Start #"))).to_be_disabled()
+    dialog.get_by_role("button", name="Go on without what is taken").click()
+    dialog.get_by_role("button", name="Move #4 up").click()
+    expect(dialog.get_by_role("button", name="Start #7, #4, #5 on issues-7-4-5")).to_be_enabled()
+    expect(dialog.get_by_text("A runner has looked: that can be made.")).to_be_visible(timeout=20_000)
+    expect(dialog.get_by_label("What will be made")).to_contain_text(f"here:{stage.repository.path}-issues-7-4-5")
+    assert stage.repository.branches == {"issues-1-2", "issue-6"}
+
+    stage.shop.spawned(4, agent_name="worker")
+    expect(line(dialog, 4)).to_contain_text("Taken")
+    dialog.get_by_role("button", name="Take #4 out").click()
+
+    quicker: list[dict[str, Any]] = []
+
+    def too_late(route: Route) -> None:
+        if not quicker and not json.loads(route.request.post_data or "{}").get("dry_run"):
+            quicker.append(stage.shop.spawned(5, agent_name="worker"))
+        route.continue_()
+
+    page.route("**/spawn", too_late)
+    dialog.get_by_role("button", name="Start #7, #5 on issues-7-5").click()
+    expect(dialog.get_by_role("alert").filter(has_text="issue 5 is in the active session")).to_be_visible()
+    expect(line(dialog, 5)).to_contain_text("Taken")
+    dialog.get_by_role("button", name="Go on without what is taken").click()
+    dialog.get_by_role("button", name="Start #7 on issue-7").click()
+    expect(dialog.get_by_text("Branch issue-7 in", exact=False)).to_be_visible(timeout=20_000)
+    assert "project-issue-7" in stage.repository.worktrees
+    dialog.get_by_role("button", name="Open the session").click()
+    page.wait_for_url(re.compile("/ui/sessions/ses_"))
+    assert [one for one in visitor.heard if "409" not in one] == []
+
+
+def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
+    """Guidance, the moves that are legal and no others, live in two windows; what would be lost has to be repeated."""
+    page = visitor.log_in("/ui/work/shop/board")
+    stuck, working = column(page, "Stuck"), column(page, "Working")
+    card = stuck.get_by_role("article", name=re.compile("Fails its check"))
+    expect(card).to_contain_text("After 1 iteration the checks fail")
+    expect(card.get_by_role("button", name="Resume work")).to_have_count(0)
+    card.get_by_role("link", name="Fails its check").focus()
+    page.keyboard.press("f")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("It is written into work-6.json at once")
+    dialog.get_by_label("Guidance", exact=True).fill("run touch kept.txt\nsay Guided.")
+    dialog.get_by_role("button", name="Give it and restart").click()
+    expect(card).to_contain_text("run touch kept.txt", timeout=20_000)
+    until(lambda: stage.shop.session(stage.failed)["run_count"] == 2, 20, "the second run")
+    stage.until(stage.failed, "stuck")
+    expect(card).to_be_visible()
+    card.get_by_label("More to do with the work").click()
+    card.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete the work").click()
+    value = dialog.get_by_text(re.compile(r"^lose-[0-9a-f]{10}$"))
+    expect(value).to_be_visible(timeout=20_000)
+    lose = dialog.get_by_role("button", name="Lose it and delete")
+    expect(lose).to_be_disabled()
+    dialog.get_by_label("The value").fill(value.inner_text())
+    lose.click()
+    expect(dialog).to_be_hidden(timeout=20_000)
+    expect(card).to_have_count(0)
+    assert "project-issue-6" not in stage.repository.folders
+
+    moving = working.get_by_role("article", name=re.compile("The login test"))
+    moving.get_by_label("More to do with the work").click()
+    moving.get_by_role("button", name="Pause work").click()
+    paused = column(page, "Paused").get_by_role("article", name=re.compile("The login test"))
+    expect(paused.get_by_role("button", name="Resume work")).to_be_visible()
+    stage.post(f"/sessions/{stage.held['session_id']}/lifecycle", action="cancel")
+    expect(column(page, "Ended").get_by_role("article", name=re.compile("The login test"))).to_contain_text("Cancelled")
+    assert visitor.heard == []
+
+
+def row(page: Page, number: int) -> Locator:
+    return page.locator(f"li[data-number='{number}']")
+
+
+def line(dialog: Locator, number: int) -> Locator:
+    return dialog.locator(f"li[data-issue='{number}']")
+
+
+def column(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=re.compile(name))

@@ -1,0 +1,86 @@
+// Deletes work: stops it, removes its worktree, puts it away. What is nowhere else is lost only by who repeats a value.
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { call, Problem } from "../../api/client";
+import type { Session } from "../../api/schema";
+import { useAttempt } from "../../parts/actions";
+import { inert } from "../../parts/inert";
+import layout from "../../parts/layout.module.css";
+import { Button, Dialog, Trouble } from "../../parts/Parts";
+import { Check, TextField } from "../agents/Fields";
+import { ended, readAgain } from "./data";
+import css from "./Work.module.css";
+
+interface Loss {
+  sentence: string;
+  value: string;
+}
+
+export function DeleteDialog({ session, onClose }: { session: Session; onClose: () => void }) {
+  const queries = useQueryClient();
+  const [keepWorktree, setKeepWorktree] = useState(false);
+  const [keepBranch, setKeepBranch] = useState(false);
+  const [loss, setLoss] = useState<Loss | null>(null);
+  const [repeated, setRepeated] = useState("");
+  const there = session.work !== null && !["removed", "undone"].includes(session.work.state);
+  const removal = useAttempt(async () => {
+    try {
+      await deleteWork(session, { remove: there && !keepWorktree, keepBranch, keepWorktree, confirm: repeated.trim() || null });
+    } catch (error) {
+      const value = error instanceof Problem && error.code === "work_would_be_lost" ? /--confirm (\S+)/.exec(error.hint)?.[1] : undefined;
+      if (!value || !(error instanceof Problem)) throw error;
+      setLoss({ sentence: error.detail, value });
+      setRepeated("");
+      await readAgain(queries, session);
+      return;
+    }
+    await readAgain(queries, session);
+    onClose();
+    return "Deleted; its record is kept.";
+  });
+  const unsaid = loss !== null && !keepWorktree && repeated.trim() !== loss.value;
+  return (
+    <Dialog title={`Delete the work on ${session.issues.map((issue) => `#${String(issue.number)}`).join(", ")}?`} onClose={onClose}>
+      <form className={layout.form} onSubmit={(event) => { event.preventDefault(); if (!unsaid) void removal.run(); }}>
+        <p>It is stopped and put away; its record is kept.{there && session.workspace && <> Its worktree <code>{inert(session.workspace.hostname)}:{inert(session.workspace.path)}</code> and its branch <code>{inert(session.workspace.branch ?? "")}</code> are removed.</>}</p>
+        {there && (
+          <div>
+            <Check label="Keep the worktree and its branch" checked={keepWorktree} onChange={setKeepWorktree} />
+            {!keepWorktree && <Check label="Keep the branch" checked={keepBranch} onChange={setKeepBranch} />}
+          </div>
+        )}
+        {loss && !keepWorktree && (
+          <div className={`${css.will} ${css.refused}`} role="alert">
+            <p><strong>{inert(loss.sentence)}</strong></p>
+            <p>Save it first; or say that exactly this may be lost by repeating <code>{loss.value}</code>:</p>
+            <TextField label="The value" mono short value={repeated} onChange={setRepeated} />
+          </div>
+        )}
+        {removal.problem && <Trouble problem={removal.problem} />}
+        <div className={css.foot}>
+          <Button type="submit" look="danger" disabled={removal.busy || unsaid}>{removal.busy ? "A runner removes it …" : loss && !keepWorktree ? "Lose it and delete" : "Delete the work"}</Button>
+          <Button look="quiet" onClick={onClose}>Keep it</Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+interface Wish {
+  remove: boolean;
+  keepBranch: boolean;
+  keepWorktree: boolean;
+  confirm: string | null;
+}
+
+/** In the order of the command line: nothing works there any more, then the worktree, then the session. */
+async function deleteWork(session: Session, wish: Wish): Promise<void> {
+  const path = { session_id: session.session_id };
+  const stopped = await call("POST /sessions/{session_id}/stop", { path, body: {} });
+  for (const run_id of stopped.stopping) {
+    let run = await call("GET /runs/{run_id}/wait", { path: { run_id }, query: { timeout: 20 } });
+    while (run.ended_at === null) run = await call("GET /runs/{run_id}/wait", { path: { run_id }, query: { timeout: 20 } });
+  }
+  if (wish.remove) await ended(await call("POST /sessions/{session_id}/jobs", { path, body: { kind: "remove", confirm: wish.confirm, options: { keep_branch: wish.keepBranch } } }));
+  await call("POST /sessions/{session_id}/lifecycle", { path, body: { action: "delete", keep_worktree: wish.keepWorktree } });
+}

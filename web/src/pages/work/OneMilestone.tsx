@@ -1,0 +1,92 @@
+// One milestone: its tasks in their order with what came of each, its start, and its end with the summary.
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { call } from "../../api/client";
+import type { Milestone, Project } from "../../api/schema";
+import { Link, useQueryParameter } from "../../navigation";
+import { useAttempt } from "../../parts/actions";
+import { inert } from "../../parts/inert";
+import layout from "../../parts/layout.module.css";
+import { Markdown } from "../../parts/Markdown";
+import { Age, Button, Dialog, Loading, State, Trouble } from "../../parts/Parts";
+import { TextField } from "../agents/Fields";
+import { workAddress } from "./address";
+import { readAgain, useMilestones, useWorkSessions } from "./data";
+import { lifecycleLook } from "./lifecycle";
+import { milestoneLook, Progress } from "./Milestones";
+import { SpawnDialog } from "./SpawnDialog";
+import { Checks, TaskHead } from "./TaskParts";
+import css from "./Work.module.css";
+
+const GONE = new Set(["cancelled", "deleted"]);
+
+export function OneMilestone({ project, named, number }: { project: Project; named: string; number: number }) {
+  const milestones = useMilestones(project);
+  const { sessions } = useWorkSessions(project);
+  const [start, setStart] = useQueryParameter("start");
+  const [ending, setEnding] = useState(false);
+  const found = milestones.data?.find((one) => one.number === number);
+  if (milestones.data === undefined) return milestones.error ? <Trouble problem={milestones.error} again={() => void milestones.refetch()} /> : <Loading what="the milestone" />;
+  if (!found) return <p>The project has no milestone {number}. <Link to={workAddress(named, "milestones")}>Its milestones</Link></p>;
+  const session = found.session_id ? sessions.get(found.session_id) : undefined;
+  // One whose session came to nothing is started anew.
+  const startable = found.state === "planned" || (found.state === "active" && session !== undefined && GONE.has(session.lifecycle ?? ""));
+  const left = found.tasks.some((task) => task.outcome !== "passed");
+  return (
+    <>
+      <div className={layout.head}>
+        <State look={milestoneLook(found)} />
+        <h1 dir="auto"><span className={layout.soft}>{found.number}</span> {inert(found.title)}</h1>
+        <span className={css.actions}>
+          {startable && left && <Button look="primary" onClick={() => setStart("1")}>Start …</Button>}
+          {found.state === "active" && !startable && <Button onClick={() => setEnding(true)}>End …</Button>}
+        </span>
+      </div>
+      {session && (
+        <p className={layout.line}>
+          <Link to={`/sessions/${session.session_id}`}>Its session</Link><State look={lifecycleLook(session.lifecycle)} />
+          {found.started_at && <span className={layout.soft}>started <Age at={found.started_at} after=" ago" /></span>}
+          {session.lifecycle === "stuck" && session.work?.stuck_reason && <span className={layout.bad}>{inert(session.work.stuck_reason)}</span>}
+        </p>
+      )}
+      {found.summary && <section className={layout.card} aria-labelledby="summary"><h2 id="summary">Summary</h2><Markdown text={found.summary} /></section>}
+      <section className={layout.card} aria-labelledby="tasks">
+        <h2 id="tasks">Tasks, in their order</h2>
+        <Progress milestone={found} />
+        {found.tasks.length === 0 ? <p className={layout.soft}>It has none yet. Choose <Link to={workAddress(named)}>issues</Link> and put them into it.</p> : (
+          <ol className={layout.box} style={{ boxShadow: "none" }}>
+            {found.tasks.map((task) => <li key={task.task_id} className={css.task}><TaskHead task={task} named={named} /><Checks task={task} ofProject={project.settings.checks ?? []} /></li>)}
+          </ol>
+        )}
+      </section>
+      {start && <SpawnDialog project={project} what={{ kind: "milestone", milestone: found }} onClose={() => setStart("")} />}
+      {ending && <EndDialog milestone={found} onClose={() => setEnding(false)} />}
+    </>
+  );
+}
+
+function EndDialog({ milestone, onClose }: { milestone: Milestone; onClose: () => void }) {
+  const queries = useQueryClient();
+  const [own, setOwn] = useState("");
+  const [summary, setSummary] = useState("");
+  const end = useAttempt(async () => {
+    const ended = await call("POST /milestones/{milestone_id}/end", { path: { milestone_id: milestone.milestone_id }, body: own === "mine" ? { summary } : {} });
+    await readAgain(queries, { session_id: milestone.session_id ?? "" });
+    onClose();
+    return ended.state === "ending" ? "The agent writes the summary; then its session is closed." : "It has ended.";
+  });
+  return (
+    <Dialog title={`End milestone ${milestone.number}?`} onClose={onClose}>
+      <form className={layout.form} noValidate onSubmit={(event) => { event.preventDefault(); void end.run(); }}>
+        <p>Its session is closed. The summary says what was done, what was decided and what is open; the project's next milestone is told it.</p>
+        <TextField label="Summary" value={own} onChange={setOwn} choices={[["", "the agent writes it: one more run"], ["mine", "I write it"]]} />
+        {own === "mine" && <TextField label="Your summary" value={summary} onChange={setSummary} rows={6} required />}
+        {end.problem && <Trouble problem={end.problem} />}
+        <div className={css.foot}>
+          <Button type="submit" look="primary" disabled={end.busy || (own === "mine" && !summary.trim())}>End the milestone</Button>
+          <Button look="quiet" onClick={onClose}>Not yet</Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,95 @@
+// What would be made, before it is: names from the coordinator, and a runner of a place that looks and changes nothing.
+import { useEffect, useState } from "react";
+import { call, Problem } from "../../api/client";
+import type { Project, RunTask, Spawned } from "../../api/schema";
+import { inert } from "../../parts/inert";
+import layout from "../../parts/layout.module.css";
+import { Button, State } from "../../parts/Parts";
+import { failureOf, useJob } from "./data";
+import css from "./Work.module.css";
+
+const GATHER_MS = 350;
+
+interface Prepared {
+  hostname: string;
+  path: string;
+  branch: string;
+  base_branch: string;
+  base_commit: string;
+  branch_created: boolean;
+}
+
+export interface Look {
+  spawned: Spawned | null;
+  /** What a runner has found; null while it looks. */
+  prepared: Prepared | null;
+  problem: Problem | null;
+  waits: boolean;
+}
+
+/** Asks anew, shortly after what is wanted has changed; nothing is reserved by that. */
+export function useLook(project: Project, issues: readonly number[], body: RunTask, enabled: boolean): Look {
+  const [found, setFound] = useState<{ of: string; spawned: Spawned | null; problem: Problem | null }>({ of: "", spawned: null, problem: null });
+  const wanted = JSON.stringify({ issues, ...body, dry_run: true });
+  useEffect(() => {
+    if (!enabled) return;
+    const abort = new AbortController();
+    const timer = setTimeout(() => {
+      call("POST /projects/{project_id}/spawn", { path: { project_id: project.project_id }, body: JSON.parse(wanted), signal: abort.signal })
+        .then((spawned) => setFound({ of: wanted, spawned, problem: null }))
+        .catch((error: unknown) => {
+          if (!abort.signal.aborted && error instanceof Problem) setFound({ of: wanted, spawned: null, problem: error });
+        });
+    }, GATHER_MS);
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [project.project_id, wanted, enabled]);
+  const current = enabled && found.of === wanted;
+  const { job, problem } = useJob(current && found.spawned ? found.spawned.job_id : null);
+  const failed = job?.status === "failed" ? failureOf(job) : null;
+  return {
+    spawned: current ? found.spawned : null,
+    prepared: job?.status === "done" ? (job.answer as Prepared) : null,
+    problem: current ? (found.problem ?? failed ?? (problem?.isTemporary ? null : problem)) : null,
+    waits: enabled && (!current || (found.spawned !== null && job?.ended_at == null)),
+  };
+}
+
+interface Props {
+  look: Look;
+  names: { handle: string; branch: string };
+  nobody: boolean;
+  onReuse: (() => void) | null;
+  onNew: (() => void) | null;
+}
+
+export function Preview({ look, names, nobody, onReuse, onNew }: Props) {
+  const { spawned, prepared, problem } = look;
+  const branch = prepared?.branch ?? spawned?.branch ?? names.branch;
+  return (
+    <section className={`${css.will} ${problem ? css.refused : ""}`} aria-label="What will be made" aria-live="polite">
+      <dl className={layout.facts}>
+        <dt>Handle</dt><dd>{spawned?.handle ?? names.handle}</dd>
+        <dt>Branch</dt><dd><code>{inert(branch)}</code>{prepared && <> {prepared.branch_created ? "from" : "as it is there, from"} <code>{inert(prepared.base_branch)}</code> at <code>{prepared.base_commit.slice(0, 8)}</code></>}</dd>
+        <dt>Worktree</dt><dd>{prepared ? <code>{inert(prepared.hostname)}:{inert(prepared.path)}</code> : spawned ? <code>{inert(spawned.directory_name)}</code> : "–"}</dd>
+        {spawned && <><dt>State file</dt><dd><code>{inert(spawned.state_file)}</code></dd></>}
+      </dl>
+      {problem ? (
+        <div role="alert">
+          <p><strong>{inert(problem.detail)}</strong></p>
+          {problem.hint && problem.code !== "branch_exists" && <p>{inert(problem.hint)}</p>}
+          {problem.code === "branch_exists" && (
+            <p className={css.foot}>
+              {onReuse && <Button className={css.small} onClick={onReuse}>Go on with it</Button>}
+              {onNew && <Button className={css.small} onClick={onNew}>Take the next free name</Button>}
+            </p>
+          )}
+        </div>
+      ) : nobody ? <State bare look={{ icon: "○", word: "No runner of a place is online: it would be given up after a minute.", tone: "need" }} />
+        : look.waits ? <State bare look={{ icon: "◷", word: "A runner looks whether that can be made …", tone: "wait" }} />
+          : prepared && <State bare look={{ icon: "✓", word: "A runner has looked: that can be made.", tone: "good" }} />}
+    </section>
+  );
+}

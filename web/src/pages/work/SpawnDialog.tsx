@@ -1,0 +1,138 @@
+// Starts work: chosen issues in their order, as a task, or a milestone. What is taken already is said at the issue before
+// anything is sent, and what will be made is looked at by a runner; the refusal of who was too late stands at the issue.
+import { useQueries, useQueryClient } from "@tanstack/react-query";
+import { useMemo, useRef, useState } from "react";
+import { call, newKey, Problem } from "../../api/client";
+import type { Issue, Milestone, Project } from "../../api/schema";
+import { useAttempt } from "../../parts/actions";
+import layout from "../../parts/layout.module.css";
+import { Button, Dialog, Trouble } from "../../parts/Parts";
+import { bodyOf, NO_CHOICE, wrongWith, type Choice } from "./choice";
+import { ChoiceFields } from "./ChoiceFields";
+import { ChosenIssues, type Taken } from "./ChosenIssues";
+import { runnersOf, useWorkSessions, workKey } from "./data";
+import { branchOf } from "./lifecycle";
+import { Preparation, type Sent } from "./Preparation";
+import { Preview, useLook } from "./Preview";
+import css from "./Work.module.css";
+
+export type What =
+  | { kind: "spawn"; numbers: readonly number[] }
+  | { kind: "task"; number: number; task_id: string | null }
+  | { kind: "milestone"; milestone: Milestone };
+
+const MOST = 20;
+
+interface Props {
+  project: Project;
+  what: What;
+  onClose: () => void;
+  onSent?: () => void;
+}
+
+export function SpawnDialog({ project, what, onClose, onSent }: Props) {
+  const queries = useQueryClient();
+  const [order, setOrder] = useState<readonly number[]>(() => numbersOf(what));
+  const [choice, setChoice] = useState(NO_CHOICE);
+  const [sent, setSent] = useState<Sent | null>(null);
+  const key = useRef(newKey());
+  const changed = <T,>(set: (value: T) => void) => (value: T) => {
+    key.current = newKey();
+    send.forget();
+    set(value);
+  };
+  const send = useAttempt(async () => {
+    try {
+      setSent(await sendOff(project.project_id, what, order, choice, key.current));
+      onSent?.();
+    } catch (error) {
+      if (error instanceof Problem && error.status > 0) key.current = newKey();
+      throw error;
+    } finally {
+      void queries.invalidateQueries({ queryKey: workKey(project.project_id) });
+    }
+  });
+  const issues = useChosen(project, order);
+  const taken = useTaken(project, order, issues, send.problem);
+  const nobody = runnersOf(project).length === 0;
+  const possible = order.length > 0 && order.length <= MOST && taken.size === 0;
+  const wrong = wrongWith(choice);
+  const look = useLook(project, order, bodyOf(choice), sent === null && possible && !nobody && what.kind !== "milestone" && Object.keys(wrong).length === 0);
+  const branch = what.kind === "milestone" ? `milestone-${what.milestone.number}` : (look.prepared?.branch ?? look.spawned?.branch ?? branchOf(order));
+  if (sent) return <Dialog wide title={`Work on ${told(order)}`} onClose={onClose}><Preparation sent={sent} onAgain={() => setSent(null)} onClose={onClose} /></Dialog>;
+  return (
+    <Dialog wide title={titleOf(what)} onClose={onClose}>
+      <form className={layout.form} noValidate onSubmit={(event) => { event.preventDefault(); if (possible) void send.run(); }}>
+        <ChosenIssues order={order} issues={issues} taken={taken} fixed={what.kind !== "spawn"} onChange={changed(setOrder)} />
+        {order.length > MOST && <p className={layout.wrong} role="alert">{order.length} issues: at most {MOST} are worked on together.</p>}
+        <ChoiceFields project={project} choice={choice} wrong={wrong} onChange={changed(setChoice)} />
+        {order.length > 0 && (
+          <Preview look={look} names={{ handle: String(order[0]), branch }} nobody={nobody}
+            onReuse={() => changed(setChoice)({ ...choice, branch: "reuse" })} onNew={() => changed(setChoice)({ ...choice, branch: "new" })} />
+        )}
+        {send.problem && <Trouble problem={send.problem} />}
+        <div className={css.foot}>
+          <Button type="submit" look="primary" disabled={send.busy || !possible || Object.keys(wrong).length > 0}>
+            {send.busy ? "Being reserved …" : order.length === 0 ? "Start work" : `Start ${what.kind === "task" ? "the task " : ""}${told(order.slice(0, 5))}${order.length > 5 ? " …" : ""} on ${branch}`}
+          </Button>
+          <Button look="quiet" onClick={onClose}>Cancel</Button>
+          {taken.size > 0 && <span className={layout.wrong}>{taken.size === 1 ? "One of these is" : `${taken.size} of these are`} being worked on already.</span>}
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function told(numbers: readonly number[]): string {
+  return numbers.map((number) => `#${number}`).join(", ");
+}
+
+function titleOf(what: What): string {
+  if (what.kind === "spawn") return "Start work";
+  return what.kind === "task" ? `Run #${what.number} until its checks pass` : `Start milestone ${what.milestone.number}`;
+}
+
+function numbersOf(what: What): readonly number[] {
+  if (what.kind === "spawn") return what.numbers;
+  return what.kind === "task" ? [what.number] : what.milestone.tasks.filter((task) => task.outcome !== "passed").map((task) => task.number);
+}
+
+async function sendOff(project_id: string, what: What, order: readonly number[], choice: Choice, idempotencyKey: string): Promise<Sent> {
+  const body = bodyOf(choice);
+  if (what.kind === "spawn") {
+    const made = await call("POST /projects/{project_id}/spawn", { path: { project_id }, body: { issues: [...order], ...body }, idempotencyKey });
+    return { ...made, session_id: made.session_id ?? "" };
+  }
+  if (what.kind === "milestone") return call("POST /milestones/{milestone_id}/start", { path: { milestone_id: what.milestone.milestone_id }, body, idempotencyKey });
+  const task_id = what.task_id ?? (await call("POST /tasks", { body: { project_id, number: what.number } })).task_id;
+  return call("POST /tasks/{task_id}/run", { path: { task_id }, body, idempotencyKey });
+}
+
+/** The issues as they are now, each read again when work of the project moves. */
+function useChosen(project: Project, numbers: readonly number[]): ReadonlyMap<number, Issue> {
+  const found = useQueries({
+    queries: numbers.slice(0, MOST).map((number) => ({
+      queryKey: [...workKey(project.project_id), "moves", "issue", number],
+      queryFn: () => call("GET /projects/{project_id}/issues/{number}", { path: { project_id: project.project_id, number } }),
+    })),
+  });
+  return new Map(found.flatMap((one) => (one.data ? [[one.data.number, one.data] as const] : [])));
+}
+
+/** Which of them are in an active session: as it is now, and of issues that are not known here as the refusal said. */
+function useTaken(project: Project, order: readonly number[], issues: ReadonlyMap<number, Issue>, refusal: Problem | null): ReadonlyMap<number, Taken> {
+  const { sessions } = useWorkSessions(project);
+  return useMemo(() => {
+    const found = new Map<number, Taken>();
+    for (const one of refusal?.code === "issue_conflict" ? refusal.errors : []) {
+      const number = Number(one.issue);
+      if (order.includes(number)) found.set(number, { session_id: String(one.session_id), title: null, lifecycle: String(one.status) });
+    }
+    for (const number of order) {
+      const session_id = issues.get(number)?.session_id;
+      const session = session_id ? sessions.get(session_id) : undefined;
+      if (session_id) found.set(number, { session_id, title: session?.title ?? null, lifecycle: session?.lifecycle ?? found.get(number)?.lifecycle ?? null });
+    }
+    return found;
+  }, [order, issues, sessions, refusal]);
+}

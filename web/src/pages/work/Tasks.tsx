@@ -1,0 +1,85 @@
+// The tasks of a project: what works, what is left, what came of the others, each with its checks.
+import { useMemo, useRef, useState } from "react";
+import type { Project, Task } from "../../api/schema";
+import { useKeys, type Key } from "../../keyboard/registry";
+import { Link, useQueryParameter } from "../../navigation";
+import layout from "../../parts/layout.module.css";
+import { Button, Loading, Trouble } from "../../parts/Parts";
+import { workAddress } from "./address";
+import { useIssues, useMilestones, useTasks } from "./data";
+import { IssueDialog } from "./IssueDialog";
+import { SpawnDialog } from "./SpawnDialog";
+import { Checks, TaskHead } from "./TaskParts";
+import css from "./Work.module.css";
+
+const RANK: Record<string, number> = { running: 0, planned: 1, ended: 2 };
+const SHOWN = 100;
+
+export function Tasks({ project, named }: { project: Project; named: string }) {
+  const tasks = useTasks(project);
+  const issues = useIssues(project, "");
+  const milestones = useMilestones(project);
+  const [run, setRun] = useQueryParameter("run");
+  const [edit, setEdit] = useState<number | null>(null);
+  const [shown, setShown] = useState(SHOWN);
+  const list = useRef<HTMLUListElement>(null);
+  useKeys(useMemo(() => rowKeys(list, "Tasks", "task"), []));
+  const sorted = useMemo(() => [...(tasks.data ?? [])].sort((one, other) => (RANK[one.status] ?? 1) - (RANK[other.status] ?? 1) || other.number - one.number), [tasks.data]);
+  const numbers = new Map((milestones.data ?? []).map((one) => [one.milestone_id, one.number]));
+  if (tasks.data === undefined) return tasks.error ? <Trouble problem={tasks.error} again={() => void tasks.refetch()} /> : <Loading what="the tasks" />;
+  const edited = issues.data?.find((one) => one.number === edit);
+  const wanted = tasks.data.find((one) => String(one.number) === run);
+  return (
+    <>
+      {sorted.length === 0 ? <FirstTask named={named} /> : (
+        <ul ref={list} className={layout.box} aria-label="Tasks">
+          {sorted.slice(0, shown).map((task) => (
+            <li key={task.task_id} className={css.task}>
+              <TaskHead task={task} named={named} milestone={task.milestone_id ? numbers.get(task.milestone_id) : undefined} />
+              <Checks task={task} ofProject={project.settings.checks ?? []} />
+              {task.status !== "running" && (
+                <div className={css.actions}>
+                  <Button className={css.small} onClick={() => setRun(String(task.number))} >{task.status === "ended" ? "Run again …" : "Run …"}<span className="unseen"> #{task.number}</span></Button>
+                  <Button look="quiet" className={css.small} onClick={() => setEdit(task.number)} >Settings<span className="unseen"> of #{task.number}</span></Button>
+                </div>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+      {sorted.length > shown && <div><Button look="quiet" onClick={() => setShown(shown * 4)}>{sorted.length - shown} more</Button></div>}
+      {wanted && <SpawnDialog project={project} what={{ kind: "task", number: wanted.number, task_id: wanted.task_id }} onClose={() => setRun("")} />}
+      {edited && <IssueDialog project={project} issue={edited} task={taskOf(tasks.data, edited.number)} onClose={() => setEdit(null)} />}
+    </>
+  );
+}
+
+export function taskOf(tasks: readonly Task[] | undefined, number: number): Task | null {
+  return tasks?.find((one) => one.number === number) ?? null;
+}
+
+function FirstTask({ named }: { named: string }) {
+  return (
+    <div className={layout.first}>
+      <h2>No issue is a task yet</h2>
+      <p>A task is an issue that an agent works on until its checks pass: after each run they are executed, and what fails stands in the next prompt. Open an <Link to={workAddress(named)}>issue</Link> and run it as a task, or:</p>
+      <pre tabIndex={0}><code>{"callboard task set 1 --check test\ncallboard task run 1"}</code></pre>
+    </div>
+  );
+}
+
+/** j, k and Enter over whatever has a link marked as its row. */
+export function rowKeys(list: React.RefObject<HTMLElement | null>, where: string, what: string): readonly Key[] {
+  const step = (by: number) => {
+    const rows = [...(list.current?.querySelectorAll<HTMLElement>("[data-row]") ?? [])];
+    const at = rows.indexOf(document.activeElement as HTMLElement);
+    const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.max(0, Math.min(rows.length - 1, at + by))];
+    next?.focus();
+    next?.scrollIntoView({ block: "nearest" });
+  };
+  return [
+    { keys: "j", does: `Next ${what}`, where, run: () => step(1) },
+    { keys: "k", does: `The ${what} before`, where, run: () => step(-1) },
+    { keys: "Enter", does: "Open it", where, run: () => list.current?.querySelector<HTMLElement>("[data-row]:focus")?.click() },
+  ];
+}

@@ -1,0 +1,67 @@
+// A81: what the pages of work derive, apart from any page.
+import { describe, expect, test } from "vitest";
+import type { Issue, Session, Task } from "../../api/schema";
+import { branchOf, chosenAfter, COLUMNS, fitting, inColumn, LIFECYCLE_LOOKS, moved, readNumbers } from "./lifecycle";
+import { givenBy, NO_WAYS, waysOf } from "./settings";
+
+const issue = (number: number, title: string, body = "") => ({ number, title, body }) as Issue;
+const session = (session_id: string, lifecycle: string, at: string, archived_at: string | null = null) =>
+  ({ session_id, lifecycle, archived_at, created_at: at, work: { lifecycle_at: at } }) as Session;
+
+describe("the board of work", () => {
+  test("has every state that is shown in one column, and words for all", () => {
+    const columns = COLUMNS.flatMap((column) => column.states);
+    expect(new Set(columns).size).toBe(columns.length);
+    expect(new Set([...columns, "deleted"])).toEqual(new Set(Object.keys(LIFECYCLE_LOOKS)));
+  });
+
+  test("shows who has stood longest first, of the ended the newest, and nothing that was put away", () => {
+    const all = [session("b", "stuck", "2026-01-02"), session("a", "stuck", "2026-01-01"), session("c", "complete", "2026-01-01"),
+      session("d", "cancelled", "2026-01-03"), session("e", "complete", "2026-01-04", "2026-01-05")];
+    const names = (name: string) => inColumn(all, COLUMNS.find((column) => column.name === name)!).map((one) => one.session_id);
+    expect([names("stuck"), names("ended"), names("paused")]).toEqual([["a", "b"], ["d", "c"], []]);
+  });
+});
+
+describe("choosing issues", () => {
+  test("one changes alone, a range adds in the direction in which it was drawn", () => {
+    const shown = [9, 7, 5, 3, 1];
+    expect(chosenAfter([], shown, 7, null)).toEqual([7]);
+    expect(chosenAfter([7, 5], shown, 7, null)).toEqual([5]);
+    expect(chosenAfter([7], shown, 3, 7)).toEqual([7, 5, 3]);
+    expect(chosenAfter([3], shown, 9, 3)).toEqual([3, 5, 7, 9]);
+    expect(chosenAfter([7], shown, 3, 4)).toEqual([7, 3]);
+  });
+
+  test("the first names the branch, and is moved", () => {
+    expect([branchOf([42]), branchOf([3, 2, 1])]).toEqual(["issue-42", "issues-3-2-1"]);
+    expect([moved([1, 2, 3], 2, -1), moved([1, 2, 3], 0, -1)]).toEqual([[1, 3, 2], [1, 2, 3]]);
+  });
+
+  test("numbers are read from whatever stands in the address", () => {
+    expect(readNumbers("3,1,#2 3 0 01 -4 x 9e9")).toEqual([3, 1, 2]);
+  });
+
+  test("words are sought in title, text and number", () => {
+    const all = [issue(1, "Login is flaky", "on Mondays"), issue(12, "Use JWT")];
+    const found = (words: string) => fitting(all, words).map((one) => one.number);
+    expect([found("monday LOGIN"), found("#1"), found("jwt"), found("")]).toEqual([[1], [1], [12], [1, 12]]);
+  });
+});
+
+describe("how an issue is worked on", () => {
+  const task = { checks: ["test", { name: "own", argv: ["x"] }], max_iterations: 5, depends_on: [3], context: "fresh", milestone_id: null } as unknown as Task;
+
+  test("only what was changed is sent, and a check in full stays so", () => {
+    const before = waysOf(task);
+    expect(givenBy(before, before, task)).toEqual({ given: {}, wrong: {} });
+    const { given } = givenBy({ ...before, checks: "own, lint", dependsOn: "" }, before, task);
+    expect(given).toEqual({ checks: [{ name: "own", argv: ["x"] }, "lint"], depends_on: [] });
+    expect(givenBy({ ...NO_WAYS, milestone: "mst_1", context: "persistent" }, NO_WAYS, null).given).toEqual({ milestone_id: "mst_1", context: "persistent" });
+  });
+
+  test("what cannot be meant is said at its field", () => {
+    const { wrong } = givenBy({ ...NO_WAYS, checks: "a b/c", maxIterations: "0", dependsOn: "3, x" }, NO_WAYS, null);
+    expect(Object.keys(wrong).sort()).toEqual(["checks", "dependsOn", "maxIterations"]);
+  });
+});
