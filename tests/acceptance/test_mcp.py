@@ -118,6 +118,8 @@ async def test_a_repeat_with_the_same_request_id_does_nothing_twice(
             assert changed["code"] == "idempotency_mismatch"
             assert "new one" in changed["hint"]
             assert changed["message"] == "This request_id came with another request before."
+            other = await agent.refused("report_status", text="finished", request_id="one")
+            assert other["code"] == "idempotency_mismatch"
     assert answers[0] == answers[1]
     assert parent.children() == [answers[0][0]["session_id"]]
     assert stage.coordinator.session(answers[0][0]["session_id"]).run_count == 3

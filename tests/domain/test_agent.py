@@ -117,7 +117,7 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(f"{b}: &{b} [*{a}, *{a}]" for a, b in zip(
         ("mcp_servers: {callboard: {url: 'http://127.0.0.1'}}", "/mcp_servers/callboard: every agent has this one"),
         ("limits: {max_turns: 0}", "max_turns"),
         ("limits: {queue_timeout_seconds: 3}", "unknown field"),
-        ("permission_mode: god", "permission_mode"),
+        ("permission_mode: god", "/permission_mode: .*; it is one of ask, edit, full, read_only"),
         ("system_prompt: x", "below the front matter"),
         ("mcp_servers: {a: {command: x, url: y}}", "exactly one"),
         ("demands: {project_dir: here}", "absolute"),

@@ -70,6 +70,8 @@ def test_what_cannot_be_an_agent_is_refused_with_its_place(
     refused = coordinator.call("POST", "/agents", AGENT | {"name": "bad"} | fields)
     assert (refused.status_code, refused.json()["code"]) == (422, code), refused.text
     assert refused.json()["errors"][0]["pointer"] == pointer
+    if pointer == "/permission_mode":
+        assert "it is one of ask, edit, full, read_only" in refused.json()["detail"]
     assert coordinator.call("GET", "/agents/bad").status_code == 404
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from callboard.domain import front_matter
+from callboard.domain.choices import with_choices
 from callboard.domain.errors import InvalidRequest
 from callboard.domain.front_matter import BadFrontMatter
 from callboard.domain.invocation import OWN_SERVER
@@ -153,6 +154,7 @@ def _in_words(problem: str) -> str:
     """What does not fit, with its place first, in the words of YAML instead of those of Python."""
     what, _, place = problem.partition(" - at `$.")
     pointer = "/" + place.rstrip("`").replace(".", "/") + ": " if place else ""
+    what = with_choices(what, Agent, pointer.removesuffix(": "))
     if "matching regex" in what:
         return f"{pointer}a plain word of letters, digits, - and _, at most 64"
     for name, word in _WORDS.items():

@@ -191,8 +191,17 @@ class Tools:
         key = _key("report", request_id) or secrets.token_hex(16)
         note = PostedEvent(client_key=key, type=NOTE, payload=msgspec.Raw(msgspec.json.encode({"text": text})))
         post = dataclasses.replace(events.post(session_id, PostEvents(events=[note])), repeatable=True)
-        stored = await self._client.send(post)
-        return {"seq": stored.seqs[0]}
+        seq = (await self._client.send(post)).seqs[0]
+        if request_id is not None:
+            await self._check_note(session_id, seq, text)
+        return {"seq": seq}
+
+    async def _check_note(self, session_id: str, seq: int, text: str) -> None:
+        """InvalidRequest `idempotency_mismatch` when the log has another text under this request_id."""
+        page = await self._client.send(events.list_(session_id, after=seq - 1, limit=1))
+        found = [msgspec.json.decode(event.payload).get("text") for event in page.items if event.seq == seq]
+        if found not in ([], [text]):
+            raise InvalidRequest(f"Note {seq} has this request_id, and another text.", code="idempotency_mismatch")
 
     async def _own_session(self) -> str:
         found = await self._session()

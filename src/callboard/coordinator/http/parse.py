@@ -11,6 +11,7 @@ from starlette.types import Receive
 from callboard.coordinator.http import text
 from callboard.domain import ids
 from callboard.domain.agent import is_name
+from callboard.domain.choices import with_choices
 from callboard.domain.errors import InvalidRequest, NotFound, TooLarge, UnsupportedMedia
 from callboard.domain.idempotency import MAX_KEY
 from callboard.domain.text import MAX_INTEGER, check_text
@@ -95,6 +96,7 @@ class BodyParser:
     """Reads one kind of body. Of people and agents bad texts are refused, in reports they are mended."""
 
     def __init__(self, kind: type[msgspec.Struct], *, report: bool, optional: bool) -> None:
+        self._kind = kind
         self._decoder = msgspec.json.Decoder(kind)
         self._report = report
         self._optional = optional
@@ -122,7 +124,7 @@ class BodyParser:
         try:
             return self._decoder.decode(body)
         except msgspec.ValidationError as error:
-            raise explain(error) from None
+            raise explain(error, self._kind) from None
         except msgspec.DecodeError as error:
             text.explain_bad_escapes(body)
             raise InvalidRequest(f"The body is not valid JSON: {error}.", code="invalid_json") from None
@@ -136,12 +138,13 @@ def _holds_any_json(hint: Any) -> bool:
     return hint is Any or any(_holds_any_json(part) for part in getattr(hint, "__args__", ()))
 
 
-def explain(error: msgspec.ValidationError, prefix: str = "") -> InvalidRequest:
-    """The refusal that says in words and by a JSON pointer what msgspec found."""
+def explain(error: msgspec.ValidationError, kind: type[msgspec.Struct], prefix: str = "") -> InvalidRequest:
+    """The refusal that says in words and by a JSON pointer what msgspec found, and what is allowed in place of it."""
     words = str(error)
     place = _AT.search(words)
-    message = (words[: place.start()] if place else words)[:MAX_SHOWN]
-    pointer = prefix + (_pointer(place[1]) if place else "")
+    inner = _pointer(place[1]) if place else ""
+    message = with_choices((words[: place.start()] if place else words)[:MAX_SHOWN], kind, inner)
+    pointer = prefix + inner
     if field := _FIELD.search(message):
         pointer += f"/{field[1][:MAX_SHOWN]}"
     detail = f"{pointer}: {message}." if pointer else f"{message}."
@@ -175,7 +178,7 @@ def _convert(values: dict[str, str], kind: type[msgspec.Struct]) -> Any:
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise explain(error, "?query") from None
+        raise explain(error, kind, "?query") from None
 
 
 def parse_id(name: str, value: str) -> str:
