@@ -108,6 +108,46 @@ def test_r20_a_decision_about_another_request_is_refused(stage: Stage) -> None:
     assert decide(coordinator, second, "deny")[0] == 200
 
 
+def test_d8_a_decision_for_the_session_allows_what_is_like_it_until_it_is_taken_back(stage: Stage) -> None:
+    """D8: the same file or the same input, also in a later run; told before, told in the log, and ended by a person."""
+    coordinator = stage.coordinator
+    edits = [
+        f'ask Edit {{"file_path": "{name}", "old_string": "{n}"}}' for n, name in enumerate(("a.py", "./a.py", "b.py"))
+    ]
+    run = coordinator.start_run("\n".join(edits))
+    asked = pending(coordinator, run)
+    directory = stage.world.project
+    assert (asked.session_allows or "").startswith(f"Edit on {directory}/a.py, whatever it does there")
+    for wrong in ({"decision": "deny"}, {"decision": "allow", "updated_input": {"file_path": "/etc/passwd"}}):
+        body = {"content_hash": asked.content_hash, "scope": "session"} | wrong
+        refused = coordinator.http.post(f"/approvals/{asked.approval_id}/decide", json=body)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/scope")
+    told = stage.callboard("approve", asked.approval_id, "--session")
+    assert "whatever it does there" in told.err
+    until(lambda: len(coordinator.events(run.session_id, "approval_requested")) == 3, 20, "the third request")
+    other = pending(coordinator, run)
+    assert (other.tool_input["file_path"], decide(coordinator, other, "deny")[0]) == ("b.py", 200)
+    coordinator.ended(run.run_id)
+    second = payload_of(coordinator.events(run.session_id, "approval_decided")[1])
+    assert (second["decision"], second["granted_by"], second["by"]) == (
+        "allow",
+        asked.approval_id,
+        asked_by(stage, run),
+    )
+    again = coordinator.resume(run.session_id, edits[0])
+    coordinator.ended(again.run_id)
+    assert coordinator.said(run.session_id)[-1] == "allowed Edit"
+    stage.callboard("approvals", "ask-again", asked.approval_id)
+    third = coordinator.resume(run.session_id, edits[0])
+    assert decide(coordinator, pending(coordinator, third), "deny")[0] == 200
+
+
+def asked_by(stage: Stage, run: RunCreated) -> str | None:
+    """Who made the first decision in a session."""
+    found = stage.coordinator.client.send(approvals.list_(session_id=run.session_id, limit=200)).items
+    return found[-1].decided_by
+
+
 def test_s7_an_agent_decides_on_nothing(stage: Stage) -> None:
     coordinator, project = stage.coordinator, stage.world.project
     run = coordinator.start_run(f'run printf %s "$CALLBOARD_TOKEN" > asker\n{ASKS}')

@@ -34,7 +34,13 @@ def packed_in(wheel: Path) -> set[str]:
 @pytest.mark.slow
 def test_the_wheel_holds_every_file_of_the_package_and_the_pages(tmp_path: Path) -> None:
     """Also one that is built from the source archive, where there is no npm."""
+    plugin = REPOSITORY / "plugins" / "callboard"
     ours = {str(path.relative_to(SOURCE.parent)) for path in files(SOURCE)}
+    ours |= {
+        f"callboard/plugin/{path.relative_to(plugin)}"
+        for path in plugin.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
     built_pages()
     with tarfile.open(built(REPOSITORY, "sdist", tmp_path)) as archive:
         archive.extractall(tmp_path / "source", filter="data")

@@ -14,8 +14,21 @@ AXE: Final = REPOSITORY / "web" / "node_modules" / "axe-core" / "axe.min.js"
 WIDE: Final[ViewportSize] = {"width": 1280, "height": 860}
 NARROW: Final[ViewportSize] = {"width": 360, "height": 740}
 SERIOUS: Final = ("serious", "critical")
-LOOKS: Final[tuple[tuple[Literal["light", "dark"], ViewportSize], ...]] = (("light", WIDE), ("dark", NARROW))
-RUN_AXE: Final = "() => axe.run(document, { resultTypes: ['violations'] })"
+HOSTILE: Final = (
+    "<script>alert(1)</script> <svg onload=alert(2)> ![i](http://evil.test/x.png) [l](javascript:alert(3)) "
+    "exe.\u202egnp \u001b[31mred\u001b[0m"
+)
+HOURS_OFF: Final = "{ const now = Date.now.bind(Date); Date.now = () => now() + 7 * 3_600_000; }"
+EVERY_RULE: Final[dict[str, Any]] = {"resultTypes": ["violations"]}
+OF_COLOURS: Final = EVERY_RULE | {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+LOOKS: Final[tuple[tuple[Literal["light", "dark"], ViewportSize, dict[str, Any]], ...]] = (
+    ("light", WIDE, EVERY_RULE),
+    ("dark", WIDE, OF_COLOURS),
+    ("light", NARROW, OF_COLOURS),
+    ("dark", NARROW, EVERY_RULE),
+)
+"""Only colours are of a look that others do not have both sides of."""
+RUN_AXE: Final = "(rules) => axe.run(document, rules)"
 OVERFLOWS: Final = "() => document.documentElement.scrollWidth > innerWidth"
 LONG_TASKS: Final = """() => {
   window.longest = 0;
@@ -57,11 +70,11 @@ class Visitor(AbstractContextManager["Visitor"]):
         self.page.goto(self.coordinator.url + path)
         return self.page
 
-    def complaints_of_axe(self) -> list[str]:
+    def complaints_of_axe(self, rules: dict[str, Any] = EVERY_RULE) -> list[str]:
         """What is serious of what axe finds, with the places."""
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found: dict[str, Any] = self.page.evaluate(RUN_AXE)
+        found: dict[str, Any] = self.page.evaluate(RUN_AXE, rules)
         return [
             f"{one['id']}: {[node['html'][:200] + ' ' + node['failureSummary'][:200] for node in one['nodes'][:3]]}"
             for one in found["violations"]
@@ -69,12 +82,12 @@ class Visitor(AbstractContextManager["Visitor"]):
         ]
 
     def faults_of_looks(self) -> list[tuple[str, int, object]]:
-        """What axe finds, and sideways scrolling, of the page as it stands: wide and light, narrow and dark."""
+        """What axe finds, and sideways scrolling, of the page as it stands: wide and narrow, light and dark."""
         found: list[tuple[str, int, object]] = []
-        for scheme, size in LOOKS:
+        for scheme, size, rules in LOOKS:
             self.page.emulate_media(color_scheme=scheme)
             self.page.set_viewport_size(size)
-            found += [(scheme, size["width"], fault) for fault in self.complaints_of_axe()]
+            found += [(scheme, size["width"], fault) for fault in self.complaints_of_axe(rules)]
             if self.page.evaluate(OVERFLOWS):
                 found.append((scheme, size["width"], "scrolls sideways"))
         self.page.set_viewport_size(WIDE)

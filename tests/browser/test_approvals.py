@@ -1,5 +1,6 @@
 """A81: the inbox of approvals in a real Chromium: one decision stands, whoever makes it, and wherever it is seen."""
 
+import json
 import re
 from typing import Final
 
@@ -7,13 +8,26 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from callboard.wire.responses import RunCreated
-from tests.browser.pages import Visitor
+from tests.browser.pages import HOURS_OFF, Visitor
 from tests.support.coordinator import QUICK, Coordinator
 from tests.support.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
 
 PATIENCE: Final = 20_000
+QUESTION: Final = {
+    "questions": [
+        {
+            "question": "Which port?",
+            "header": "Port",
+            "options": [
+                {"label": "80", "description": "the usual one"},
+                {"label": "8080", "description": "above 1024"},
+            ],
+            "multiSelect": False,
+        }
+    ]
+}
 EDIT: Final = 'ask Edit {"file_path": "a.py", "old_string": "one", "new_string": "two"}'
 
 
@@ -42,10 +56,12 @@ def test_a81_two_tabs_and_an_end_settle_each_approval_once(coordinator: Coordina
     first = asking(coordinator, "run psql -f 4.sql\nsay went on", "Add an index")
     second = asking(coordinator, EDIT, "Rename it")
     third = asking(coordinator, "run rm -r build", "Clean up")
-    with Visitor(browser, coordinator) as desk, Visitor(browser, coordinator, narrow=True) as phone:
+    with Visitor(browser, coordinator) as desk, Visitor(browser, coordinator, narrow=True, script=HOURS_OFF) as phone:
         for person in (desk, phone):
             person.log_in("/ui/approvals")
             expect(request_of(person.page, "Clean up")).to_be_visible(timeout=PATIENCE)
+        waits = request_of(phone.page, "Clean up").locator("time").first
+        expect(waits).to_have_text(re.compile(r"^waits (\d+s|\dm)$"))
         change = request_of(desk.page, "Rename it")
         expect(change.get_by_text("- one")).to_be_visible()
         expect(change.get_by_text("+ two")).to_be_visible()
@@ -58,6 +74,7 @@ def test_a81_two_tabs_and_an_end_settle_each_approval_once(coordinator: Coordina
         request_of(phone.page, "Rename it").get_by_role("button", name="Deny").click()
         expect(change.get_by_text("Denied")).to_be_visible(timeout=PATIENCE)
         expect(change.get_by_text("not now")).to_be_visible(timeout=PATIENCE)
+        expect(change.get_by_text("by the owner's token file, in a browser")).to_be_visible()
         coordinator.http.post(f"/sessions/{third.session_id}/stop", json={})
         expect(request_of(desk.page, "Clean up").get_by_text("Expired")).to_be_visible(timeout=PATIENCE)
         desk.page.reload()
@@ -82,3 +99,42 @@ def test_a81_what_was_decided_elsewhere_or_expired_under_the_finger_says_so(
         card.get_by_role("button", name="Allow once").click()
         expect(card.get_by_text("Expired", exact=False).first).to_be_visible(timeout=PATIENCE)
         expect(card.get_by_role("button", name="Allow once")).to_have_count(0)
+
+
+def test_d8_what_a_session_is_allowed_and_what_it_asks_is_decided_by_key(
+    browser: Browser, coordinator: Coordinator
+) -> None:
+    """D8, H3: for the session, with what that allows; a question by its number, a plan that goes back; taken back."""
+    script = [
+        EDIT,
+        EDIT,
+        f"ask AskUserQuestion {json.dumps(QUESTION)}",
+        'ask ExitPlanMode {"plan": "# First\\n- a *test*"}',
+    ]
+    made = asking(coordinator, "\n".join(script), "Ask me all")
+    with Visitor(browser, coordinator) as person:
+        page = person.log_in("/ui/approvals")
+        card = request_of(page, "Ask me all")
+        expect(card.get_by_text("a.py, whatever it does there")).to_be_visible(timeout=PATIENCE)
+        page.keyboard.press("j")
+        page.keyboard.press("s")
+        question = card.filter(has_text="Which port?")
+        expect(question.get_by_text("above 1024")).to_be_visible(timeout=PATIENCE)
+        assert person.faults_of_looks() == []
+        page.keyboard.press("2")
+        plan = card.filter(has_text="First")
+        expect(plan.get_by_role("heading", name="First")).to_be_visible(timeout=PATIENCE)
+        expect(plan.get_by_role("button", name="Request changes")).to_be_disabled()
+        plan.get_by_label("What is to be changed").fill("no tests")
+        plan.get_by_role("button", name="Request changes").click()
+        expect(question.get_by_text("Answered")).to_be_visible()
+        expect(question.get_by_role("definition")).to_have_text("8080")
+        card.filter(has_text="Allowed for this session").get_by_role("button", name="Ask again").click()
+        expect(page.get_by_text("The agent asks again from now on.")).to_be_visible()
+        assert person.heard == []
+    coordinator.ended(made.run_id)
+    answers = json.dumps({"answers": {"Which port?": "8080"}})[1:-1]
+    said = coordinator.said(made.session_id)
+    assert said[:2] == ["allowed Edit", "allowed Edit"]
+    assert answers in said[2]
+    assert said[3] == "denied ExitPlanMode: no tests"

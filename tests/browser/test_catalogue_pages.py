@@ -22,6 +22,13 @@ FORM: Final = {
         "change": {"type": "string", "minLength": 3},
         "most": {"type": "integer", "maximum": 50, "default": 10},
         "paths": {"type": "array", "items": {"type": "string"}},
+        "depth": {"enum": ["quick", "thorough"], "default": "quick"},
+        "kinds": {"type": "array", "items": {"enum": ["bug", "style"]}},
+        "target": {
+            "type": "object",
+            "required": ["host"],
+            "properties": {"host": {"type": "string"}, "port": {"type": "integer", "default": 22}},
+        },
     },
 }
 SERVERS: Final = {
@@ -37,6 +44,7 @@ class Stage:
         world.runner(self.coordinator)
         self.agent(name="helper", executor="scripted", permission_mode="full")
         self.agent(name="reviewer", executor="scripted", parameters_schema=FORM, mcp_servers=SERVERS, model="opus")
+        self.agent(name="implementer", description="Hidden where the file is.")
         digest = hashlib.sha256(FILE.encode()).hexdigest()
         files = [{"path": ".callboard/agents/implementer.md", "sha256": digest, "text": FILE}]
         sent = {"scope": "project", "hostname": "build-7", "directory": "/srv/shop", "files": files}
@@ -71,6 +79,7 @@ PAGES: Final = {
     "agents": "/ui/agents",
     "an agent": "/ui/agents/reviewer",
     "its editor": "/ui/agents/reviewer?tab=edit",
+    "its form": "/ui/agents/reviewer?tab=run",
 }
 
 
@@ -114,10 +123,18 @@ def test_a81_an_agent_is_run_by_a_form_made_from_its_schema(stage: Stage, visito
     expect(page.locator("[aria-invalid=true]")).to_have_value("51")
     page.get_by_label("most").fill("5")
     page.get_by_label("paths").fill("src\ntests")
+    page.get_by_role("group", name="kinds").get_by_label("style").check()
+    page.get_by_label("port").fill("8022")
+    page.get_by_role("button", name="Start reviewer").click()
+    expect(page.get_by_text("It is needed.")).to_be_visible()
+    page.get_by_label("host").fill("build-7")
     page.get_by_role("button", name="Start reviewer").click()
     page.wait_for_url(re.compile("/ui/sessions/ses_"))
     made = stage.coordinator.http.get("/runs", params={"limit": 1}).json()["items"][0]
-    assert made["parameters"] == {"change": "main", "most": 5, "paths": ["src", "tests"]}
+    assert made["parameters"] == {
+        "change": "main", "most": 5, "paths": ["src", "tests"], "depth": "quick", "kinds": ["style"],
+        "target": {"host": "build-7", "port": 8022},
+    }  # fmt: skip
     assert [one for one in visitor.heard if "422" not in one] == []
 
 
@@ -151,3 +168,9 @@ def test_a81_an_agent_is_edited_and_whoever_was_slower_decides(stage: Stage, vis
     expect(page.get_by_text("It comes from a file, and is changed there.")).to_be_visible()
     expect(page.get_by_text(".callboard/agents/implementer.md")).to_be_visible()
     expect(page.get_by_role("button", name="Save")).to_have_count(0)
+    visitor.go("/ui/agents")
+    hidden = page.get_by_role("listitem").filter(has_text="Hidden where the file is.")
+    expect(hidden.get_by_text("In /srv/shop implementer means that of the project")).to_be_visible()
+    hidden.get_by_role("link", name="implementer", exact=True).click()
+    page.get_by_role("link", name="Edit", exact=True).click()
+    expect(page.get_by_label("Description")).to_have_value("Hidden where the file is.")

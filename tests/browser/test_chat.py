@@ -1,5 +1,6 @@
 """A81: the chat in a real Chromium, with a real coordinator, a real runner and scripted agents."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -7,7 +8,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.pages import NARROW, OVERFLOWS, WIDE, Visitor
+from tests.browser.pages import HOSTILE, Visitor
 from tests.support.coordinator import QUICK, Coordinator, until
 from tests.support.world import World, hold
 
@@ -125,12 +126,80 @@ def test_a81_a_message_that_was_written_while_nobody_answers_is_sent_once(scene:
     scene.coordinator.kill()
     say(page, "say three")
     expect(page.get_by_text("Being sent").last).to_be_visible()
+    for text, button in (("say never", "Remove"), ("say thr", "Change")):
+        say(page, text)
+        page.get_by_role("button", name=button, exact=True).last.click()
+    expect(page.get_by_label("Message")).to_have_value("say thr")
+    say(page, "say four")
     scene.coordinator.restart()
     page.reload()
-    expect(page.get_by_text("three", exact=True)).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("four", exact=True)).to_be_visible(timeout=20_000)
     expect(page.get_by_text("Being sent")).to_have_count(0)
     assert lost == [201]
-    assert scene.prompts(made.session_id) == ["say one", "say two", "say three"]
+    assert scene.prompts(made.session_id) == ["say one", "say two", "say three", "say four"]
+
+
+def test_s1_what_was_written_when_the_login_ended_is_sent_after_the_next_one(scene: Scene, visitor: Visitor) -> None:
+    """S1, H7: the page says that it is out; what could not be sent before is sent once afterwards."""
+    made = scene.coordinator.start_run("say one", permission_mode="full")
+    scene.coordinator.ended(made.run_id)
+    place = f"/ui/chat/{made.session_id}"
+    page = visitor.log_in(place)
+    expect(page.get_by_text("one", exact=True)).to_be_visible()
+    login = page.evaluate("() => fetch('/tokens/self').then((answer) => answer.json())")
+    page.route("**/messages", lambda route: route.abort())
+    say(page, "say kept")
+    expect(page.get_by_text("Being sent")).to_be_visible()
+    scene.coordinator.http.delete(f"/tokens/{login['token_id']}").raise_for_status()
+    expect(page.get_by_text("This browser is not logged in.")).to_be_visible()
+    page.unroute("**/messages")
+    visitor.log_in(place)
+    expect(page.get_by_text("kept", exact=True)).to_be_visible()
+    assert scene.prompts(made.session_id) == ["say one", "say kept"]
+
+
+def test_s8_hostile_words_are_inert_in_both_chats(scene: Scene, visitor: Visitor) -> None:
+    """S8, H3: what an agent says, asks and fails with is text; no picture is fetched, no link leads into a script."""
+    asked = json.dumps({"command": HOSTILE})
+    script = f"say {HOSTILE}\nask Bash {asked}\nfail {HOSTILE}"
+    made = scene.coordinator.start_run(script, agent_name="reviewer", permission_mode="ask", title=f"<i>{HOSTILE}")
+    visitor.log_in()
+    for place, word in (
+        (f"/ui/chat/{made.session_id}", "Deny"),
+        (f"/chat/?agent=reviewer&session_id={made.session_id}", ""),
+    ):
+        page = visitor.go(place)
+        feed = page.get_by_role("feed")
+        expect(feed.get_by_text("<script>alert(1)</script>")).to_have_count(3 if word else 4)
+        if word:
+            feed.get_by_role("button", name=word).click()
+        expect(page.get_by_role("alert").get_by_text("<script>alert(1)</script>")).to_be_visible()
+        expect(
+            feed.get_by_text(re.compile("exe.\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}U.202E.*gnp red")).first
+        ).to_be_visible()
+        assert page.locator("[href^=javascript], #root img, #root svg[onload], #root script, #root i").count() == 0
+    assert [url for url in visitor.asked if not url.startswith((scene.coordinator.url, "data:"))] == []
+    assert visitor.heard == []
+
+
+def test_h7_a_reload_shows_the_same_place_and_two_escapes_the_last_message(scene: Scene, visitor: Visitor) -> None:
+    """H2, H7: where somebody read is where the page begins again; Escape twice brings back what was said last."""
+    made = scene.coordinator.start_run("\n".join(f"say word {n}" for n in range(80)), permission_mode="full")
+    scene.coordinator.ended(made.run_id)
+    page = visitor.log_in(f"/ui/chat/{made.session_id}")
+    expect(page.get_by_text("word 79", exact=True)).to_be_in_viewport()
+    feed = page.get_by_role("feed")
+    feed.evaluate("(element) => { element.scrollTop = element.scrollHeight / 2; }")
+    expect(page.get_by_role("button", name="to the end")).to_be_visible()
+    read = feed.get_by_role("article").filter(visible=True).nth(8).inner_text()
+    page.reload()
+    expect(feed.get_by_text(read, exact=True)).to_be_in_viewport()
+    expect(page.get_by_text("word 79", exact=True)).not_to_be_in_viewport()
+    page.get_by_label("Message").focus()
+    for _ in range(2):
+        page.keyboard.press("Escape")
+    expect(page.get_by_label("Message")).to_have_value(re.compile("word 79$"))
+    assert visitor.heard == []
 
 
 def test_a81_the_standalone_chat_is_one_agent_and_goes_on_after_a_reload(scene: Scene, visitor: Visitor) -> None:
@@ -149,12 +218,7 @@ def test_a81_the_standalone_chat_is_one_agent_and_goes_on_after_a_reload(scene: 
     assert begun(page) == session_id
     say(page, "say better")
     expect(page.get_by_text("better", exact=True)).to_be_visible()
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        for size in (WIDE, NARROW):
-            page.set_viewport_size(size)
-            assert visitor.complaints_of_axe() == [], (scheme, size)
-            assert not page.evaluate(OVERFLOWS), (scheme, size)
+    assert visitor.faults_of_looks() == []
     visitor.go("/chat/")
     expect(page.get_by_role("link", name=re.compile("reviewer"))).to_be_visible()
     until(lambda: len(scene.prompts(session_id)) == 2, 5, "two runs")

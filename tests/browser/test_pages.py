@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from callboard.wire.responses import RunCreated
-from tests.browser.pages import LONG_TASKS, Visitor, initial_scripts
+from tests.browser.pages import HOSTILE, HOURS_OFF, LONG_TASKS, Visitor, initial_scripts
 from tests.faults.two import two_coordinators
 from tests.support.balancer import balancer, reached_at
 from tests.support.coordinator import QUICK, Coordinator
@@ -18,11 +18,6 @@ from tests.support.world import World, hold
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
 
-HOSTILE: Final = (
-    "<script>alert(1)</script> <svg onload=alert(2)> ![i](http://evil.test/x.png) [l](javascript:alert(3)) "
-    "exe.\u202egnp \u001b[31mred\u001b[0m"
-)
-HOURS_OFF: Final = "{ const now = Date.now.bind(Date); Date.now = () => now() + 7 * 3_600_000; }"
 DONE: Final = 'say It was **late**.\ntool Read {"file_path": "a.py"}\nusage opus 1200 340 21000\nresult Fixed.'
 
 

@@ -40,6 +40,13 @@ async def test_the_project_is_before_the_user_and_the_user_before_the_api(world:
     assert await meant("/srv/shop/deep/er") == "deep"
     assert await meant("/srv/shop") == "shop"
     assert await meant("/srv/shopping") == "user"
+    hidden = {(agent.scope, agent.directory): agent.hidden_by for agent in await listed(world)}
+    assert [(by.scope, by.directory) for by in hidden["api", None]] == [
+        ("project", "/srv/shop/deep"), ("project", "/srv/shop"), ("user", None),
+    ]  # fmt: skip
+    assert [(by.scope, by.directory) for by in hidden["project", "/srv/shop"]] == [("project", "/srv/shop/deep")]
+    assert hidden["project", "/srv/shop/deep"] == []
+    assert (await world.agents.get(OWNER, "reviewer", None, "api")).system_prompt == "api"
     with pytest.raises(Conflict) as refused:
         await world.start(agent_name="reviewer")
     assert (refused.value.code, len(refused.value.errors)) == ("ambiguous_agent", 2)

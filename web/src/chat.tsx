@@ -5,6 +5,7 @@ import { StrictMode, useEffect } from "react";
 import { createRoot } from "react-dom/client";
 import { Alone } from "./chat/Alone";
 import { Boundary } from "./frame/Boundary";
+import { onKey } from "./keyboard/registry";
 import { start } from "./live/stores";
 import { Gate } from "./login";
 import { newQueries } from "./queries";
@@ -14,6 +15,10 @@ const queries = newQueries();
 
 function Inside() {
   useEffect(start, []);
+  useEffect(() => {
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, []);
   return <Boundary><Alone /></Boundary>;
 }
 

@@ -55,6 +55,10 @@ def list_agents(
             output.line(one.name)
     elif page.items:
         output.table(_COLUMNS, [_row(one) for one in page.items], flexible=_DESCRIPTION)
+        if any(one.hidden_by for one in page.items):
+            output.note(
+                "hidden: another agent of that name is meant, in its project or everywhere; agent show says which."
+            )
     else:
         output.note("There is no agent. Write .callboard/agents/NAME.md, then:  callboard agent sync")
     return 0
@@ -181,14 +185,23 @@ def _given(files: list[Path], problems: list[FileProblem]) -> Iterator[dict[str,
 
 
 def _row(agent: AgentListed) -> list[Part]:
-    source = agent.scope if agent.active else span(f"{agent.scope}, inactive", "dim")
+    source = _source(agent)
     file = f"{agent.directory}/{agent.path}" if agent.path else ""
     description = one_line(agent.description)
     return [span(agent.name, "bold"), source, agent.executor or "", agent.model or "", description, file]
 
 
+def _source(agent: AgentListed) -> Part:
+    """Where it comes from, and whether something stands in its way."""
+    marks = [agent.scope, *([] if agent.active else ["inactive"]), *(["hidden"] if agent.hidden_by else [])]
+    return ", ".join(marks) if len(marks) == 1 else span(", ".join(marks), "dim")
+
+
 def _show(output: Output, agent: Agent) -> None:
     output.line(span(agent.name, "bold"), f"  {agent.scope}", "" if agent.active else "  inactive")
+    for one in agent.hidden_by:
+        where = f"in {one.directory}" if one.directory else "everywhere"
+        output.line(span("  hidden            ", "dim"), f"{where} by that of {one.scope} {one.path or ''}".rstrip())
     values = msgspec.to_builtins(agent)
     for name in ("description", "executor", "model", "permission_mode", "directory", "path", "etag"):
         if values[name]:

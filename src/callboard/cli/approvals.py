@@ -1,7 +1,7 @@
 """Approvals on the command line: what agents ask permission for, and a person's decision."""
 
 import json
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
@@ -19,6 +19,7 @@ from callboard.wire.steering import Approval
 
 _COLUMNS: Final = ("APPROVAL", "STATUS", "SESSION", "RISK", "TOOL", "INPUT")
 _SHOWN: Final = 300
+_LOOKED_AT: Final = ""
 Reference = Annotated[str, Parameter(help="The approval's id, apr_…, or its session.")]
 Reason = Annotated[str | None, Parameter(help="Told to the agent.")]
 
@@ -37,20 +38,49 @@ def list_approvals(
     return 0
 
 
-def approve(reference: Reference, /, *, reason: Reason = None, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
-    """Allow what an agent asks permission for."""
-    return _decide(reference, "allow", reason, Context(show, where))
+def approve(
+    reference: Reference,
+    /,
+    *,
+    session: Annotated[bool, Parameter(help="For the rest of the session; it says what that allows.")] = False,
+    reason: Reason = None,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """Allow what an agent asks permission for, once or for the rest of its session."""
+    body = Decide(decision="allow", content_hash=_LOOKED_AT, reason=reason, scope="session" if session else "once")
+    return _decide(reference, body, Context(show, where))
 
 
 def deny(reference: Reference, /, *, reason: Reason = None, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
     """Deny what an agent asks permission for; it goes on without."""
-    return _decide(reference, "deny", reason, Context(show, where))
+    return _decide(reference, Decide(decision="deny", content_hash=_LOOKED_AT, reason=reason), Context(show, where))
 
 
-def _decide(reference: str, decision: Literal["allow", "deny"], reason: str | None, context: Context) -> int:
+def ask_again(
+    approval_id: Annotated[str, Parameter(help="The approval's id, apr_…")],
+    /,
+    *,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """End what `approve --session` allows: the agent asks again."""
+    context = Context(show, where)
+    ended = context.client.send(calls.approvals.ask_again(approval_id))
+    if context.output.json_wanted:
+        context.output.value(ended)
+    else:
+        context.output.line(ended.approval_id)
+    return 0
+
+
+def _decide(reference: str, body: Decide, context: Context) -> int:
+    """`body` gets the content_hash of what was looked at."""
     waiting = _waiting(context.client, reference, context.settings["project"])
-    body = Decide(decision=decision, content_hash=waiting.content_hash, reason=reason)
+    body.content_hash = waiting.content_hash
     decided = context.client.send(calls.approvals.decide(waiting.approval_id, body))
+    if body.scope == "session":
+        context.output.note(f"Allowed from now on: {waiting.session_allows}")
     if context.output.json_wanted:
         context.output.value(decided)
     elif context.output.quiet:

@@ -159,7 +159,7 @@ COMMANDS: Final = (
         "approve",
         "callboard.cli.approvals:approve",
         DAILY,
-        ("callboard approve 7f3kx9", 'callboard approve 7f3kx9 --reason "only this once"'),
+        ("callboard approve 7f3kx9", "callboard approve 7f3kx9 --session"),
     ),
     Command(
         "deny",
@@ -172,6 +172,15 @@ COMMANDS: Final = (
         "callboard.cli.approvals:list_approvals",
         "",
         ("callboard approvals list", "callboard approvals list --all --json"),
+    ),
+    Command(
+        "approvals ask-again",
+        "callboard.cli.approvals:ask_again",
+        "",
+        (
+            "callboard approvals ask-again apr_01h2xcejqtf2nbrexx3vqjhp41",
+            "callboard approvals ask-again apr_01h2xcejqtf2nbrexx3vqjhp41 --json",
+        ),
     ),
     Command(
         "agent list",
@@ -245,6 +254,7 @@ COMMANDS: Final = (
         START,
         ("callboard mcp", "callboard mcp --token-file ~/.config/callboard/token"),
     ),
+    Command("plugin", "callboard.cli.plugin:plugin", START, ("callboard plugin", "callboard plugin --json")),
     Command("trust", "callboard.cli.trust:trust", LOOK_AFTER, ("callboard trust", "callboard trust ~/src/web --json")),
     Command("doctor", "callboard.cli.doctor:doctor", LOOK_AFTER, ("callboard doctor", "callboard doctor --json")),
     Command(

@@ -1,4 +1,4 @@
-"""Approvals: the states of an agent's request for permission, what it is bound to, and how much it may do. Pure."""
+"""Approvals: the states of an agent's request for permission, what it is bound to, what it would allow. Pure."""
 
 import hashlib
 import posixpath
@@ -11,7 +11,10 @@ from callboard.domain.transitions import Transitions
 ApprovalStatus = Literal["pending", "allowed", "denied", "expired"]
 STATUSES: Final[tuple[str, ...]] = get_args(ApprovalStatus)
 Risk = Literal["reads", "writes", "writes_elsewhere", "executes", "unknown"]
+Scope = Literal["once", "session"]
 MAX_INPUT_BYTES: Final = 256 * 1024
+MAX_GRANTED_BYTES: Final = 16 * 1024
+"""A longer input is read whole by nobody, and executors cut the longest: it may be allowed once."""
 
 APPROVAL: Final = Transitions(
     {
@@ -24,6 +27,9 @@ APPROVAL: Final = Transitions(
 _READS: Final = frozenset({"Read", "Glob", "Grep", "LS", "NotebookRead", "WebFetch", "WebSearch"})
 _WRITES: Final = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit", "write", "append"})
 _EXECUTES: Final = frozenset({"Bash", "BashOutput", "KillShell", "Task", "run"})
+_FILE_TOOLS: Final = frozenset({"Read", "Write", "Edit", "MultiEdit", "NotebookEdit", "write", "append"})
+QUESTIONS: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})
+"""Tools that ask a person something else than for permission: each answer is about that one question."""
 _PATHS: Final = ("file_path", "path", "notebook_path")
 
 
@@ -31,6 +37,36 @@ def content_hash(tool_name: str, tool_input: dict[str, Any], project_dir: str | 
     """What a decision is bound to: SHA-256 (hex) of the tool, its input and the directory."""
     content = [tool_name, tool_input, project_dir]
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+
+
+def grant_key(tool_name: str, tool_input: dict[str, Any], project_dir: str | None) -> str:
+    """What requests have in common of which one decision for the whole session decides; empty where none may.
+
+    A tool on one file is the same whatever it does there, everything else only with the very same input.
+    """
+    if tool_name in QUESTIONS or len(msgspec.json.encode(tool_input)) > MAX_GRANTED_BYTES:
+        return ""
+    path = _file_of(tool_name, tool_input, project_dir)
+    if path is None:
+        return content_hash(tool_name, tool_input, project_dir)
+    return content_hash(tool_name, {"path": path}, project_dir)
+
+
+def session_allows(tool_name: str, tool_input: dict[str, Any], project_dir: str | None) -> str | None:
+    """The same in words for whoever decides; None where a decision holds once."""
+    if not grant_key(tool_name, tool_input, project_dir):
+        return None
+    path = _file_of(tool_name, tool_input, project_dir)
+    what = "with exactly this input" if path is None else f"on {path}, whatever it does there"
+    return f"{tool_name} {what}, as often as it likes, in all later runs of this session too."
+
+
+def _file_of(tool_name: str, tool_input: dict[str, Any], project_dir: str | None) -> str | None:
+    """The one file that a tool is about, if it is about one."""
+    named = [tool_input[name] for name in _PATHS if tool_input.get(name)]
+    if tool_name not in _FILE_TOOLS or len(named) != 1 or not isinstance(named[0], str):
+        return None
+    return posixpath.normpath(posixpath.join(project_dir or "", named[0]))
 
 
 def risk_of(tool_name: str, tool_input: dict[str, Any], project_dir: str | None) -> Risk:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from callboard.domain.agent import Agent as AgentDefinition
-from callboard.domain.agent import AgentDemands, AgentFields, AgentLimits, McpServer
+from callboard.domain.agent import AgentDemands, AgentFields, AgentLimits, McpServer, Scope
 from callboard.wire.queries import MAX_LIMIT, PageQuery, Query
 from callboard.wire.requests import Name, Path, Request
 from callboard.wire.responses import Response
@@ -62,6 +62,16 @@ class AgentFilesTaken(Response, kw_only=True):
     errors: list[FileProblem]
 
 
+class HiddenBy(Response, kw_only=True):
+    """Another agent of the same name that is meant instead."""
+
+    scope: str
+    directory: str | None
+    """Where it is meant; null: everywhere."""
+    path: str | None
+    """Its file."""
+
+
 class AgentListed(Response, kw_only=True):
     """An agent in a list; the rest of it is shown alone."""
 
@@ -81,6 +91,8 @@ class AgentListed(Response, kw_only=True):
     hostname: str | None
     directory: str | None
     path: str | None
+    hidden_by: list[HiddenBy]
+    """What is meant by its name instead, and where; the first of several outweighs the rest."""
     etag: str
     created_at: str
     updated_at: str
@@ -113,3 +125,4 @@ class AgentQuery(Query, kw_only=True):
         Annotated[str, Meta(max_length=4096, description="Where it is to run: decides between several of one name.")]
         | None
     ) = None
+    scope: Annotated[Scope, Meta(description="Only one that comes from there, also if another hides it.")] | None = None

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from callboard.domain.approval import Scope as ApprovalScope
 from callboard.domain.event import MAX_IMPORT_LINES
 from callboard.domain.run import ExecutionMode, OnBusy, OnLost, RunType
 from callboard.domain.session import Context
@@ -45,6 +46,8 @@ class Decide(Request, kw_only=True):
     """Told to the agent."""
     updated_input: dict[str, Any] | None = None
     """The tool input that is allowed in place of the one asked for."""
+    scope: ApprovalScope = "once"
+    """session: what is like it is allowed for the rest of the session; `session_allows` says what that is."""
 
 
 class AdditionalDemands(Request, kw_only=True):

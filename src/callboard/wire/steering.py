@@ -42,7 +42,15 @@ class Approval(Response, kw_only=True):
     """reads, writes, writes_elsewhere, executes or unknown: a hint from the tool's name and the paths in its input."""
     content_hash: str
     """What a decision names, so that it is about this very request."""
+    session_allows: str | None
+    """What a decision for the whole session would allow besides: a sentence; null where it holds once."""
+    scope: str
+    """once, or session: what is like it is allowed for the rest of the session."""
+    granted_by: str | None
+    """The approval whose decision for the session allowed this one unasked."""
     decided_by: str | None
+    """The token."""
+    decided_by_label: str | None
     reason: str | None
     updated_input: dict[str, Any] | None
     requested_at: str

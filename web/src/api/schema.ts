@@ -49,6 +49,7 @@ export interface Agent {
   hostname: string | null;
   directory: string | null;
   path: string | null;
+  hidden_by: HiddenBy[];
   etag: string;
   created_at: string;
   updated_at: string;
@@ -102,6 +103,7 @@ export interface AgentListed {
   hostname: string | null;
   directory: string | null;
   path: string | null;
+  hidden_by: HiddenBy[];
   etag: string;
   created_at: string;
   updated_at: string;
@@ -137,7 +139,11 @@ export interface Approval {
   project_dir: string | null;
   risk: string;
   content_hash: string;
+  session_allows: string | null;
+  scope: string;
+  granted_by: string | null;
   decided_by: string | null;
+  decided_by_label: string | null;
   reason: string | null;
   updated_input: Record<string, unknown> | null;
   requested_at: string;
@@ -439,6 +445,7 @@ export interface Decide {
   content_hash: string;
   reason?: string | null;
   updated_input?: Record<string, unknown> | null;
+  scope?: "once" | "session";
 }
 
 export interface DecisionOrder {
@@ -567,6 +574,12 @@ export interface HeartbeatAnswer {
   draining: boolean;
   server_time: string;
   clock_skew_ms: number;
+}
+
+export interface HiddenBy {
+  scope: string;
+  directory: string | null;
+  path: string | null;
 }
 
 export interface ImportLog {
@@ -1308,12 +1321,13 @@ export interface Operations {
   "POST /sessions/{session_id}/unarchive": { path: { "session_id": string }; query: {}; body: Nothing; answer: Session };
   "GET /approvals": { path: {}; query: { "page"?: string; "limit"?: number; "status"?: "allowed" | "denied" | "expired" | "pending"; "session_id"?: string }; body: undefined; answer: Page<Approval> };
   "POST /approvals/{approval_id}/decide": { path: { "approval_id": string }; query: {}; body: Decide; answer: Approval };
+  "POST /approvals/{approval_id}/ask_again": { path: { "approval_id": string }; query: {}; body: Nothing; answer: Approval };
   "GET /callbacks": { path: {}; query: { "page"?: string; "limit"?: number; "status"?: "accepted" | "assigned" | "held" | "undeliverable" | "waiting"; "session_id"?: string }; body: undefined; answer: Page<Callback> };
   "POST /callbacks/{callback_id}/deliver": { path: { "callback_id": string }; query: {}; body: Nothing; answer: Callback };
   "GET /agents": { path: {}; query: { "page"?: string; "limit"?: number; "project_dir"?: string }; body: undefined; answer: Page<AgentListed> };
   "POST /agents": { path: {}; query: {}; body: CreateAgent; answer: Agent };
   "PUT /agents": { path: {}; query: {}; body: PutAgentFiles; answer: AgentFilesTaken };
-  "GET /agents/{name}": { path: { "name": string }; query: { "project_dir"?: string }; body: undefined; answer: Agent };
+  "GET /agents/{name}": { path: { "name": string }; query: { "project_dir"?: string; "scope"?: "api" | "project" | "user" }; body: undefined; answer: Agent };
   "PUT /agents/{name}": { path: { "name": string }; query: {}; body: ChangeAgent; answer: Agent };
   "DELETE /agents/{name}": { path: { "name": string }; query: {}; body: undefined; answer: undefined };
   "GET /projects": { path: {}; query: { "page"?: string; "limit"?: number; "name"?: string; "hostname"?: string; "path"?: string }; body: undefined; answer: Page<Project> };

@@ -5,14 +5,14 @@ import type { Run, Session } from "../api/schema";
 import { argument } from "../live/board";
 import type { ToolItem } from "../live/timeline";
 import { Link } from "../navigation";
-import { approvalOf, Folded, Tool } from "../pages/session/Items";
+import { approvalOf, Folded, Thought, Tool } from "../pages/session/Items";
 import { useAction } from "../parts/actions";
 import { ApprovalCard } from "../parts/ApprovalCard";
-import { moment, nameOf, short, timeOfDay } from "../parts/format";
+import { count, moment, nameOf, short, timeOfDay } from "../parts/format";
 import { inert } from "../parts/inert";
 import { Markdown } from "../parts/Markdown";
 import { Age, Button, Line, Money, SessionState, State, Took, Tokens } from "../parts/Parts";
-import type { Block, Child, Footer, Said, Tools } from "./conversation";
+import type { Block, Child, Context, Footer, Said, Tools } from "./conversation";
 import css from "./Chat.module.css";
 
 interface Props {
@@ -30,6 +30,7 @@ export function BlockView({ block, session, runs, inside }: Props) {
 function body(block: Block, session: Session, runs: ReadonlyMap<string, Run>, inside: boolean) {
   switch (block.kind) {
     case "said": return <SaidView said={block} agent={session.agent_name} />;
+    case "thought": return <Thought text={block.text} />;
     case "tools": return <ToolsView tools={block} />;
     case "approval": return <ApprovalCard approval={approvalOf(block.item.id, block.item.payload, block.item.at)} decision={block.item.decision} />;
     case "child": return <ChildCard child={block} inside={inside} />;
@@ -133,12 +134,20 @@ function FooterView({ footer, session, run }: { footer: Footer; session: Session
       <p className={css.footer}>
         {models && <span>{inert(models)}</span>}
         {footer.usage && footer.usage.turns > 0 && <><Tokens usage={footer.usage} /><Money usage={footer.usage} /></>}
+        {footer.context && <Held context={footer.context} />}
         {footer.started_at && <Took from={footer.started_at} to={footer.at} />}
         <time dateTime={footer.at} title={moment(footer.at)}>{timeOfDay(footer.at)}</time>
         {footer.run_id && <span className="unseen">run {short(footer.run_id)}</span>}
       </p>
     </>
   );
+}
+
+/** How full the conversation was for the model; of how much fits only the usual size is known. */
+function Held({ context: { tokens, window } }: { context: Context }) {
+  if (window === null) return <span title={`The last call held ${tokens} tokens.`}>context {count(tokens)}</span>;
+  const share = Math.round((tokens / window) * 100);
+  return <span title={`The last call held ${tokens} tokens; models of this name usually take ${window}.`}>context ~{share < 1 ? "<1" : share} %</span>;
 }
 
 function Retry({ session, runId }: { session: Session; runId: string | null }) {

@@ -1,17 +1,18 @@
 // The conversation with one session: what was said as it is said, what waits, and the box to say more. The dashboard and
 // the standalone chat show the same.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useMemo, useState } from "react";
-import { call } from "../api/client";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { call, Problem } from "../api/client";
 import type { Run, Session } from "../api/schema";
 import { useKeys } from "../keyboard/registry";
 import { connection, SessionLog, useStore } from "../live/stores";
-import { useAction } from "../parts/actions";
+import { tell, useAction } from "../parts/actions";
+import { NUMBER_KEYS } from "../parts/QuestionCard";
 import { Button, Dialog, Empty, Loading, SessionState, Took, Trouble } from "../parts/Parts";
 import { VirtualList } from "../parts/VirtualList";
 import { BlockView } from "./Blocks";
 import { conversationOf, type Block } from "./conversation";
-import { flush, send, type How } from "./outbox";
+import { flush, forget, send, type How } from "./outbox";
 import { useChildren, useRuns } from "./session";
 import { useWaiting, WaitingView, type Waiting } from "./Waiting";
 import { Writer } from "./Writer";
@@ -44,12 +45,15 @@ export function Conversation({ session, inside }: { session: Session; inside: bo
   const shown = useMemo<readonly Shown[]>(() => [...blocks, ...waiting], [blocks, waiting]);
   const [given, setGiven] = useState<{ text: string; n: number } | null>(null);
   const takeBack = (text: string) => setGiven((before) => ({ text, n: (before?.n ?? 0) + 1 }));
+  const editLast = useRef(() => {});
+  editLast.current = () => void takeLast(shown, takeBack);
+  useKeys(useMemo(() => [{ keys: "Escape Escape", does: "Change the last message, or say it anew", where: "Chat", run: () => editLast.current() }], []));
   return (
     <>
       {problem && <div className={css.trouble}><Trouble problem={problem} /></div>}
       {timeline.items.length === 0 && missing > 0 ? <div className={css.fill}><Loading what="the conversation" /></div>
         : shown.length === 0 ? <div className={css.fill}><Empty>Nothing was said yet.</Empty></div> : (
-          <VirtualList items={shown} keyOf={(one) => one.key} label="Conversation" follow estimate={72}>
+          <VirtualList items={shown} keyOf={(one) => one.key} label="Conversation" follow estimate={72} place={`callboard.place.${session.session_id}`}>
             {(one) => (one.kind === "waiting"
               ? <WaitingView one={one} onTakeBack={takeBack} />
               : <BlockView block={one} session={session} runs={byId} inside={inside} />)}
@@ -60,10 +64,28 @@ export function Conversation({ session, inside }: { session: Session; inside: bo
   );
 }
 
+/** What was said last comes back into an empty box: taken back while nobody has heard it, else to be said anew. */
+async function takeLast(shown: readonly Shown[], takeBack: (text: string) => void): Promise<void> {
+  const box = document.getElementById("message");
+  const last = shown.findLast((one) => one.kind === "waiting" || (one.kind === "said" && one.from === "person"));
+  if (!last || !(box instanceof HTMLTextAreaElement) || box.value.trim()) return;
+  const text = last.kind === "waiting" || last.kind === "said" ? last.text : "";
+  if (last.kind === "waiting" && last.state === "queued") {
+    try {
+      await call("POST /runs/{run_id}/stop", { path: { run_id: last.run_id ?? "" }, body: {} });
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return tell(error.detail, { bad: true, hint: error.hint });
+    }
+  } else if (last.kind === "waiting" && last.outgoing && (!last.outgoing.tried || last.state === "refused")) forget(last.outgoing.key);
+  takeBack(text);
+}
+
 function Foot({ session, runs, given }: { session: Session; runs: readonly Run[]; given: { text: string; n: number } | null }) {
   const busy = isBusy(session);
   const [how, setHow] = useState<How>("auto");
   useKeys(KEYS);
+  useKeys(NUMBER_KEYS);
   if (session.archived_at) return <Archived session={session} />;
   if (session.external) return <p className={css.closed}>Another process leads this conversation; answer it there.</p>;
   return (
@@ -114,9 +136,13 @@ function Status({ session, runs }: { session: Session; runs: readonly Run[] }) {
     enabled: waits && session.latest_run_id !== null,
     refetchInterval: 10_000,
   });
-  if (!isBusy(session)) return null;
-  const live = runs.find((run) => run.started_at !== null && run.ended_at === null);
   const childrenAtWork = session.children.total - session.children.ended;
+  const busy = isBusy(session);
+  const end = useRef(() => {});
+  end.current = () => (childrenAtWork > 0 ? setAsking(true) : void stop(false));
+  useKeys(useMemo(() => (busy ? [{ keys: "s", does: "Stop it", where: "Chat", run: () => end.current() }] : []), [busy]));
+  if (!busy) return null;
+  const live = runs.find((run) => run.started_at !== null && run.ended_at === null);
   return (
     <div className={css.status} role="status">
       <SessionState session={session} />
@@ -124,7 +150,7 @@ function Status({ session, runs }: { session: Session; runs: readonly Run[] }) {
         {waits && why.data ? why.data.sentence : live?.started_at && session.status !== "stopping" ? <Took from={live.started_at} to={null} /> : null}
         {childrenAtWork > 0 && <> · {childrenAtWork} {childrenAtWork === 1 ? "child works" : "children work"}</>}
       </span>
-      {session.status !== "stopping" && <Button look="danger" disabled={stopping} onClick={() => (childrenAtWork > 0 ? setAsking(true) : void stop(false))}>◼ Stop</Button>}
+      {session.status !== "stopping" && <Button look="danger" disabled={stopping} onClick={() => end.current()}>◼ Stop</Button>}
       {asking && (
         <Dialog title="Stop it?" onClose={() => setAsking(false)}>
           <p>What its agent has not saved is lost. {childrenAtWork} below it {childrenAtWork === 1 ? "works" : "work"}, too.</p>

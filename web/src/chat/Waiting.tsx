@@ -85,6 +85,12 @@ export function WaitingView({ one, onTakeBack }: { one: Waiting; onTakeBack: (te
               <Button look="quiet" disabled={busy} onClick={() => void cancel(false)}>Remove</Button>
             </>
           )}
+          {one.state === "sending" && outgoing && outgoing.state === "sending" && !outgoing.tried && (
+            <>
+              <Button look="quiet" onClick={() => { forget(outgoing.key); onTakeBack(outgoing.text); }}>Change</Button>
+              <Button look="quiet" onClick={() => forget(outgoing.key)}>Remove</Button>
+            </>
+          )}
           {one.state === "refused" && outgoing && (
             <>
               <Button look="quiet" onClick={() => sendAgain(outgoing)}>Send again</Button>

@@ -29,6 +29,15 @@ describe("the conversation", () => {
     expect(blocks).toMatchObject([{ from: "callback" }, { from: "agent", text: "Good." }, { kind: "footer", models: ["opus"], usage: { turns: 1 } }]);
   });
 
+  test("folds what was thought, and knows how full the last call was", () => {
+    const blocks = conversationOf(reduceTimeline(EMPTY_TIMELINE, [
+      event(1, "message", { role: "assistant", content: [{ type: "thinking", thinking: "Hm." }] }), event(2, "message", said("assistant", "So.")),
+      event(3, "usage", { rows: [{ model: "opus", turns: 1, input_tokens: 10, cache_read_tokens: 49_990, output_tokens: 0 }, { model: "opus", turns: 0, input_tokens: 7 }] }),
+      event(4, "run_completed", { reason: "completed" }),
+    ]), []);
+    expect(blocks).toMatchObject([{ kind: "thought", text: "Hm." }, { text: "So." }, { kind: "footer", context: { tokens: 50_000, window: 200_000 } }]);
+  });
+
   test("shows the prompt of a run that never began", () => {
     const state = reduceTimeline(EMPTY_TIMELINE, [event(1, "run_completed", { reason: "no_match" })]);
     expect(conversationOf(state, [], new Map([["r", "do it"]]))).toMatchObject([{ from: "person", text: "do it" }, { kind: "footer" }]);

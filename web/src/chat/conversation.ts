@@ -2,7 +2,7 @@
 // answer what it took. Pure.
 import type { Session, UsageTotal } from "../api/schema";
 import { text } from "../live/board";
-import type { ApprovalItem, EndItem, Item, NoteItem, ResultItem, RunItem, Timeline, ToolItem } from "../live/timeline";
+import type { ApprovalItem, EndItem, Item, MessageItem, NoteItem, ResultItem, RunItem, Timeline, ToolItem } from "../live/timeline";
 
 export interface Said {
   kind: "said";
@@ -13,6 +13,12 @@ export interface Said {
   from: string;
   text: string;
   partial: boolean;
+}
+export interface Thought {
+  kind: "thought";
+  key: string;
+  at: string;
+  text: string;
 }
 export interface Tools {
   kind: "tools";
@@ -43,8 +49,15 @@ export interface Footer {
   started_at: string | null;
   models: string[];
   usage: UsageTotal | null;
+  /** What the last call of the model held, where calls are told one by one. */
+  context: Context | null;
   /** Nothing came after it. */
   last: boolean;
+}
+export interface Context {
+  tokens: number;
+  /** How much fits, as models of this name usually have it; null where nobody knows. */
+  window: number | null;
 }
 export interface Note {
   kind: "note";
@@ -52,7 +65,7 @@ export interface Note {
   at: string;
   text: string;
 }
-export type Block = Said | Tools | Asked | Child | Footer | Note;
+export type Block = Said | Thought | Tools | Asked | Child | Footer | Note;
 
 /** The conversation, oldest first; `children` are put where they were started, `prompts` stand for runs that never began. */
 export function conversationOf(timeline: Timeline, children: readonly Session[], prompts: ReadonlyMap<string, string | null> = new Map()): Block[] {
@@ -69,6 +82,7 @@ class Writer {
   private readonly runs = new Map<string | null, RunItem>();
   private readonly models = new Map<string | null, Set<string>>();
   private readonly lastSaid = new Map<string | null, string>();
+  private readonly contexts = new Map<string | null, Context>();
 
   constructor(private readonly prompts: ReadonlyMap<string, string | null>) {}
 
@@ -80,7 +94,7 @@ class Writer {
         return;
       case "message":
         if (item.role === "user") this.blocks.push({ ...base, kind: "said", from: this.asker(item.run_id, item.message_id), text: item.text, partial: false });
-        else if (item.text.trim()) this.say(base, item.text);
+        else this.answer(base, item);
         return;
       case "tool":
         return this.tool(base, item);
@@ -99,6 +113,11 @@ class Writer {
   private asker(runId: string | null, messageId: string | undefined): string {
     const trigger = this.runs.get(runId)?.trigger ?? "user";
     return messageId || trigger === "user" || trigger === "external" ? "person" : trigger;
+  }
+
+  private answer(base: { key: string; at: string; run_id: string | null }, item: MessageItem): void {
+    if (item.thinking?.trim()) this.blocks.push({ kind: "thought", key: `${base.key} thought`, at: base.at, text: item.thinking });
+    if (item.text.trim()) this.say(base, item.text);
   }
 
   private say(base: { key: string; at: string; run_id: string | null }, said: string): void {
@@ -128,14 +147,17 @@ class Writer {
     }
     this.blocks.push({
       ...base, kind: "footer", end: item, started_at: this.runs.get(item.run_id)?.at ?? null, last: true,
-      models: [...(this.models.get(item.run_id) ?? [])], usage: (item.payload.usage as UsageTotal | undefined) ?? null,
+      context: this.contexts.get(item.run_id) ?? null, models: [...(this.models.get(item.run_id) ?? [])], usage: (item.payload.usage as UsageTotal | undefined) ?? null,
     });
   }
 
   private note(item: NoteItem): void {
     if (item.type === "usage") {
       const models = this.models.get(item.run_id) ?? new Set<string>();
-      for (const row of (item.payload.rows as { model?: string }[] | undefined) ?? []) if (row.model) models.add(row.model);
+      for (const row of (item.payload.rows as UsageRow[] | undefined) ?? []) {
+        if (row.model) models.add(row.model);
+        if (row.turns === 1) this.contexts.set(item.run_id, contextOf(row));
+      }
       this.models.set(item.run_id, models);
       return;
     }
@@ -146,6 +168,23 @@ class Writer {
     const words = noteWords(item);
     if (words) this.blocks.push({ kind: "note", key: item.key, at: item.at, text: words });
   }
+}
+
+interface UsageRow {
+  model?: string;
+  turns?: number;
+  input_tokens?: number;
+  output_tokens?: number;
+  cache_read_tokens?: number;
+  cache_creation_tokens?: number;
+}
+
+const WINDOWS: readonly (readonly [RegExp, number])[] = [[/\[1m\]/i, 1_000_000], [/claude|opus|sonnet|haiku/i, 200_000]];
+
+/** All that a call has read and written is what the next one reads. */
+function contextOf(row: UsageRow): Context {
+  const tokens = (row.input_tokens ?? 0) + (row.output_tokens ?? 0) + (row.cache_read_tokens ?? 0) + (row.cache_creation_tokens ?? 0);
+  return { tokens, window: WINDOWS.find(([name]) => name.test(row.model ?? ""))?.[1] ?? null };
 }
 
 function noteWords(item: NoteItem): string {

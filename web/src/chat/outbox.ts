@@ -16,6 +16,8 @@ export interface Outgoing {
   fields?: Partial<CreateRun>;
   at: number;
   state: "sending" | "refused" | "old" | "accepted";
+  /** It may have arrived: as long as it was not tried, it can be taken back. */
+  tried?: boolean;
   why?: string;
   session_id?: string;
   run_id?: string;
@@ -28,6 +30,8 @@ const PLACE = "callboard.outbox.";
 const RETRY_MS = 2_000;
 /** The coordinator knows a key for a day; what is older could be sent twice, so a person is asked. */
 const LONGEST_MS = 20 * 3_600_000;
+/** How long after the stream broke nothing is tried: what was not tried can still be changed. */
+const PATIENCE_MS = 15_000;
 const PASSING = new Set(["idempotency_in_flight"]);
 
 export const outbox = new Store<readonly Outgoing[]>(read());
@@ -36,12 +40,9 @@ const busy = new Set<string>();
 function read(): Outgoing[] {
   const found: Outgoing[] = [];
   for (const name of Object.keys(localStorage).filter((one) => one.startsWith(PLACE))) {
-    try {
-      const one = JSON.parse(localStorage.getItem(name) ?? "") as Outgoing;
-      found.push(Date.now() - one.at > LONGEST_MS ? { ...one, state: "old", why: "This was written long ago and not sent." } : one);
-    } catch {
-      localStorage.removeItem(name);
-    }
+    const one = parsed(localStorage.getItem(name) ?? "");
+    if (one === null) localStorage.removeItem(name);
+    else found.push(Date.now() - one.at > LONGEST_MS ? { ...one, state: "old", why: "This was written long ago and not sent." } : one);
   }
   return found.sort((one, other) => one.at - other.at);
 }
@@ -78,13 +79,22 @@ export async function flush(scope: string): Promise<void> {
   if (busy.has(scope)) return;
   busy.add(scope);
   try {
-    for (let next = first(scope); next; next = first(scope)) await deliver(next);
+    for (let next = first(scope); next; next = first(scope)) {
+      if (!isWorthTrying()) throw new Problem(0, "unreachable", "The coordinator does not answer.");
+      await deliver(next);
+    }
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    setTimeout(() => void flush(scope), RETRY_MS);
+    // Whoever logs in again comes by a new page, which sends what lies here.
+    if (error.status !== 401) setTimeout(() => void flush(scope), RETRY_MS);
   } finally {
     busy.delete(scope);
   }
+}
+
+function isWorthTrying(): boolean {
+  const { phase, since } = connection.status;
+  return navigator.onLine && (phase !== "waiting" || Date.now() - since > PATIENCE_MS);
 }
 
 function first(scope: string): Outgoing | undefined {
@@ -92,12 +102,13 @@ function first(scope: string): Outgoing | undefined {
 }
 
 async function deliver(one: Outgoing): Promise<void> {
+  put({ ...one, tried: true });
   try {
     const accepted = await post(one);
     put({ ...one, delivery: "resume", ...accepted, scope: accepted.session_id, state: "accepted" });
   } catch (error) {
     if (!(error instanceof Problem) || error.isTemporary || error.status === 401 || error.status === 429 || PASSING.has(error.code)) throw error;
-    put({ ...one, state: "refused", why: [error.detail, error.hint].filter(Boolean).join(" ") });
+    put({ ...one, tried: true, state: "refused", why: [error.detail, error.hint].filter(Boolean).join(" ") });
   }
 }
 
@@ -118,3 +129,20 @@ connection.watch(() => {
   if (connection.status.phase !== "live") return;
   for (const scope of new Set(outbox.get().map((one) => one.scope))) void flush(scope);
 });
+
+// Another tab has sent it, changed it or thrown it away.
+window.addEventListener("storage", (event) => {
+  if (!event.key?.startsWith(PLACE)) return;
+  const key = event.key.slice(PLACE.length);
+  const others = outbox.get().filter((one) => one.key !== key);
+  const given = event.newValue === null ? null : parsed(event.newValue);
+  outbox.set(given ? [...others, given].sort((one, other) => one.at - other.at) : others);
+});
+
+function parsed(text: string): Outgoing | null {
+  try {
+    return JSON.parse(text) as Outgoing;
+  } catch {
+    return null;
+  }
+}

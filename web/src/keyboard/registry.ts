@@ -33,7 +33,9 @@ export function onKey(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.key === "Escape" && overlay.get()) return overlay.set(false);
   if (isTyping(event.target)) {
-    if (event.key === "Escape") (event.target as HTMLElement).blur();
+    if (event.key !== "Escape") return;
+    (event.target as HTMLElement).blur();
+    first = { key: "Escape", at: Date.now() };
     return;
   }
   // A dialog is alone with the person: what lies behind it is not moved.

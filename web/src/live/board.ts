@@ -166,6 +166,12 @@ export function says(payload: Record<string, unknown>): string {
   return blocks.map((block) => (typeof block.text === "string" ? block.text : "")).join("");
 }
 
+/** What an agent thought before it spoke, where its model tells. */
+export function thinks(payload: Record<string, unknown>): string {
+  const blocks = Array.isArray(payload.content) ? (payload.content as { thinking?: unknown }[]) : [];
+  return blocks.map((block) => (typeof block.thinking === "string" ? block.thinking : "")).join("");
+}
+
 /** What an agent asks permission for: in its words, or in short where those only repeat the call. */
 export function question(asked: Record<string, unknown>): string {
   const name = text(asked.tool_name);

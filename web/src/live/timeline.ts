@@ -1,6 +1,6 @@
 // A session's log as a value: runs on one timeline, tool calls paired with their ends, and what comes in the wrong order
 // put right by its number. Pure: no gap and no duplicate follows from the numbers alone, whatever the stream did.
-import { says, text } from "./board";
+import { says, text, thinks } from "./board";
 import type { Delta, Event } from "./types";
 
 interface Base {
@@ -30,6 +30,8 @@ export interface MessageItem extends Base {
   kind: "message";
   role: string;
   text: string;
+  /** What the agent thought, where its model tells. */
+  thinking?: string;
   /** Still being written. */
   partial: boolean;
   /** How many characters of its beginning came before anybody looked. */
@@ -147,7 +149,7 @@ function add(items: Item[], event: Event): void {
       return;
     case "message":
       items.push({ ...base, kind: "message", role: text(payload.role), text: says(payload), partial: false,
-        ...(payload.message_id ? { message_id: text(payload.message_id) } : {}) });
+        ...(thinks(payload) ? { thinking: thinks(payload) } : {}), ...(payload.message_id ? { message_id: text(payload.message_id) } : {}) });
       return;
     case "pre_tool":
       items.push({ ...base, kind: "tool", id: text(payload.tool_use_id), name: text(payload.tool_name), output: undefined,
@@ -202,7 +204,7 @@ function settle(items: Item[], event: Event): boolean {
   const asked = items[index];
   if (asked?.kind !== "approval") return false;
   const decision = event.type === "approval_expired" ? "expired" : text(event.payload.decision);
-  items[index] = { ...asked, decision, types: [...asked.types, event.type], payload: { ...asked.payload, ...event.payload } };
+  items[index] = { ...asked, decision, types: [...asked.types, event.type], payload: { ...asked.payload, ...event.payload, settled_at: event.at } };
   return true;
 }
 

@@ -22,9 +22,10 @@ export default function AgentsPage({ parameters }: { parameters: Parameters }) {
   return made ? <NewAgent /> : <AllAgents />;
 }
 
-/** The address of an agent; one of a project's files is meant in its directory. */
-export function agentAddress(agent: { name: string; scope: string; directory: string | null }, tab = ""): string {
-  const query = new URLSearchParams({ ...(agent.scope === "project" && agent.directory ? { dir: agent.directory } : {}), ...(tab ? { tab } : {}) }).toString();
+/** The address of an agent; one of a project's files is meant in its directory, a hidden one by where it comes from. */
+export function agentAddress(agent: Pick<AgentListed, "name" | "scope" | "directory" | "hidden_by">, tab = ""): string {
+  const place: Record<string, string> = agent.scope === "project" && agent.directory ? { dir: agent.directory } : agent.hidden_by.length > 0 ? { scope: agent.scope } : {};
+  const query = new URLSearchParams({ ...place, ...(tab ? { tab } : {}) }).toString();
   return `/agents/${encodeURIComponent(agent.name)}${query ? `?${query}` : ""}`;
 }
 
@@ -78,15 +79,30 @@ function AgentLine({ agent }: { agent: AgentListed }) {
         <div className={layout.line}>
           <Link to={agentAddress(agent)} className={css.name}>{agent.name}</Link>
           {!agent.active && <State look={{ icon: "◼", word: "Inactive", tone: "wait" }} />}
+          {agent.hidden_by.length > 0 && <State look={{ icon: "◌", word: "Hidden", tone: "wait" }} />}
           {agent.executor && <span className={layout.tag}>{inert(agent.executor)}</span>}
           {agent.model && <span className={layout.tag}>{inert(agent.model)}</span>}
           {agent.permission_mode && <span className={layout.tag}>{agent.permission_mode.replace("_", " ")}</span>}
         </div>
         <p className={css.description} dir="auto">{inert(agent.description) || <span className={layout.soft}>No description.</span>}</p>
+        {agent.hidden_by.length > 0 && <p className={css.place}><HiddenBy agent={agent} /></p>}
         <p className={css.place}>{agent.read_only ? <>file {inert(agent.path ?? "")}{agent.hostname && ` on ${inert(agent.hostname)}`}</> : "kept by the coordinator"}</p>
       </div>
       {agent.active && <Link to={agentAddress(agent, "run")} className={css.run} aria-label={`Run ${agent.name}`}>Run</Link>}
     </div>
+  );
+}
+
+/** Which agents are meant by its name instead, and where. */
+export function HiddenBy({ agent }: { agent: Pick<AgentListed, "name" | "hidden_by"> }) {
+  const first = agent.hidden_by.find((one) => one.directory === null) ?? agent.hidden_by[0];
+  const others = agent.hidden_by.length - 1;
+  if (!first) return null;
+  return (
+    <>
+      {first.directory === null ? "Everywhere" : <>In {inert(first.directory)}</>} {inert(agent.name)} means that of {first.scope === "api" ? "the coordinator" : <>the {first.scope}{first.path && `, ${inert(first.path)}`}</>}
+      {first.directory !== null && others > 0 && ` (and ${others} more ${others === 1 ? "place" : "places"})`}.
+    </>
   );
 }
 

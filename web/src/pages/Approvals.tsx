@@ -8,6 +8,7 @@ import { useFresh } from "../live/fresh";
 import { board, useStore } from "../live/stores";
 import { Link, useQueryParameter } from "../navigation";
 import { ApprovalCard } from "../parts/ApprovalCard";
+import { NUMBER_KEYS } from "../parts/QuestionCard";
 import { nameOf, short } from "../parts/format";
 import { Empty, Id, Loading, Trouble } from "../parts/Parts";
 import css from "./Approvals.module.css";
@@ -86,7 +87,7 @@ function One({ approval }: { approval: Approval }) {
         <Link to={`/chat/${approval.session_id}`}>Talk</Link>
         <Id id={approval.approval_id} />
       </p>
-      <ApprovalCard approval={approval} decision={DECISIONS[approval.status] ?? null} decidedBy={approval.decided_by} decidedAt={approval.decided_at} />
+      <ApprovalCard approval={approval} decision={DECISIONS[approval.status] ?? null} />
     </section>
   );
 }
@@ -111,7 +112,9 @@ function keysOf(list: React.RefObject<HTMLDivElement | null>): readonly Key[] {
     { keys: "j", does: "Next request", where: "Approvals", run: () => step(1) },
     { keys: "k", does: "Request before", where: "Approvals", run: () => step(-1) },
     { keys: "a", does: "Allow the marked one", where: "Approvals", run: () => decide("allow") },
+    { keys: "s", does: "Allow the marked one for its session", where: "Approvals", run: () => decide("session") },
     { keys: "d", does: "Deny the marked one", where: "Approvals", run: () => decide("deny") },
     { keys: "r", does: "Give a reason", where: "Approvals", run: () => at()?.querySelector("input")?.focus() },
+    ...NUMBER_KEYS,
   ];
 }

@@ -14,15 +14,20 @@ interface Props<T> {
   estimate?: number;
   /** Keeps the newest in sight. */
   follow?: boolean;
+  /** With `follow`: the name under which a tab keeps where somebody read who had scrolled away, over a reload. */
+  place?: string;
   /** Scrolls there, when it changes. */
   showIndex?: number | null;
 }
 
 const NEAR_END = 60;
+/** How long a place is looked for while a list is being read. */
+const PLACE_MS = 5_000;
 
-export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, follow = false, showIndex = null }: Props<T>) {
+export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, follow = false, place, showIndex = null }: Props<T>) {
   const scroller = useRef<HTMLDivElement>(null);
-  const atEnd = useRef(follow);
+  const wanted = useRef(place ? sessionStorage.getItem(place) : null);
+  const atEnd = useRef(follow && !wanted.current);
   const [seen, setSeen] = useState(0);
   const [away, setAway] = useState(false);
   const virtual = useVirtualizer({
@@ -43,6 +48,16 @@ export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, f
   }, [size, items.length, follow]);
 
   useEffect(() => {
+    const index = wanted.current ? items.findIndex((item) => keyOf(item) === wanted.current) : -1;
+    if (index < 0) return;
+    wanted.current = null;
+    virtual.scrollToIndex(index, { align: "start" });
+    setAway(true);
+    // Once, when what was read is there again.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [items]);
+
+  useEffect(() => {
     if (showIndex === null) return;
     atEnd.current = false;
     virtual.scrollToIndex(showIndex, { align: "center" });
@@ -50,15 +65,29 @@ export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, f
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [showIndex]);
 
+  useEffect(() => {
+    const giveUp = () => {
+      if (!wanted.current) return;
+      wanted.current = null;
+      toEnd();
+    };
+    const timer = setTimeout(giveUp, PLACE_MS);
+    return () => clearTimeout(timer);
+    // Where somebody read may be forgotten by now; then the list begins at its end, as always.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, []);
+
   const onScroll = () => {
     const element = scroller.current;
     if (!element) return;
+    if (wanted.current) return;
     const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END;
     if (near !== atEnd.current) {
       atEnd.current = near;
       setAway(!near);
       setSeen(items.length);
     }
+    if (place) keepPlace(place, near ? null : virtual.getVirtualItems().find((one) => one.end > element.scrollTop)?.key);
   };
 
   const toEnd = () => {
@@ -92,4 +121,9 @@ export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, f
       )}
     </div>
   );
+}
+
+function keepPlace(place: string, key: unknown): void {
+  if (key === null || key === undefined) sessionStorage.removeItem(place);
+  else sessionStorage.setItem(place, String(key));
 }

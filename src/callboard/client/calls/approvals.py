@@ -1,7 +1,7 @@
 """Calls on approvals."""
 
 from callboard.client.call import Call, PageOf, path, query
-from callboard.wire.requests import Decide
+from callboard.wire.requests import Decide, Nothing
 from callboard.wire.steering import Approval
 
 
@@ -16,3 +16,14 @@ def list_(
 def decide(approval_id: str, body: Decide) -> Call[Approval]:
     """Allow or deny; one decision stands."""
     return Call(method="POST", path=path("approvals", approval_id, "decide"), body=body, response=Approval)
+
+
+def ask_again(approval_id: str) -> Call[Approval]:
+    """End what a decision for the session allows."""
+    return Call(
+        method="POST",
+        path=path("approvals", approval_id, "ask_again"),
+        body=Nothing(),
+        response=Approval,
+        repeatable=True,
+    )

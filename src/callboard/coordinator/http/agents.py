@@ -15,7 +15,7 @@ async def list_agents(call: Call) -> Page:
 
 async def show_agent(call: Call) -> Answer:
     """GET /agents/{name}."""
-    return _tagged(await call.services.agents.get(call.caller, call.id, call.query.project_dir))
+    return _tagged(await call.services.agents.get(call.caller, call.id, call.query.project_dir, call.query.scope))
 
 
 async def create_agent(call: Call) -> Answer:

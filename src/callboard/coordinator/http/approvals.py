@@ -17,6 +17,11 @@ async def decide_approval(call: Call) -> Approval:
     return await call.services.approvals.decide(call.caller, call.id, call.body)
 
 
+async def ask_again(call: Call) -> Approval:
+    """POST /approvals/{approval_id}/ask_again."""
+    return await call.services.approvals.ask_again(call.caller, call.id)
+
+
 async def report_approval(call: Call) -> Approval:
     """POST /runner/runs/{run_id}/approvals."""
     return await call.services.approvals.request(call.caller, call.id, call.body)

@@ -155,6 +155,9 @@ APPROVALS: Final = (
           query=queries.ApprovalsQuery, response=responses.Page, items=steering.Approval),
     Route("POST", "/approvals/{approval_id}/decide", approvals.decide_approval, "person",
           "Allow or deny it; one decision stands.", request=requests.Decide, response=steering.Approval),
+    Route("POST", "/approvals/{approval_id}/ask_again", approvals.ask_again, "person",
+          "End what a decision for the session allows.",
+          request=requests.Nothing, response=steering.Approval, optional_body=True),
 )
 
 CALLBACKS: Final = (

@@ -1,7 +1,7 @@
 """Which agent is meant by a name: that of the project before that of the user before the API's own. Changes nothing."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -46,6 +46,17 @@ def named_agent(tx: Transaction, request: CreateRun, project_id: str | None, dir
         return row["project_id"] in (None, project_id)
 
     return snapshot_of(choose(tx, request.agent_name, fits=fits, directory=place))
+
+
+def hidden_by(row: Row, others: Iterable[Row]) -> list[Row]:
+    """Of agents of the same name those that are meant before this one: in their project's directory, else anywhere."""
+
+    def meets(other: Row) -> bool:
+        both = other["scope"] == row["scope"] == "project"
+        return not both or inside(other["directory"], row["directory"])
+
+    before = [other for other in others if _order(other) < _order(row) and meets(other)]
+    return sorted(before, key=_order)
 
 
 def visible(caller: Caller) -> Callable[[Row], bool]:

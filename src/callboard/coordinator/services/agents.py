@@ -7,20 +7,21 @@ from typing import Any, Final
 
 import msgspec
 
-from callboard.coordinator.services.agent_choice import agent_not_found, choose, definition_of, visible
+from callboard.coordinator.services.agent_choice import agent_not_found, choose, definition_of, hidden_by, visible
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.domain.agent import Agent as Definition
-from callboard.domain.agent import AgentFields, checked, is_name, runs_programs
+from callboard.domain.agent import AgentFields, Scope, checked, is_name, runs_programs
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, NotFound, PreconditionFailed, PreconditionRequired
 from callboard.domain.idempotency import Idempotency
 from callboard.store.database import Database, Row, T, Transaction
 from callboard.store.idempotency import remember, remembered
-from callboard.wire.agents import Agent, AgentListed, ChangeAgent, CreateAgent
+from callboard.wire.agents import Agent, AgentListed, ChangeAgent, CreateAgent, HiddenBy
 from callboard.wire.responses import Page
 from callboard.wire.times import rfc3339
 
 API: Final = "api"
+MAX_HIDING: Final = 20
 _LISTED: Final = (
     "name", "description", "active", "executor", "model", "permission_mode", "tags", "parameters_schema",
 )  # fmt: skip
@@ -44,13 +45,16 @@ class AgentService:
             last = rows[limit - 1] if len(rows) > limit else None
             mark = None if last is None else json.dumps([last["name"], last["scope"], last["source"]])
             shown = [row for row in rows[:limit] if _is_meant(tx, caller, row, project_dir)]
-            return page_of("agents", [_listed(row) for row in shown], limit, mark)
+            names = {"first": shown[0]["name"], "last": shown[-1]["name"]} if shown else None
+            several = tx.all("agents_of_shared_names", **names) if names else []
+            listed = [_listed(row, _others(caller, row, several)) for row in shown]
+            return page_of("agents", listed, limit, mark)
 
         return await self._database.read(work)
 
-    async def get(self, caller: Caller, name: str, project_dir: str | None = None) -> Agent:
-        """The agent that a name means in a directory, or anywhere."""
-        return await self._database.read(lambda tx: render(_meant(tx, caller, name, project_dir)))
+    async def get(self, caller: Caller, name: str, project_dir: str | None = None, scope: Scope | None = None) -> Agent:
+        """The agent that a name means in a directory, or anywhere; of a scope also one that is hidden."""
+        return await self._database.read(lambda tx: _render(tx, caller, _meant(tx, caller, name, project_dir, scope)))
 
     async def create(self, caller: Caller, request: CreateAgent, idempotency: Idempotency | None) -> Agent:
         """A new agent of the API. Conflict `agent_exists`."""
@@ -65,7 +69,7 @@ class AgentService:
                     code="agent_exists",
                     hint=f"Change it with PUT /agents/{agent.name}, or take another name.",
                 )
-            made = render(_own(tx, caller, agent.name))
+            made = _render(tx, caller, _own(tx, caller, agent.name))
             remember(tx, idempotency, 201, msgspec.json.encode(made))
             return made
 
@@ -80,7 +84,7 @@ class AgentService:
             key = {field: row[field] for field in ("scope", "source", "name", "etag", "path", "file_hash")}
             if not tx.run("change_agent", **key, definition=text, new_etag=etag, now=tx.now_ms):
                 raise _changed(name)
-            return render(_own(tx, caller, name))
+            return _render(tx, caller, _own(tx, caller, name))
 
         return await self._change(caller, name, etags, work)
 
@@ -164,10 +168,11 @@ def _own(tx: Transaction, caller: Caller, name: str) -> Row:
     )
 
 
-def _meant(tx: Transaction, caller: Caller, name: str, project_dir: str | None) -> Row:
+def _meant(tx: Transaction, caller: Caller, name: str, project_dir: str | None, scope: Scope | None = None) -> Row:
     if not is_name(name):
         raise agent_not_found(name)
-    return choose(tx, name, fits=visible(caller), directory=project_dir)
+    seen = visible(caller)
+    return choose(tx, name, fits=lambda row: seen(row) and scope in (None, row["scope"]), directory=project_dir)
 
 
 def _is_meant(tx: Transaction, caller: Caller, row: Row, project_dir: str | None) -> bool:
@@ -186,18 +191,31 @@ def _changed(name: str) -> PreconditionFailed:
     )
 
 
-def _listed(row: Row) -> AgentListed:
+def _listed(row: Row, others: list[Row]) -> AgentListed:
     agent = definition_of(row)
-    return AgentListed(**{name: getattr(agent, name) for name in _LISTED}, **_place(row))
+    return AgentListed(**{name: getattr(agent, name) for name in _LISTED}, **_place(row, others))
 
 
-def render(row: Row) -> Agent:
+def _render(tx: Transaction, caller: Caller, row: Row) -> Agent:
     """An agent, whole."""
     agent = definition_of(row)
-    return Agent(**{name: getattr(agent, name) for name in _WHOLE}, **_place(row))
+    others = _others(caller, row, tx.all("agents_by_name", name=row["name"]))
+    return Agent(**{name: getattr(agent, name) for name in _WHOLE}, **_place(row, others))
 
 
-def _place(row: Row) -> dict[str, Any]:
+def _others(caller: Caller, row: Row, rows: list[Row]) -> list[Row]:
+    """Those of them that have the same name, and that the caller may see."""
+    return [one for one in rows if one["name"] == row["name"] and visible(caller)(one)]
+
+
+def _place(row: Row, others: list[Row]) -> dict[str, Any]:
+    """Where an agent comes from, and which of the others of its name hide it."""
     names = ("scope", "project_id", "hostname", "directory", "path", "etag")
     times = {name: rfc3339(row[name]) for name in ("created_at", "updated_at")}
-    return {name: row[name] for name in names} | times | {"read_only": row["scope"] != API}
+    hiding = [
+        HiddenBy(
+            scope=one["scope"], directory=one["directory"] if one["scope"] == "project" else None, path=one["path"]
+        )
+        for one in hidden_by(row, others)[:MAX_HIDING]
+    ]
+    return {name: row[name] for name in names} | times | {"read_only": row["scope"] != API, "hidden_by": hiding}

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from callboard.domain import event as event_types
-from callboard.domain.approval import APPROVAL, content_hash, risk_of
+from callboard.domain.approval import APPROVAL, content_hash, grant_key, risk_of, session_allows
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
 from callboard.store.hints import RunnerTold
@@ -35,6 +35,7 @@ def request(tx: Transaction, run: Row, approval_id: str, asked: ApprovalRequest)
         project_dir=asked.project_dir,
         risk=risk_of(asked.tool_name, asked.tool_input, asked.project_dir),
         content_hash=content_hash(asked.tool_name, asked.tool_input, asked.project_dir),
+        grant_key=grant_key(asked.tool_name, asked.tool_input, asked.project_dir),
         now=tx.now_ms,
     )
     names = {"run_id": run["run_id"], "attempt": run["attempt"], "request_id": asked.request_id}
@@ -42,12 +43,31 @@ def request(tx: Transaction, run: Row, approval_id: str, asked: ApprovalRequest)
     if row is None:
         raise RuntimeError(f"the approval {asked.request_id} of {run['run_id']} vanished inside its transaction")
     if new:
-        tx.run("wait_for", session_id=run["session_id"], waiting_for=WAITING_FOR)
-        tx.run("pause_timeout", run_id=run["run_id"], now=tx.now_ms)
         shown = ("tool_name", "tool_use_id", "description", "project_dir", "risk", "content_hash")
-        more = {name: row[name] for name in shown} | {"tool_input": asked.tool_input}
+        allows = session_allows(asked.tool_name, asked.tool_input, asked.project_dir)
+        more = {name: row[name] for name in shown} | {"tool_input": asked.tool_input, "session_allows": allows}
         _tell(tx, run, event_types.APPROVAL_REQUESTED, row, **more)
-    return row
+        if not _is_granted(tx, run, row):
+            tx.run("wait_for", session_id=run["session_id"], waiting_for=WAITING_FOR)
+            tx.run("pause_timeout", run_id=run["run_id"], now=tx.now_ms)
+    return tx.one("approval_of_attempt", **names) or row
+
+
+def _is_granted(tx: Transaction, run: Row, row: Row) -> bool:
+    """Whether an earlier decision for the whole session allows it; then it is allowed."""
+    grant = tx.one("grant_of_session", session_id=row["session_id"], grant_key=row["grant_key"])
+    if grant is None:
+        return False
+    decision = {"decided_by": grant["decided_by"], "reason": None, "updated_input": None, "scope": "once"}
+    return decide(tx, run, row, "allow", **decision, granted_by=grant["approval_id"])
+
+
+def end_grants(tx: Transaction, run: Row, row: Row, ended_by: str) -> None:
+    """The decision for the whole session holds no more: the agent asks again for what is like it."""
+    if tx.run("end_grants", session_id=row["session_id"], grant_key=row["grant_key"]):
+        text = f"{row['tool_name']} is asked for again: the permission for the session was taken back by {ended_by}."
+        payload = msgspec.json.encode({"text": text})
+        append(tx, row["session_id"], run["root_session_id"], [NewEvent(type=event_types.NOTE, payload=payload)])
 
 
 def decide(tx: Transaction, run: Row, row: Row, verdict: str, **decision: Any) -> bool:
@@ -55,15 +75,11 @@ def decide(tx: Transaction, run: Row, row: Row, verdict: str, **decision: Any) -
     status = APPROVAL.next_state("pending", verdict)
     if not tx.run("decide_approval", approval_id=row["approval_id"], status=status, now=tx.now_ms, **decision):
         return False
-    _tell(
-        tx,
-        run,
-        event_types.APPROVAL_DECIDED,
-        row,
-        decision=verdict,
-        by=decision["decided_by"],
-        reason=decision["reason"],
-    )
+    by = tx.one("token_by_id", token_id=decision["decided_by"]) or {}
+    told = {"by": decision["decided_by"], "by_label": by.get("label") or None, "reason": decision["reason"]}
+    given = json.loads(decision["updated_input"]) if decision["updated_input"] else None
+    more = {"scope": decision["scope"], "granted_by": decision["granted_by"], "updated_input": given}
+    _tell(tx, run, event_types.APPROVAL_DECIDED, row, decision=verdict, **told, **more)
     _go_on(tx, run)
     tx.hint(RunnerTold(runner_id=row["runner_id"]))
     return True

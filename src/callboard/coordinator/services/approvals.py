@@ -16,7 +16,7 @@ from callboard.coordinator.services.runner_access import check_runner
 from callboard.domain import ids
 from callboard.domain.approval import MAX_INPUT_BYTES
 from callboard.domain.caller import Caller
-from callboard.domain.errors import Conflict, Forbidden, NotFound, TooLarge
+from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound, TooLarge
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Row, Transaction
 from callboard.wire.requests import Decide
@@ -81,12 +81,29 @@ class ApprovalService:
                 raise NotFound(f"There is no approval {approval_id}.", code="approval_not_found")
             _check_open(row)
             _check_same(row, decision)
+            _check_scope(row, decision)
             values: dict[str, Any] = {
                 "decided_by": caller.token_id,
                 "reason": decision.reason,
                 "updated_input": _json(decision.updated_input),
+                "scope": decision.scope,
+                "granted_by": None,
             }
             approval_changes.decide(tx, run, row, decision.decision, **values)
+            return render_approval(tx.one("approval_by_id", approval_id=approval_id) or row)
+
+        return await self._database.write(work)
+
+    async def ask_again(self, caller: Caller, approval_id: str) -> Approval:
+        """Ends what a decision for the whole session allows; does nothing to one that held once."""
+        if not caller.may_write:
+            raise Forbidden(f"{caller.kind_in_words} token may not change what agents may do.")
+
+        def work(tx: Transaction) -> Approval:
+            row = _locked(tx, caller, approval_id)
+            run = tx.one("run_for_report", run_id=row["run_id"])
+            if run is not None and row["grant_key"]:
+                approval_changes.end_grants(tx, run, row, caller.token_id)
             return render_approval(tx.one("approval_by_id", approval_id=approval_id) or row)
 
         return await self._database.write(work)
@@ -131,8 +148,9 @@ def _check_open(row: Row) -> None:
             hint="If the agent goes on, it asks anew: callboard approvals list",
         )
     who, when = row["decided_by"], rfc3339(row["decided_at"])
+    called = f" ({row['decided_by_label']})" if row["decided_by_label"] else ""
     raise Conflict(
-        f"{row['approval_id']} was {row['status']} by {who} at {when}.",
+        f"{row['approval_id']} was {row['status']} by {who}{called} at {when}.",
         code="approval_decided",
         hint="That decision stands.",
         errors=[{"status": row["status"], "decided_by": who, "decided_at": when}],
@@ -146,6 +164,17 @@ def _check_same(row: Row, decision: Decide) -> None:
             code="approval_changed",
             hint="Look at it again and decide with its content_hash.",
             errors=[{"content_hash": row["content_hash"]}],
+        )
+
+
+def _check_scope(row: Row, decision: Decide) -> None:
+    if decision.scope == "once":
+        return
+    if decision.decision == "deny" or decision.updated_input is not None or not row["grant_key"]:
+        raise InvalidRequest(
+            "Only a permission for just what was asked for can hold for the session.",
+            hint="Leave scope out: the decision holds once.",
+            errors=[{"pointer": "/scope", "message": "once"}],
         )
 
 

@@ -11,13 +11,15 @@ from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Forbidden, Unauthenticated
 from callboard.domain.ids import Ids
-from callboard.store.database import Database, Transaction
+from callboard.store.database import Database, Row, Transaction
 from callboard.store.tokens import hash_of, insert_token, new_secret, revoke, works
 from callboard.wire.logins import LoginLink, LoginState
 from callboard.wire.responses import Me
 from callboard.wire.times import rfc3339
 
 LABEL: Final = "login of a browser"
+IN_A_BROWSER: Final = ", in a browser"
+MAX_LABEL: Final = 200
 
 
 class LoginRules(NamedTuple):
@@ -63,18 +65,18 @@ class LoginService:
         secret, token_id = new_secret(), self._ids.new(ids.TOKEN)
 
         def work(tx: Transaction) -> str | None:
-            project_id = _use(tx, hash_of(code))
+            link = _use(tx, hash_of(code))
             expires_at = tx.now_ms + self._rules.login_ms
             insert_token(
                 tx,
                 token_id=token_id,
                 kind="browser",
                 secret_hash=hash_of(secret),
-                label=LABEL,
-                project_id=project_id,
+                label=_label(link["label"]),
+                project_id=link["project_id"],
                 expires_at=expires_at,
             )
-            return project_id
+            return str(link["project_id"]) if link["project_id"] else None
 
         project_id = await self._database.write(work)
         me = Me(token_id=token_id, kind="browser", project_id=project_id, session_id=None, runner_id=None)
@@ -95,10 +97,16 @@ class LoginService:
         await self._database.write(lambda tx: revoke(tx, caller.token_id))
 
 
-def _use(tx: Transaction, code_hash: str) -> str | None:
-    """Uses a link up; the project of whoever made it. Two that come at once are told apart by who removed the row."""
+def _label(maker: str) -> str:
+    """Whose browser it is, as far as the token tells that its link was made with."""
+    if not maker or maker == LABEL or maker.endswith(IN_A_BROWSER):
+        return maker or LABEL
+    return maker[:MAX_LABEL] + IN_A_BROWSER
+
+
+def _use(tx: Transaction, code_hash: str) -> Row:
+    """Uses a link up; project and label of whoever made it. Two that come at once are told apart by who removed it."""
     link = tx.one("login_link", code_hash=code_hash)
     if link is None or not tx.run("use_login_link", code_hash=code_hash, now=tx.now_ms) or not works(link, tx.now_ms):
         raise Unauthenticated("This login link was used already, or is too old.", hint="Make a new one: callboard open")
-    project_id: str | None = link["project_id"]
-    return project_id
+    return link

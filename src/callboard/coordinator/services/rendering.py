@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from callboard.domain import runner as runners
+from callboard.domain.approval import session_allows
 from callboard.domain.budget import UNITS, Pools
 from callboard.domain.lifecycle import legal_actions
 from callboard.domain.run import REASON_SENTENCES
@@ -260,12 +261,15 @@ def render_runner(row: Columns, *, live_runs: int, now_ms: int, rules: runners.L
 
 
 def render_approval(row: Columns) -> steering.Approval:
-    """An approval; the row holds every column of `approvals`."""
+    """An approval; the row holds every column of `approvals`, and the label of whoever decided."""
     same = ("approval_id", "status", "session_id", "run_id", "attempt", "tool_name", "tool_use_id", "description")
-    more = ("project_dir", "risk", "content_hash", "decided_by", "reason")
+    more = ("project_dir", "risk", "content_hash", "scope", "granted_by", "decided_by", "decided_by_label", "reason")
+    tool_input = json.loads(row["tool_input"])
+    allows = session_allows(row["tool_name"], tool_input, row["project_dir"]) if row["grant_key"] else None
     return steering.Approval(
         **{name: row[name] for name in (*same, *more)},
-        tool_input=json.loads(row["tool_input"]),
+        tool_input=tool_input,
+        session_allows=allows,
         updated_input=_json(row["updated_input"]),
         requested_at=rfc3339(row["requested_at"]),
         decided_at=rfc3339_or_none(row["decided_at"]),

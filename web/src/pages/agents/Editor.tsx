@@ -58,7 +58,7 @@ export function Editor({ agent, etag, onLatest }: Props) {
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       if (error.code === "precondition_failed" && base.agent) {
-        const latest = await callForAnswer("GET /agents/{name}", { path: { name: base.agent.name } });
+        const latest = await callForAnswer("GET /agents/{name}", { path: { name: base.agent.name }, query: { scope: "api" } });
         setTheirs({ agent: latest.value, etag: latest.etag });
         return;
       }

@@ -1,5 +1,6 @@
 // Labelled fields of forms: each with its hint, and what is wrong with it said to everybody.
 import { useId, type ReactNode } from "react";
+import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import css from "../Agents.module.css";
 
@@ -42,4 +43,31 @@ export function TextField({ label, value, onChange, hint, wrong = "", required =
 
 export function Check({ label, checked, onChange }: { label: string; checked: boolean; onChange: (checked: boolean) => void }) {
   return <label className={css.check}><input type="checkbox" checked={checked} onChange={(event) => onChange(event.target.checked)} /> {label}</label>;
+}
+
+interface ChecksProps {
+  label: string;
+  hint: string;
+  wrong: string;
+  required: boolean;
+  /** Values as JSON, and how each is shown. */
+  choices: readonly (readonly [string, string])[];
+  /** The chosen ones, as a JSON array in the order of the choices. */
+  value: string;
+  onChange: (value: string) => void;
+}
+
+/** Any number of a few choices. */
+export function Checks({ label, hint, wrong, required, choices, value, onChange }: ChecksProps) {
+  const id = useId();
+  const chosen = new Set((value ? (JSON.parse(value) as unknown[]) : []).map((one) => JSON.stringify(one)));
+  const put = (one: string, on: boolean) => onChange(`[${choices.map(([name]) => name).filter((name) => (name === one ? on : chosen.has(name))).join(",")}]`);
+  return (
+    <fieldset className={css.inner} aria-invalid={wrong !== ""} {...(wrong ? { "aria-describedby": `${id}-wrong` } : {})}>
+      <legend>{label}{required && <span className={layout.soft}> (needed)</span>}</legend>
+      {choices.map(([one, word]) => <Check key={one} label={inert(word)} checked={chosen.has(one)} onChange={(on) => put(one, on)} />)}
+      {hint && <span className={layout.hint}>{hint}</span>}
+      {wrong && <span id={`${id}-wrong`} className={layout.wrong} role="alert">{wrong}</span>}
+    </fieldset>
+  );
 }

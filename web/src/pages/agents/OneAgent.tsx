@@ -2,13 +2,13 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { call, callForAnswer, Problem } from "../../api/client";
-import type { Agent } from "../../api/schema";
+import type { Agent, Operations } from "../../api/schema";
 import { go, Link, useQueryParameter } from "../../navigation";
 import { tell, useAction } from "../../parts/actions";
 import { asText, inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Dialog, Loading, State, Trouble } from "../../parts/Parts";
-import { agentAddress } from "../Agents";
+import { agentAddress, HiddenBy } from "../Agents";
 import { Editor } from "./Editor";
 import { RunForm } from "./RunForm";
 import { Servers } from "./Servers";
@@ -18,14 +18,17 @@ interface Found {
   etag: string | null;
 }
 
+type Scope = Operations["GET /agents/{name}"]["query"]["scope"];
+
 export function OneAgent({ name }: { name: string }) {
   const [directory] = useQueryParameter("dir");
   const [tab] = useQueryParameter("tab");
   const queries = useQueryClient();
-  const place = ["agents", name, directory];
+  const [scope] = useQueryParameter("scope");
+  const place = ["agents", name, directory, scope];
   const agent = useQuery<Found, Error>({
     queryKey: place,
-    queryFn: () => callForAnswer("GET /agents/{name}", { path: { name }, query: directory ? { project_dir: directory } : {} }),
+    queryFn: () => callForAnswer("GET /agents/{name}", { path: { name }, query: { project_dir: directory, scope: (scope || undefined) as Scope } }),
   });
   if (agent.data === undefined) {
     const refused = agent.error instanceof Problem && agent.error.status > 0 && agent.error.status < 500;
@@ -47,16 +50,12 @@ export function OneAgent({ name }: { name: string }) {
         {!value.read_only && <Remove agent={value} etag={etag} />}
       </div>
       <nav className={layout.segments} aria-label="Of the agent">
-        {tabs.map(([one, word]) => <Link key={one} to={tabAddress(value, directory, one)} aria-current={one === tab ? "true" : undefined}>{word}</Link>)}
+        {tabs.map(([one, word]) => <Link key={one} to={agentAddress(value, one)} aria-current={one === tab ? "true" : undefined}>{word}</Link>)}
       </nav>
       {tab === "run" ? <RunForm agent={value} /> : tab === "edit" ? (value.read_only ? <ReadOnly agent={value} />
         : <Editor agent={value} etag={etag} onLatest={(latest, tag) => queries.setQueryData(place, { value: latest, etag: tag })} />) : <About agent={value} />}
     </div>
   );
-}
-
-function tabAddress(agent: Agent, directory: string, tab: string): string {
-  return agentAddress({ ...agent, scope: directory ? "project" : "", directory }, tab);
 }
 
 function ReadOnly({ agent }: { agent: Agent }) {
@@ -94,6 +93,7 @@ function About({ agent }: { agent: Agent }) {
           <dt>Limits</dt><dd>{limited.join(", ") || "none of its own"}</dd>
           {agent.tags.length > 0 && <><dt>Tags</dt><dd className={layout.tags}>{agent.tags.map((tag) => <span key={tag} className={layout.tag}>{inert(tag)}</span>)}</dd></>}
           <dt>Kept</dt><dd>{agent.read_only ? <>in the file <span className={layout.mono}>{inert(agent.path ?? "")}</span>{agent.hostname && ` on ${inert(agent.hostname)}`}: read-only here</> : "by the coordinator"}</dd>
+          {agent.hidden_by.length > 0 && <><dt>Hidden</dt><dd><HiddenBy agent={agent} /></dd></>}
           <dt>Changed</dt><dd><Age at={agent.updated_at} after=" ago" /></dd>
         </dl>
       </section>

@@ -7,13 +7,14 @@ import { useAction } from "../../parts/actions";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Button } from "../../parts/Parts";
+import { HiddenBy } from "../Agents";
 import css from "../Agents.module.css";
 import { wrongAt, wrongOf } from "./draft";
-import { TextField } from "./Fields";
-import { fieldsOf, parametersOf, WHOLE, type Field } from "./schema";
+import { Checks, TextField } from "./Fields";
+import { parametersOf, partsOf, type Field, type Part } from "./schema";
 
 export function RunForm({ agent }: { agent: Agent }) {
-  const fields = agent.parameters_schema ? fieldsOf(agent.parameters_schema) : null;
+  const parts = agent.parameters_schema ? partsOf(agent.parameters_schema) : null;
   const [texts, setTexts] = useState<Record<string, string>>({});
   const [prompt, setPrompt] = useState("");
   const [title, setTitle] = useState("");
@@ -22,12 +23,12 @@ export function RunForm({ agent }: { agent: Agent }) {
   const [wrong, setWrong] = useState<Record<string, string>>({});
   const key = useRef(newKey());
   const [start, starting] = useAction(async () => {
-    const made = fields ? parametersOf(fields, texts) : { parameters: {}, wrong: prompt.trim() ? {} : { prompt: "Say what it is to do." } };
-    setWrong(pointers(made.wrong));
+    const made = parts ? parametersOf(parts, texts) : { parameters: {}, wrong: prompt.trim() ? {} : { "/prompt": "Say what it is to do." } };
+    setWrong(Object.fromEntries(Object.entries(made.wrong).map(([pointer, words]) => [parts ? `/parameters${pointer}` : pointer, words])));
     if (Object.keys(made.wrong).length > 0) return;
     const demanded = tags.split(",").map((tag) => tag.trim()).filter(Boolean);
     const body: CreateRun = {
-      type: "start_session", agent_name: agent.name, ...(fields ? { parameters: made.parameters } : { prompt }), ...(title.trim() ? { title: title.trim() } : {}),
+      type: "start_session", agent_name: agent.name, ...(parts ? { parameters: made.parameters } : { prompt }), ...(title.trim() ? { title: title.trim() } : {}),
       ...(directory.trim() ? { project_dir: directory.trim() } : {}), ...(demanded.length > 0 ? { additional_demands: { tags: demanded } } : {}),
     };
     try {
@@ -48,10 +49,10 @@ export function RunForm({ agent }: { agent: Agent }) {
   if (!agent.active) return <p className={layout.soft}>It is inactive. Make it active under Edit to run it.</p>;
   return (
     <form className={`${layout.card} ${css.form}`} noValidate aria-label={`Run ${agent.name}`} onSubmit={(event) => { event.preventDefault(); void start(); }}>
-      {fields ? fields.map((field) => (
-        <SchemaField key={field.name} field={field} value={texts[field.name] ?? field.initial} wrong={wrongAt(wrong, field.name === WHOLE ? "/parameters" : `/parameters/${field.name.replaceAll("~", "~0").replaceAll("/", "~1")}`)}
-          onChange={change((value: string) => setTexts({ ...texts, [field.name]: value }))} />
-      )) : <TextField label="Prompt" value={prompt} onChange={change(setPrompt)} rows={5} required wrong={wrongAt(wrong, "/prompt") || (wrong["/parameters/prompt"] ?? "")} />}
+      {agent.hidden_by.length > 0 && <p className={css.conflict} role="status"><span><strong>This one is hidden.</strong> <HiddenBy agent={agent} /></span></p>}
+      {parts ? <Parts parts={parts} texts={texts} wrong={wrong} onChange={(pointer, value) => change(setTexts)({ ...texts, [pointer]: value })} />
+        : <TextField label="Prompt" value={prompt} onChange={change(setPrompt)} rows={5} required wrong={wrongAt(wrong, "/prompt")} />}
+      {parts && wrong["/parameters"] && parts[0]?.pointer !== "" && <p role="alert" className={layout.wrong}>{wrong["/parameters"]}</p>}
       <div className={layout.pair}>
         <TextField label="Title" value={title} onChange={change(setTitle)} hint="Else how its input begins." wrong={wrongAt(wrong, "/title")} />
         <TextField label="Directory" mono value={directory} onChange={change(setDirectory)} hint="Else that of the runner that takes it." wrong={wrongAt(wrong, "/project_dir")} />
@@ -62,16 +63,33 @@ export function RunForm({ agent }: { agent: Agent }) {
   );
 }
 
-/** What is wrong by name of a field, as the coordinator would point to it. */
-function pointers(wrong: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(wrong).map(([name, words]) => [name === WHOLE ? "/parameters" : `/parameters/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`, words]));
+interface PartsProps {
+  parts: readonly Part[];
+  texts: Readonly<Record<string, string>>;
+  wrong: Readonly<Record<string, string>>;
+  onChange: (pointer: string, value: string) => void;
 }
 
-const ROWS = { long: 4, lines: 3, json: 4 } as const;
-const HINTS: Partial<Record<Field["kind"], string>> = { lines: "One on each line.", json: "JSON." };
+function Parts({ parts, texts, wrong, onChange }: PartsProps) {
+  return parts.map((part) => (part.kind === "object" ? (
+    <fieldset key={part.pointer} className={css.inner}>
+      <legend>{inert(part.title)}{part.required && <span className={layout.soft}> (needed)</span>}</legend>
+      {part.description && <p className={layout.hint}>{inert(part.description)}</p>}
+      {wrong[`/parameters${part.pointer}`] && <p role="alert" className={layout.wrong}>{wrong[`/parameters${part.pointer}`]}</p>}
+      <Parts parts={part.parts} texts={texts} wrong={wrong} onChange={onChange} />
+    </fieldset>
+  ) : (
+    <SchemaField key={part.pointer} field={part} value={texts[part.pointer] ?? part.initial} wrong={wrongAt(wrong, `/parameters${part.pointer}`)}
+      onChange={(value) => onChange(part.pointer, value)} />
+  )));
+}
+
+const ROWS = { long: 4, lines: 3, numbers: 3, json: 4 } as const;
+const HINTS: Partial<Record<Field["kind"], string>> = { lines: "One on each line.", numbers: "Numbers, one on each line.", json: "JSON." };
 
 function SchemaField({ field, value, wrong, onChange }: { field: Field; value: string; wrong: string; onChange: (value: string) => void }) {
-  const choices = field.kind === "choice" ? field.choices.map((one) => [one, inert(one)] as const) : field.kind === "yes_no" ? ([["yes", "yes"], ["no", "no"]] as const) : undefined;
+  if (field.kind === "many") return <Checks label={inert(field.title)} hint={inert(field.description)} wrong={wrong} choices={field.choices} value={value} onChange={onChange} required={field.required} />;
+  const choices = field.kind === "choice" ? field.choices.map(([one, word]) => [one, inert(word)] as const) : field.kind === "yes_no" ? ([["yes", "yes"], ["no", "no"]] as const) : undefined;
   const rows = field.kind in ROWS ? ROWS[field.kind as keyof typeof ROWS] : undefined;
   const hint = [inert(field.description), HINTS[field.kind]].filter(Boolean).join(" ");
   return (

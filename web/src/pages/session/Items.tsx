@@ -3,7 +3,7 @@ import { memo, useState, type ReactNode } from "react";
 import type { Session } from "../../api/schema";
 import { argument } from "../../live/board";
 import type { EndItem, Item, MessageItem, NoteItem, ResultItem, RunItem, ToolItem } from "../../live/timeline";
-import { ApprovalCard } from "../../parts/ApprovalCard";
+import { ApprovalCard, type AskedFor } from "../../parts/ApprovalCard";
 import { duration, moment, size, timeOfDay } from "../../parts/format";
 import { asText, inert, inputText } from "../../parts/inert";
 import { Markdown } from "../../parts/Markdown";
@@ -42,10 +42,13 @@ function Body({ item, session }: { item: Item; session: Session }): ReactNode {
   }
 }
 
-export function approvalOf(id: string, payload: Record<string, unknown>, at: string) {
-  return { approval_id: id, requested_at: at, tool_name: asText(payload.tool_name), tool_input: payload.tool_input,
-    description: asText(payload.description), project_dir: asText(payload.project_dir), risk: asText(payload.risk),
-    content_hash: asText(payload.content_hash), reason: asText(payload.reason) };
+/** A request as the log tells it; the decision on it, when there is one, is part of the payload. */
+export function approvalOf(id: string, payload: Record<string, unknown>, at: string): AskedFor {
+  const text = (name: string) => (typeof payload[name] === "string" ? (payload[name] as string) : null);
+  return { approval_id: id, requested_at: at, tool_name: text("tool_name") ?? "", tool_input: payload.tool_input,
+    description: text("description") ?? "", project_dir: text("project_dir"), risk: text("risk") ?? "", content_hash: text("content_hash") ?? "",
+    session_allows: text("session_allows"), scope: text("scope") ?? "once", granted_by: text("granted_by"), decided_by: text("by"),
+    decided_by_label: text("by_label"), decided_at: text("settled_at"), reason: text("reason"), updated_input: payload.updated_input };
 }
 
 const TYPES: Record<string, string> = { start_session: "start", resume_session: "resume" };
@@ -84,9 +87,21 @@ function Message({ item }: { item: MessageItem }) {
   return (
     <div className={user ? css.user : css.assistant}>
       <span className="unseen">{user ? "Prompt" : "Agent"}: </span>
+      {item.thinking && <Thought text={item.thinking} />}
       {user ? <Folded text={inert(item.text)} prose foldAt={700} /> : <Markdown text={item.missing ? `… ${item.text}` : item.text} />}
       {item.partial && <span className={css.writing} aria-label="is being written">▍</span>}
     </div>
+  );
+}
+
+/** What an agent thought: there, and not in the way of what it says. */
+export function Thought({ text }: { text: string }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details className={css.thought} open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>Thought <span className={css.soft}>{size(text)}</span></summary>
+      {open && <Folded text={inert(text)} prose />}
+    </details>
   );
 }
 

@@ -9,6 +9,12 @@ WHERE (name, scope, source) > (:name, :scope, :source)
     AND (:project_id = '' OR project_id IS NULL OR project_id = :project_id)
 ORDER BY name, scope, source LIMIT :limit;
 
+-- name: agents_of_shared_names
+-- Agents between two names whose name several sources have.
+SELECT * FROM agents WHERE name >= :first AND name <= :last
+    AND name IN (SELECT name FROM agents WHERE name >= :first AND name <= :last GROUP BY name HAVING count(*) > 1)
+ORDER BY name, scope, source LIMIT 1000;
+
 -- name: agents_of_source
 -- What was uploaded of one directory.
 SELECT * FROM agents WHERE scope = :scope AND source = :source ORDER BY name LIMIT 1000;

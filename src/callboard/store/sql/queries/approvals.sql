@@ -1,18 +1,30 @@
 -- name: insert_approval
 -- A request for permission; the same one, reported again, is there already.
 INSERT INTO approvals (approval_id, session_id, run_id, attempt, runner_id, request_id, tool_name, tool_input,
-    tool_use_id, description, project_dir, risk, content_hash, status, requested_at)
+    tool_use_id, description, project_dir, risk, content_hash, grant_key, status, requested_at)
 VALUES (:approval_id, :session_id, :run_id, :attempt, :runner_id, :request_id, :tool_name, :tool_input, :tool_use_id,
-    :description, :project_dir, :risk, :content_hash, 'pending', :now)
+    :description, :project_dir, :risk, :content_hash, :grant_key, 'pending', :now)
 ON CONFLICT (run_id, attempt, request_id) DO NOTHING;
 
 -- name: approval_by_id
--- One approval.
-SELECT * FROM approvals WHERE approval_id = :approval_id;
+-- One approval, and what the token of whoever decided is called.
+SELECT a.*, t.label AS decided_by_label FROM approvals a LEFT JOIN tokens t ON t.token_id = a.decided_by
+WHERE a.approval_id = :approval_id;
 
 -- name: approval_of_attempt
 -- The approval that an attempt asked for under this name.
-SELECT * FROM approvals WHERE run_id = :run_id AND attempt = :attempt AND request_id = :request_id;
+SELECT a.*, t.label AS decided_by_label FROM approvals a LEFT JOIN tokens t ON t.token_id = a.decided_by
+WHERE a.run_id = :run_id AND a.attempt = :attempt AND a.request_id = :request_id;
+
+-- name: grant_of_session
+-- The decision for the whole session that allows what is like it.
+SELECT * FROM approvals WHERE session_id = :session_id AND grant_key = :grant_key AND scope = 'session'
+    AND status = 'allowed' AND grant_key <> ''
+ORDER BY approval_id LIMIT 1;
+
+-- name: end_grants
+-- From here on the agent asks again for what is like it.
+UPDATE approvals SET scope = 'once' WHERE session_id = :session_id AND grant_key = :grant_key AND scope = 'session';
 
 -- name: pending_approvals_of_run
 -- What nobody has decided on yet.
@@ -21,7 +33,7 @@ SELECT * FROM approvals WHERE run_id = :run_id AND status = 'pending' ORDER BY a
 -- name: decide_approval
 -- The one decision.
 UPDATE approvals SET status = :status, decided_by = :decided_by, reason = :reason, updated_input = :updated_input,
-    decided_at = :now
+    scope = :scope, granted_by = :granted_by, decided_at = :now
 WHERE approval_id = :approval_id AND status = 'pending';
 
 -- name: expire_approval
@@ -46,7 +58,8 @@ ORDER BY a.approval_id LIMIT 200;
 
 -- name: approvals_newest
 -- A page of approvals, newest first; the empty text is no filter.
-SELECT a.* FROM approvals a JOIN sessions s ON s.session_id = a.session_id
+SELECT a.*, t.label AS decided_by_label FROM approvals a JOIN sessions s ON s.session_id = a.session_id
+    LEFT JOIN tokens t ON t.token_id = a.decided_by
 WHERE a.approval_id < :before AND (:status = '' OR a.status = :status)
     AND (:session_id = '' OR a.session_id = :session_id)
     AND (:project_id = '' OR s.project_id = :project_id)

@@ -36,7 +36,7 @@ INSERT INTO login_links (code_hash, made_by, expires_at) VALUES (:code_hash, :ma
 
 -- name: login_link
 -- The token that a link was made with: the link is worth as much as that is now.
-SELECT t.project_id, t.revoked_at, t.expires_at FROM login_links l JOIN tokens t ON t.token_id = l.made_by
+SELECT t.project_id, t.label, t.revoked_at, t.expires_at FROM login_links l JOIN tokens t ON t.token_id = l.made_by
 WHERE l.code_hash = :code_hash;
 
 -- name: use_login_link
