@@ -30,6 +30,7 @@ SERVER_OWNER = "CALLBOARD_TEST_SERVER_OWNER"
 
 IN_CI = os.environ.get("CALLBOARD_CI") == "1"
 DEFAULT_ROUNDS = 3
+"""Of a fault test that does not say another number with its mark `rounds`."""
 DEFAULT_SEED = 1
 
 # Whoever runs the tests may be an agent of Callboard, or a user of an agent client; their sessions, servers and
@@ -55,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("callboard")
     group.addoption("--rounds", type=int, default=DEFAULT_ROUNDS, help="rounds of each fault test")
     group.addoption("--seed", type=int, default=DEFAULT_SEED, help="seed of the fault tests")
+    group.addoption("--every-database", action="store_true", help="also tests marked `either_database` run on each")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,8 +94,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Turn a test that takes `fault_round` into one test for each round."""
     if "fault_round" in metafunc.fixturenames:
         seed = metafunc.config.getoption("--seed")
-        rounds = [FaultRound(number, seed) for number in range(1, metafunc.config.getoption("--rounds") + 1)]
+        count = metafunc.config.getoption("--rounds")
+        own = metafunc.definition.get_closest_marker("rounds")
+        if own and count == DEFAULT_ROUNDS:
+            count = own.args[0]
+        rounds = [FaultRound(number, seed) for number in range(1, count + 1)]
         metafunc.parametrize("fault_round", rounds, ids=[f"round{one.number}-seed{seed}" for one in rounds])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the second database of tests of which it decides nothing, unless every one is wanted."""
+    if config.getoption("--every-database"):
+        return
+    spared = [item for item in items if item.get_closest_marker("either_database") and _is_on_postgresql(item)]
+    config.hook.pytest_deselected(items=spared)
+    left_out = set(spared)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_on_postgresql(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and callspec.params.get("database_kind") == "postgresql"
 
 
 @pytest.hookimpl(wrapper=True)

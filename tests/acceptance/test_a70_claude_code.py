@@ -17,7 +17,7 @@ from tests.support.history import assert_promises_kept
 from tests.support.processes import agents_of
 from tests.support.world import World
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.clients, pytest.mark.either_database, pytest.mark.timeout(120)]
 
 Figures = tuple[int, int, int, int]
 """What a call of the model costs: tokens of input and output, read from and written to the cache."""

@@ -13,7 +13,7 @@ from tests.support.claude import ClaudeWorld, served_model
 from tests.support.coordinator import QUICK
 from tests.support.world import World
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.clients, pytest.mark.either_database, pytest.mark.timeout(120)]
 COUNT: dict[str, Any] = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
 

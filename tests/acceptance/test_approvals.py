@@ -212,6 +212,7 @@ def test_the_timeout_of_a_run_stands_still_while_its_agent_waits_for_a_person(st
 
 @pytest.mark.clients
 @pytest.mark.timeout(120)
+@pytest.mark.either_database
 def test_the_real_claude_code_waits_for_a_persons_decision(world: World, claude_code: Path) -> None:
     """A tool that is not allowed by itself: allowed once, denied once, through the client's control channel."""
     with served_model() as model:

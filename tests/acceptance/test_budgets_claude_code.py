@@ -11,7 +11,7 @@ from tests.support.claude import ClaudeWorld, served_model
 from tests.support.coordinator import QUICK, payload_of
 from tests.support.world import World
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.clients, pytest.mark.either_database, pytest.mark.timeout(120)]
 
 TWO_CALLS = "[[usage 1000 100 0 0 ++ bash true]] [[usage 1000 100 0 0 ++ say Done.]]"
 

@@ -17,6 +17,8 @@ from tests.support.database import sqlite_only
 from tests.support.programs import CALLBOARD, Program
 from tests.support.world import World, hold
 
+pytestmark = pytest.mark.either_database
+
 VERSION_SECONDS = 0.15
 PS_CPU_SECONDS = 0.5
 UNKNOWN_SESSION = "ses_01h2xcejqtf2nbrexx3vqjhp41"

@@ -16,6 +16,8 @@ from tests.support.processes import agent_of
 from tests.support.runner import Runner
 from tests.support.world import World, hold
 
+pytestmark = pytest.mark.either_database
+
 PATIENT = QUICK | {"lease_seconds": 30, "lost_runner_seconds": 30}
 
 

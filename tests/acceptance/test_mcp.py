@@ -14,6 +14,8 @@ from tests.support.hand_parent import HandParent
 from tests.support.mcp_agent import TRANSPORTS, Transport, mcp_agent
 from tests.support.world import World, hold
 
+pytestmark = pytest.mark.either_database
+
 CALLS_ALLOWED = 6
 CHARACTERS_ALLOWED = 12_000
 

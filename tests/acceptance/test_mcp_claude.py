@@ -14,7 +14,7 @@ from tests.support.coordinator import QUICK, payload_of, until
 from tests.support.processes import agents_of
 from tests.support.world import World, hold
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.clients, pytest.mark.either_database, pytest.mark.timeout(120)]
 TOOL = "mcp__callboard__"
 
 

@@ -12,6 +12,8 @@ from tests.support.coordinator import payload_of
 from tests.support.hand_parent import HandParent
 from tests.support.mcp_agent import Transport, mcp_agent
 
+pytestmark = pytest.mark.either_database
+
 ACTIONS: Final = ("start", "resume", "message", "stop", "read")
 OTHERS: Final = ACTIONS[1:]
 Ask = Callable[[Stage, str, str | None, str, str], Awaitable[str]]

@@ -21,6 +21,8 @@ from tests.support.coordinator import Coordinator, payload_of, text_of
 from tests.support.programs import scrubbed
 from tests.support.world import World
 
+pytestmark = pytest.mark.either_database
+
 PLUGIN: Final = Path(__file__).resolve().parents[2] / "plugins" / "callboard"
 SECONDS: Final = 1.0
 """No hook takes longer."""

@@ -15,6 +15,8 @@ from tests.support.processes import agents_of
 from tests.support.runner import Runner
 from tests.support.world import World, hold
 
+pytestmark = pytest.mark.either_database
+
 GRACE_SECONDS = 4.0
 EXECUTORS = ("scripted", "command")
 PROMPT = "say one\nthe colour is blue"

@@ -14,7 +14,7 @@ from tests.support.history import assert_promises_kept
 from tests.support.runner import Runner
 from tests.support.world import World
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.clients, pytest.mark.either_database, pytest.mark.timeout(120)]
 
 
 @dataclass

@@ -49,6 +49,7 @@ def assert_restored(restored: Coordinator, load: EventLoad, acknowledged: dict[i
     assert acknowledged.items() <= notes.items()
 
 
+@pytest.mark.rounds(1)
 def test_r12_a_backup_under_load_restores_all_that_was_acknowledged_before_it(
     world: World, fault_round: FaultRound
 ) -> None:

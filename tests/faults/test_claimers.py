@@ -36,6 +36,7 @@ RULES: Final[dict[str, Any]] = {
 """Who lives is heard in time on a busy machine too; what the dead held goes on within seconds."""
 
 
+@pytest.mark.rounds(1)
 def test_r7_fifty_claimers_on_two_coordinators_start_each_attempt_once_and_forget_none(
     tmp_path: Path, fault_round: FaultRound
 ) -> None:
@@ -44,6 +45,7 @@ def test_r7_fifty_claimers_on_two_coordinators_start_each_attempt_once_and_forge
         claim_all(two.world, two.both, fault_round.source())
 
 
+@pytest.mark.rounds(1)
 def test_r7_fifty_claimers_on_one_coordinator_with_sqlite(tmp_path: Path, fault_round: FaultRound) -> None:
     """R7: the same where one writer does all."""
     with World(tmp_path) as world:

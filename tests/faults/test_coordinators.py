@@ -29,6 +29,7 @@ STREAMS: Final = 100
 
 
 @on_both_databases
+@pytest.mark.rounds(1)
 def test_r12_a_coordinator_killed_under_load_loses_nothing_that_it_acknowledged(
     world: World, fault_round: FaultRound
 ) -> None:

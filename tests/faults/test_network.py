@@ -136,6 +136,7 @@ WORK: Final = "\n".join((
 ))  # fmt: skip
 
 
+@pytest.mark.rounds(1)
 def test_r6_whatever_is_lost_cut_or_doubled_on_the_way_has_one_effect(
     world: World, coordinator: Coordinator, proxied: ToxicProxy
 ) -> None:

@@ -43,6 +43,7 @@ QUICK_SHARE: Final = 0.9
 """Of the events come in that time, however busy the machine is otherwise; the bound for all is the reader's."""
 
 
+@pytest.mark.rounds(1)
 def test_r21_a_reader_that_comes_back_at_the_other_coordinator_misses_and_repeats_nothing(
     tmp_path: Path, fault_round: FaultRound
 ) -> None:

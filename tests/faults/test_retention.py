@@ -89,6 +89,7 @@ def first_seq(coordinator: Coordinator, load: EventLoad) -> int:
     return int(coordinator.http.get(f"/sessions/{load.session_id}/events", params={"limit": 1}).json()["first_seq"])
 
 
+@pytest.mark.rounds(1)
 def test_r11_traffic_forgetting_copies_and_a_long_reader_at_once(world: World, fault_round: FaultRound) -> None:
     """R11: no error reaches a runner, what is at work is kept whole, what is old goes, the log begins again."""
     source = fault_round.source()
@@ -118,6 +119,7 @@ def test_r11_traffic_forgetting_copies_and_a_long_reader_at_once(world: World, f
 
 
 @on_both_databases
+@pytest.mark.rounds(1)
 def test_r12_a_coordinator_killed_while_it_forgets_has_a_sound_log(world: World, fault_round: FaultRound) -> None:
     """R12, R21: the beginning that is told and the events that are there agree after every kill."""
     source = fault_round.source()

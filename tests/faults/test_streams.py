@@ -32,6 +32,7 @@ LAG_SECONDS: Final = 1.0
 
 
 @on_both_databases
+@pytest.mark.rounds(1)
 def test_r21_a_reader_whose_way_breaks_again_and_again_sees_every_event_once(
     world: World, fault_round: FaultRound
 ) -> None:

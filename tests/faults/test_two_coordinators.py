@@ -28,6 +28,7 @@ MORE_EVENTS: Final = 200
 """At most so many are acknowledged between two of the things that happen."""
 
 
+@pytest.mark.rounds(1)
 def test_one_of_two_coordinators_is_killed_under_load_and_clients_go_on_at_the_other(
     tmp_path: Path, fault_round: FaultRound
 ) -> None:

@@ -14,10 +14,17 @@ from callboard.coordinator.http.routes import ROUTES
 from tests.http.world import Attempt, Coordinator, PlayedRunner, serving
 from tests.support.database import settings_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.either_database,
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
-BOUNDS = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+BOUNDS = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+BEFORE_ANYTHING_IS_READ = settings(BOUNDS, max_examples=3)
+"""A request without a token is refused whatever else it says."""
 NEVER_ENDING = "/sse/sessions"
 WAIT = "/runs/{run_id}/wait"
 """For the run that stands here it would take as long as it is asked to: other tests wait."""
@@ -84,7 +91,7 @@ def test_every_answer_is_as_described_and_none_is_a_defect(case: Any, stage: Sta
 
 
 @schema.parametrize()
-@BOUNDS
+@BEFORE_ANYTHING_IS_READ
 def test_s1_no_generated_request_succeeds_without_a_token(case: Any, stage: Stage) -> None:
     stage.aim(case)
     answer = case.call(base_url=stage.coordinator.url, timeout=20)
