@@ -136,7 +136,7 @@ def test_a81_a_message_that_was_written_while_nobody_answers_is_sent_once(scene:
     expect(page.get_by_text("four", exact=True)).to_be_visible(timeout=20_000)
     expect(page.get_by_text("Being sent")).to_have_count(0)
     assert lost == [201]
-    assert scene.prompts(made.session_id) == ["say one", "say two", "say three", "say four"]
+    assert scene.coordinator.said(made.session_id) == ["one", "two", "three", "four"]
 
 
 def test_s1_what_was_written_when_the_login_ended_is_sent_after_the_next_one(scene: Scene, visitor: Visitor) -> None:
