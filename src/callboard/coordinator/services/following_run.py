@@ -18,12 +18,16 @@ _CUT_OFF = ("interrupted", "timeout", "stopped", "budget_exceeded", "max_turns")
 
 def request_like(run: Row, prompt: str) -> CreateRun:
     """A resume with this prompt as the run was asked for, without a deadline for its wait in the queue."""
-    limits: dict[str, Any] = json.loads(run["limits"])
-    limits.pop("queue_timeout_seconds", None)
+    return _resume(run, prompt, {**_limits_of(run), "queue_timeout_seconds": None})
+
+
+def _resume(run: Row, prompt: str, limits: dict[str, Any], parameters: dict[str, Any] | None = None) -> CreateRun:
+    given = {name: value for name, value in limits.items() if value is not None}
     return CreateRun(
         type="resume_session",
         session_id=run["session_id"],
         prompt=prompt,
+        parameters=parameters,
         executor_type=run["executor_type"],
         project_dir=run["project_dir"],
         additional_demands=AdditionalDemands(tags=json.loads(run["demands"]).get("tags", [])),
@@ -33,8 +37,13 @@ def request_like(run: Row, prompt: str) -> CreateRun:
         priority=run["priority"],
         model=run["model"],
         permission_mode=run["permission_mode"],
-        limits=msgspec.convert(limits, Limits) if limits else None,
+        limits=msgspec.convert(given, Limits) if given else None,
     )
+
+
+def _limits_of(run: Row) -> dict[str, Any]:
+    limits: dict[str, Any] = json.loads(run["limits"])
+    return limits
 
 
 def _parameters_of(run: Row) -> dict[str, Any] | None:
@@ -49,25 +58,11 @@ def retry_of(tx: Transaction, run: Row, caller: Caller, offered: frozenset[str])
     bound = tx.one("open_binding", session_id=run["session_id"]) is not None
     cut_off = bound and was_cut_off(tx, run["run_id"], run["attempt"] + 1)
     goes_on = cut_off and run["context"] == "persistent" and run["reason"] in _CUT_OFF
-    request = CreateRun(
-        type="resume_session",
-        session_id=run["session_id"],
-        prompt=CONTINUATION_PROMPT if goes_on else run["prompt"],
-        parameters=_parameters_of(run),
-        executor_type=run["executor_type"],
-        project_dir=run["project_dir"],
-        additional_demands=AdditionalDemands(tags=json.loads(run["demands"]).get("tags", [])),
-        execution_mode=run["execution_mode"] if run["caller_session_id"] else "sync",
-        on_lost=run["on_lost"],
-        repeatable=bool(run["repeatable"]),
-        priority=run["priority"],
-        model=run["model"],
-        permission_mode=run["permission_mode"],
-        limits=msgspec.json.decode(run["limits"], type=Limits) if run["limits"] != "{}" else None,
-    )
+    prompt = CONTINUATION_PROMPT if goes_on else run["prompt"]
+    request = _resume(run, prompt, _limits_of(run), _parameters_of(run))
     return NewRun(
         request=request,
-        prompt=request.prompt or "",
+        prompt=prompt,
         caller=caller,
         parent_session_id=run["caller_session_id"],
         executor_type=run["executor_type"],
