@@ -95,7 +95,7 @@ def test_a81_pages_of_usage_and_agents_are_clean_in_every_look(stage: Stage, vis
 
 
 def test_a81_a_total_leads_to_the_turn_that_caused_it_in_three_clicks(stage: Stage, visitor: Visitor) -> None:
-    """D9, journey 7: agent, session, run, and there it is in the session; unknown prices and budgets are told."""
+    """D9, journey 7: agent, session, run, and there is its dearest turn; unknown prices and budgets are told."""
     page = visitor.log_in("/ui/usage?by=agent")
     expect(page.get_by_label("Total")).to_contain_text("$5.02+")
     expect(page.get_by_text("$1.00 of $5.00 (20 %)")).to_be_visible()
@@ -103,9 +103,10 @@ def test_a81_a_total_leads_to_the_turn_that_caused_it_in_three_clicks(stage: Sta
     expect(page.get_by_role("row").filter(has_text="No known price").locator("td").last).to_have_text("\N{EN DASH}")
     page.get_by_role("link", name="Dear <i>one</i>").click()
     expect(page.get_by_role("row").nth(1)).to_contain_text("$4.00")
-    page.get_by_role("link", name="Run 2").click()
+    page.get_by_role("link", name="Run 2", exact=True).click()
     page.wait_for_url(re.compile(rf"{stage.dear.session_id}\?event=\d+"))
-    expect(page.get_by_role("heading", name=re.compile("^Run 2"))).to_be_in_viewport()
+    expect(page.get_by_role("article").filter(has_text="opus: 9k in, 900 out")).to_be_in_viewport()
+    expect(page.get_by_role("article").filter(has_text="$4.00")).to_be_visible()
     page.go_back()
     expect(page.get_by_label("Budget in dollars")).to_be_visible()
     assert visitor.heard == []

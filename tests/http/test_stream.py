@@ -45,19 +45,23 @@ def test_the_first_frame_says_where_the_stream_begins(coordinator: Coordinator, 
 def test_one_stream_brings_a_session_and_what_matters_of_all_others(
     coordinator: Coordinator, runner: PlayedRunner
 ) -> None:
-    """D12: `everywhere` names types that are wanted of all sessions, in the replay and live."""
+    """D12: `also` names further sessions, `everywhere` types that are wanted of all, in the replay and live."""
     mine, other = runner.begin(), runner.begin()
-    wanted = {"session_id": mine.session_id, "everywhere": "run_start,session_created"}
+    also = runner.begin()
+    wanted = {"session_id": mine.session_id, "also": also.session_id, "everywhere": "run_start,session_created"}
     with Listener(coordinator, after="0.0.0", **wanted) as listener:
         runner.post(other, event(1))
         runner.post(mine, event(1))
+        runner.post(also, event(1))
         third = runner.begin()
         listener.wait(lambda: any(frame.data.get("session_id") == third.session_id for frame in listener.frames))
         found = [frame for frame in listener.frames if frame.id]
-    assert {"message", "run_queued", "run_claimed"} <= {
-        one.event for one in found if one.data["session_id"] == mine.session_id
+    types = {
+        one: {frame.event for frame in found if frame.data["session_id"] == one.session_id} for one in (mine, also)
     }
-    assert {one.event for one in found if one.data["session_id"] != mine.session_id} <= {"run_start", "session_created"}
+    assert all({"message", "run_queued", "run_claimed"} <= seen for seen in types.values())
+    others = [one for one in found if one.data["session_id"] not in (mine.session_id, also.session_id)]
+    assert {one.event for one in others} <= {"run_start", "session_created"}
     assert other.session_id in {one.data["session_id"] for one in found}
     assert len(places(found)) == len(set(places(found)))
 

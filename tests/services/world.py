@@ -159,10 +159,10 @@ class PlayedRunner:
         )
         return await self.world.reports.not_launched(self.caller, claim.run_id, report)
 
-    async def beat(self, *claims: Claim) -> HeartbeatAnswer:
+    async def beat(self, *claims: Claim, facts: dict[str, Any] | None = None) -> HeartbeatAnswer:
         """A heartbeat that lists these attempts."""
         held = [AttemptRef(run_id=claim.run_id, attempt=claim.attempt) for claim in claims]
-        beat = Heartbeat(runner_id=self.runner_id, epoch=self.epoch, attempts=held)
+        beat = Heartbeat(runner_id=self.runner_id, epoch=self.epoch, attempts=held, facts=facts or {})
         return await self.world.runners.heartbeat(self.caller, beat)
 
     async def work(self, claim: Claim, text: str = "done") -> EndedAnswer:

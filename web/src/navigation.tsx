@@ -5,20 +5,42 @@ import { BASE } from "./routes";
 const watchers = new Set<() => void>();
 function watch(watcher: () => void): () => void {
   watchers.add(watcher);
-  window.addEventListener("popstate", watcher);
-  return () => {
-    watchers.delete(watcher);
-    window.removeEventListener("popstate", watcher);
-  };
+  return () => watchers.delete(watcher);
 }
 
 /** Goes to a path below the base; with `replace` the present place is not kept for the way back. */
 export function go(to: string, { replace = false } = {}): void {
   const url = BASE + to;
   if (url === location.pathname + location.search + location.hash) return;
-  history[replace ? "replaceState" : "pushState"](null, "", url);
+  const elsewhere = new URL(url, location.href).pathname !== location.pathname;
+  if (replace) {
+    history.replaceState(history.state, "", url);
+  } else {
+    // Where somebody had scrolled to is kept with the place, for the way back.
+    history.replaceState({ scrolled: content()?.scrollTop ?? 0 }, "");
+    history.pushState(null, "", url);
+  }
   for (const watcher of watchers) watcher();
+  if (elsewhere && !replace) scroll(0, 1);
 }
+
+const FRAMES = 30;
+const content = () => document.getElementById("content");
+
+/** Scrolls the page to a place, as soon as there is enough of it. */
+function scroll(to: number, frames = FRAMES): void {
+  requestAnimationFrame(() => {
+    const element = content();
+    if (!element) return;
+    element.scrollTop = to;
+    if (Math.abs(element.scrollTop - to) > 1 && frames > 1) scroll(to, frames - 1);
+  });
+}
+
+window.addEventListener("popstate", (event) => {
+  for (const watcher of watchers) watcher();
+  scroll((event.state as { scrolled?: number } | null)?.scrolled ?? 0);
+});
 
 export function usePath(): string {
   return useSyncExternalStore(watch, () => location.pathname.slice(BASE.length) || "/");

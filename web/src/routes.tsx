@@ -9,6 +9,7 @@
 //   5. add the page to PAGES in tests/browser/test_pages.py: each is looked at wide and narrow, dark and light, by axe.
 // Nothing here knows what a page shows.
 import { lazy, type ComponentType } from "react";
+import { patiently } from "./patiently";
 
 export type Parameters = Record<string, string>;
 
@@ -22,7 +23,7 @@ export interface Route {
 export const BASE = "/ui";
 export const WORK = "/work";
 
-const page = (load: () => Promise<{ default: ComponentType<{ parameters: Parameters }> }>) => lazy(load);
+const page = (load: () => Promise<{ default: ComponentType<{ parameters: Parameters }> }>) => lazy(patiently(load));
 
 export const ROUTES: readonly Route[] = [
   { path: "/", title: "Home", page: page(() => import("./pages/Home")), nav: { word: "Home", icon: "▦", keys: "g h" } },

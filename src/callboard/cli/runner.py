@@ -9,6 +9,7 @@ from callboard.cli.context import Context
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Part, span
 from callboard.cli.references import runner_of
+from callboard.cli.runner_machine import machine_lines
 from callboard.cli.shown import ago, state
 from callboard.client import calls
 from callboard.wire.responses import Runner
@@ -110,7 +111,7 @@ def _show(context: Context, runner: Runner) -> int:
         "clock": f"{runner.clock_skew_ms} ms ahead" if abs(runner.clock_skew_ms) > 1000 else "",
         "version": runner.version,
         "epoch": str(runner.epoch),
-    }
+    } | machine_lines(runner.facts)
     for name, value in facts.items():
         if value:
             output.line(span(f"  {name:<12}", "dim"), value)

@@ -38,18 +38,20 @@ class View(msgspec.Struct, frozen=True):
     """A session token's own session: it sees that and what is below it."""
     everywhere: frozenset[str] = frozenset()
     """Types that are wanted from all sessions, besides those of the session."""
+    also: frozenset[str] = frozenset()
+    """Sessions of which the same is wanted as of the session."""
 
     @property
     def only_session(self) -> str | None:
         """The session that nothing else is wanted of; None where others are."""
-        return None if self.everywhere else self.session_id
+        return None if self.everywhere or self.also else self.session_id
 
     def admits(self, frame: Frame) -> bool:
         """Whether the frame is wanted and may be seen."""
         return (frame.type in self.everywhere or self._wants(frame)) and self._shows(frame)
 
     def _wants(self, frame: Frame) -> bool:
-        if self.session_id is not None and frame.session_id != self.session_id:
+        if self.session_id is not None and frame.session_id not in (self.session_id, *self.also):
             return False
         if self.root_session_id is not None and frame.root_session_id != self.root_session_id:
             return False
@@ -73,6 +75,7 @@ def view_of(
     root_session_id: str | None,
     types: str | None,
     everywhere: str | None = None,
+    also: str | None = None,
 ) -> View:
     """The view of a caller who asks for these."""
     return View(
@@ -82,11 +85,12 @@ def view_of(
         caller.project_id,
         caller.session_id if caller.kind == "session" else None,
         _split(everywhere),
+        _split(also),
     )
 
 
-def _split(types: str | None) -> frozenset[str]:
-    return frozenset(types.split(",")) if types else frozenset()
+def _split(words: str | None) -> frozenset[str]:
+    return frozenset(words.split(",")) if words else frozenset()
 
 
 def event_frame(found: FeedEvent) -> Frame:

@@ -13,10 +13,12 @@ def id_scope(executor_type: str, hostname: str) -> str:
     return "" if executor_type in GLOBAL_NATIVE_IDS else hostname
 
 
-def binding_reason(generation: int, *, fresh: bool, moved: bool, handoff: bool = False) -> BindingReason:
-    """Why a generation begins."""
+def binding_reason(
+    generation: int, *, fresh: bool, moved: bool, handoff: bool = False, forked: bool = False
+) -> BindingReason:
+    """Why a generation begins; `forked`: the session is told the turns of another one."""
     if generation == 1:
-        return "start"
+        return "fork" if forked else "start"
     if handoff:
         return "handoff"
     if fresh:

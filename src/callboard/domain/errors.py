@@ -89,6 +89,7 @@ CODES: Final[dict[str, str]] = {
     "callback_waiting": "The end of the session has not reached the session that waits for it yet.",
     "callback_not_deliverable": "Only a callback that is held or undeliverable can be delivered again.",
     "session_external": "Another process owns this conversation now; wait until its lease ends, or end it.",
+    "not_forkable": "The session works in a worktree, or nothing that it was asked is kept.",
     "run_not_finished": "The run has not ended yet.",
     "run_not_retryable": "Only an ended run can be tried again.",
     "budget_insufficient": "The pool that the budget is to come from has not enough left; `errors` says how much.",

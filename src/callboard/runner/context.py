@@ -24,6 +24,18 @@ class OfferedExecutor:
     """Names of environment variables that its agents get besides the allowed ones."""
 
 
+@dataclass(kw_only=True)
+class Measured:
+    """What was found of the machine and is not told yet."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def take(self) -> dict[str, Any]:
+        """The facts; they are not given again."""
+        taken, self.facts = self.facts, {}
+        return taken
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunnerContext:
     """One registered process of a runner."""
@@ -37,5 +49,6 @@ class RunnerContext:
     """The folder of the attempts."""
     holdings: Holdings
     jobs: Jobs
+    measured: Measured = field(default_factory=Measured)
     environment: Mapping[str, str] = field(repr=False)
     """The runner's own environment, of which agents get the allowed part."""

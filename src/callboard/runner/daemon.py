@@ -29,6 +29,7 @@ from callboard.runner.heartbeat_loop import beat_for_ever
 from callboard.runner.held import HeldAttempt, Holdings
 from callboard.runner.identity import Identity, take_identity
 from callboard.runner.jobs import Jobs
+from callboard.runner.machine import measure_for_ever
 from callboard.runner.offers import offered_executors
 from callboard.runner.reconcile import attempts_on_disk
 from callboard.runner.registration import Joining, Membership
@@ -117,6 +118,7 @@ class RunnerProcess:
             asyncio.create_task(beat_for_ever(context)),
             asyncio.create_task(claim_for_ever(context, lambda held: self._supervise(context, held))),
             asyncio.create_task(self._agent_files.keep_uploaded(context)),
+            asyncio.create_task(measure_for_ever(context, context.jobs.work.journal.count)),
         ]
         told = asyncio.create_task(ending.wait())
         try:

@@ -37,6 +37,7 @@ async def beat_once(context: RunnerContext) -> HeartbeatAnswer:
         epoch=context.membership.epoch,
         attempts=context.holdings.refs,
         clock_ms=context.clock.now_ms(),
+        facts=context.measured.take(),
     )
     call = replace(runner.heartbeat(beat), timeout_seconds=context.membership.lease_seconds / 4)
     answer = await context.contact.send(call)

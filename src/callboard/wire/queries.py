@@ -25,6 +25,8 @@ TaskId = Annotated[str, Meta(pattern="^tsk" + _ID_END)]
 MilestoneId = Annotated[str, Meta(pattern="^mst" + _ID_END)]
 RunnerId = Annotated[str, Meta(pattern="^rnr_[0-9a-f]{20}$")]
 ShortWord = Annotated[str, Meta(min_length=1, max_length=200)]
+SessionIds = Annotated[str, Meta(max_length=1000, pattern=f"^ses{_ID_END[:-1]}(,ses{_ID_END[:-1]})*$")]
+"""Up to 31 ids, separated by commas."""
 TypeList = Annotated[str, Meta(max_length=2000, pattern="^[a-z][a-z0-9_.]*(,[a-z][a-z0-9_.]*)*$")]
 Lifecycle = Literal[
     "active",
@@ -154,6 +156,10 @@ class StreamQuery(Query, kw_only=True):
     """GET /sse/sessions."""
 
     session_id: SessionId | None = None
+    also: (
+        Annotated[SessionIds, Meta(description="Further sessions besides `session_id`, of which the same is wanted.")]
+        | None
+    ) = None
     root_session_id: SessionId | None = None
     types: Annotated[TypeList, Meta(description="Only these event types; `delta` for pieces of messages.")] | None = (
         None

@@ -107,6 +107,14 @@ class RetryRun(Request, kw_only=True):
     """POST /runs/{id}/retry."""
 
 
+class ForkSession(Request, kw_only=True):
+    """POST /sessions/{id}/fork: a new session that is told the turns of this one."""
+
+    prompt: str
+    """What it is to do then."""
+    title: ShortText | None = None
+
+
 class CreateExternalSession(Request, kw_only=True):
     """POST /sessions: a conversation that another process leads."""
 

@@ -137,6 +137,7 @@ class Session(Response, kw_only=True):
     parent_session_id: str | None
     root_session_id: str
     depth: int
+    forked_from_session_id: str | None
     created_by: str
     context: str
     portable: bool

@@ -74,6 +74,10 @@ class Journal:
         """Remove an entry, if there is one."""
         (self.folder / _name(session_id)).unlink(missing_ok=True)
 
+    def count(self) -> int:
+        """How many entries there are: worktrees that were begun, and not removed since."""
+        return sum(1 for path in self.folder.iterdir() if _FILE.fullmatch(path.name))
+
     def entries(self) -> Iterator[Entry]:
         """All entries, in the order of their sessions' ids."""
         for path in sorted(self.folder.iterdir()):

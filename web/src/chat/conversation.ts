@@ -1,5 +1,6 @@
 // A session's log as a conversation: who said what, tools folded, children where they were started, and below each
 // answer what it took. Pure.
+import { usualWindow } from "../live/context";
 import type { Session, UsageTotal } from "../api/schema";
 import { text } from "../live/board";
 import type { ApprovalItem, EndItem, Item, MessageItem, NoteItem, ResultItem, RunItem, Timeline, ToolItem } from "../live/timeline";
@@ -179,12 +180,10 @@ interface UsageRow {
   cache_creation_tokens?: number;
 }
 
-const WINDOWS: readonly (readonly [RegExp, number])[] = [[/\[1m\]/i, 1_000_000], [/claude|opus|sonnet|haiku/i, 200_000]];
-
 /** All that a call has read and written is what the next one reads. */
 function contextOf(row: UsageRow): Context {
   const tokens = (row.input_tokens ?? 0) + (row.output_tokens ?? 0) + (row.cache_read_tokens ?? 0) + (row.cache_creation_tokens ?? 0);
-  return { tokens, window: WINDOWS.find(([name]) => name.test(row.model ?? ""))?.[1] ?? null };
+  return { tokens, window: usualWindow(row.model ?? "") };
 }
 
 function noteWords(item: NoteItem): string {

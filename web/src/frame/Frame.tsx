@@ -1,26 +1,40 @@
 // The frame around every page: navigation, the state of the stream, theme, keys, and the count in the tab's title.
-import { Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { call } from "../api/client";
-import { useKeys, overlay, type Key } from "../keyboard/registry";
+import { useKeys, overlay, palette, type Key } from "../keyboard/registry";
 import { Overlay } from "../keyboard/Overlay";
+import { useFresh } from "../live/fresh";
 import { board, useConnection, useStore } from "../live/stores";
+import type { Event } from "../live/types";
 import { go, Link, usePath } from "../navigation";
 import { Notices } from "../parts/actions";
-import { span } from "../parts/format";
+import { timeOfDay } from "../parts/format";
 import { Loading } from "../parts/Parts";
+import { patiently } from "../patiently";
 import { findRoute, ROUTES } from "../routes";
 import { nextTheme, theme } from "../theme/theme";
 import { Boundary } from "./Boundary";
 import css from "./Frame.module.css";
 
-const THEME_WORDS = { system: "◐ System", light: "○ Light", dark: "● Dark" };
+const loadPalette = patiently(() => import("../keyboard/Palette"));
+const Palette = lazy(loadPalette);
+const AFTERWARDS_MS = 2_000;
+const THEMES = { system: { icon: "◐", word: "System" }, light: { icon: "○", word: "Light" }, dark: { icon: "●", word: "Dark" } };
 
 export function Frame() {
   const path = usePath();
   const found = useMemo(() => findRoute(path), [path]);
   const needs = useStore(board).state.totals.needs_you;
+  const asked = useApprovals();
+  const shade = THEMES[useStore(theme)];
   useTitle(found?.route.title ?? "Not found", needs);
   useKeys(GLOBAL_KEYS);
+  useEffect(() => {
+    // Who presses Ctrl+K types on at once: it is there by then, and nothing waited for it.
+    const timer = setTimeout(() => void loadPalette().catch(() => {}), AFTERWARDS_MS);
+    return () => clearTimeout(timer);
+  }, []);
   const nav = useRef<HTMLElement>(null);
   useEffect(() => {
     // Not as the effect's value: newer browsers return a promise here.
@@ -37,13 +51,15 @@ export function Frame() {
             <Link key={route.path} to={route.path} aria-current={found && isWithin(found.route.path, route.path) ? "page" : undefined}>
               <span aria-hidden="true">{route.nav?.icon}</span> {route.nav?.word}
               {route.path === "/" && needs > 0 && <span className={css.badge}>{needs}<span className="unseen"> need you</span></span>}
+              {route.path === "/approvals" && asked && <span className={css.badge}>{asked}<span className="unseen"> wait for a decision</span></span>}
             </Link>
           ))}
         </nav>
         <div className={css.tools}>
           <ConnectionState />
+          <button type="button" onClick={() => palette.set(true)} aria-label="Go to, or do" title="Go to, or do (Ctrl+K)">⌕</button>
           <button type="button" onClick={() => overlay.set(true)} aria-label="Keyboard" title="Keyboard (?)" className={css.keys}>?</button>
-          <button type="button" onClick={nextTheme} title="Theme">{THEME_WORDS[useStore(theme)]}</button>
+          <button type="button" onClick={nextTheme} title="Theme" aria-label={`Theme: ${shade.word}`}><span aria-hidden="true">{shade.icon}</span> <span className={css.wideOnly}>{shade.word}</span></button>
           <button type="button" onClick={() => void logOut()} title="Log this browser out">Log out</button>
         </div>
       </header>
@@ -55,6 +71,7 @@ export function Frame() {
         </Boundary>
       </main>
       <Overlay />
+      {useStore(palette) && <Suspense fallback={null}><Palette /></Suspense>}
       <Notices />
     </div>
   );
@@ -65,7 +82,10 @@ function isWithin(path: string, above: string): boolean {
 }
 
 const GLOBAL_KEYS: readonly Key[] = [
+  { keys: "Ctrl+K", does: "Go to, or do anything, by name", where: "Everywhere", run: () => palette.set(!palette.get()) },
   { keys: "?", does: "Show or hide the keys", where: "Everywhere", run: () => overlay.set(!overlay.get()) },
+  { keys: "", does: "Change between dark, light and the system's", where: "Everywhere", run: nextTheme },
+  { keys: "", does: "Log this browser out", where: "Everywhere", run: () => void logOut() },
   ...ROUTES.flatMap((route) =>
     route.nav ? [{ keys: route.nav.keys, does: route.nav.word, where: "Go to", run: () => go(route.path) }] : [],
   ),
@@ -88,18 +108,39 @@ async function logOut(): Promise<void> {
   }
 }
 
+const MOST_ASKED = 50;
+const CHANGES_APPROVALS = (event: Event) => event.type.startsWith("approval_");
+
+/** How many requests for permission wait, as a word; null for none. */
+function useApprovals(): string | null {
+  const { phase } = useConnection();
+  useFresh(["approvals", "count"], CHANGES_APPROVALS);
+  const found = useQuery({
+    queryKey: ["approvals", "count"],
+    queryFn: () => call("GET /approvals", { query: { status: "pending", limit: MOST_ASKED } }),
+    enabled: phase === "live",
+  });
+  const count = found.data?.items.length ?? 0;
+  return count === 0 ? null : `${count}${found.data?.next_page ? "+" : ""}`;
+}
+
+/** A blink of the network is no news. */
+const BLINK_MS = 3_000;
+
 function ConnectionState() {
   const { phase, since } = useConnection();
-  const [, tick] = useState(0);
+  const [been, setBeen] = useState(false);
+  const [long, setLong] = useState(false);
   useEffect(() => {
-    if (phase === "live") return;
-    const timer = setInterval(() => tick((count) => count + 1), 1000);
-    return () => clearInterval(timer);
-  }, [phase]);
-  const away = Date.now() - since;
-  const words = phase === "live" ? "Live" : away < 2000 ? "Connecting" : `Offline ${span(away)}`;
+    setLong(false);
+    if (phase === "live") return setBeen(true);
+    const timer = setTimeout(() => setLong(true), Math.max(0, since + BLINK_MS - Date.now()));
+    return () => clearTimeout(timer);
+  }, [phase, since]);
+  const away = phase !== "live" && long;
+  const words = phase === "live" ? "Live" : away ? `Offline since ${timeOfDay(new Date(since).toISOString())}` : been ? "Reconnecting" : "Connecting";
   return (
-    <span className={`${css.connection} ${phase === "live" ? css.live : away < 2000 ? "" : css.off}`} role="status"
+    <span className={`${css.connection} ${phase === "live" ? css.live : away ? css.off : ""}`} role="status"
       title={phase === "live" ? "What happens is shown as it happens." : "The coordinator does not answer; this page goes on by itself."}>
       <span aria-hidden="true">{phase === "live" ? "●" : "○"}</span> {words}
     </span>

@@ -6,7 +6,7 @@ import css from "./Overlay.module.css";
 
 export function Overlay() {
   const shown = useStore(overlay);
-  const all = useStore(keys);
+  const all = useStore(keys).filter((one) => one.keys);
   if (!shown) return null;
   const headings = [...new Set(all.map((one) => one.where))];
   return (
@@ -17,14 +17,14 @@ export function Overlay() {
           <dl>
             {all.filter((one) => one.where === where).map((one) => (
               <div key={one.keys + one.does} className={css.row}>
-                <dt>{one.keys.split(" ").map((key) => <kbd key={key}>{key}</kbd>)}</dt>
+                <dt>{(one.keys === " " ? ["Space"] : one.keys.split(" ")).map((key) => <kbd key={key}>{key}</kbd>)}</dt>
                 <dd>{one.does}</dd>
               </div>
             ))}
           </dl>
         </section>
       ))}
-      <p className={css.soft}>Keys do nothing while you type. Escape leaves a field.</p>
+      <p className={css.soft}>Keys do nothing while you type, but Ctrl+K (⌘K). Escape leaves a field.</p>
     </Dialog>
   );
 }

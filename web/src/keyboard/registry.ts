@@ -1,18 +1,22 @@
-// Every key of the pages, in one registry that also fills the overlay behind `?`. Keys do nothing while somebody types.
+// Everything that can be done on the pages, in one registry: by a key, in the overlay behind `?`, and in the palette. Keys
+// do nothing while somebody types, but those with Ctrl.
 import { useEffect } from "react";
 import { Store } from "../live/stores";
 
 export interface Key {
-  /** `j`, `?`, `Enter`, or two keys one after the other: `g h`. */
+  /** `j`, `?`, `Enter`, `Ctrl+K`, or two keys one after the other: `g h`. Empty: in the palette alone. */
   keys: string;
   does: string;
   /** Under which heading it stands in the overlay. */
   where: string;
-  run: (event: KeyboardEvent) => void;
+  run: () => void;
+  /** Moves within a page, and is of no use in the palette. */
+  walks?: boolean;
 }
 
 export const keys = new Store<readonly Key[]>([]);
 export const overlay = new Store(false);
+export const palette = new Store(false);
 const CHORD_MS = 1200;
 let first: { key: string; at: number } | null = null;
 
@@ -30,7 +34,13 @@ function isTyping(target: EventTarget | null): boolean {
 }
 
 export function onKey(event: KeyboardEvent): void {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.altKey || event.isComposing) return;
+  if (event.ctrlKey || event.metaKey) {
+    const found = event.shiftKey ? undefined : keys.get().findLast((one) => one.keys === `Ctrl+${event.key.toUpperCase()}`);
+    if (found) event.preventDefault();
+    found?.run();
+    return;
+  }
   if (event.key === "Escape" && overlay.get()) return overlay.set(false);
   if (isTyping(event.target)) {
     if (event.key !== "Escape") return;
@@ -46,9 +56,10 @@ export function onKey(event: KeyboardEvent): void {
   first = null;
   if (found) {
     // Enter and Space belong to whatever button has the focus.
-    if ((event.key === "Enter" || event.key === " ") && (event.target as HTMLElement).closest("a, button, summary")) return;
+    const owner = event.key === "Enter" ? "a, button, summary" : event.key === " " ? "button, summary" : "";
+    if (owner && (event.target as HTMLElement).closest(owner)) return;
     event.preventDefault();
-    found.run(event);
+    found.run();
   } else if (keys.get().some((one) => one.keys.startsWith(`${event.key} `))) {
     first = { key: event.key, at: Date.now() };
   }

@@ -1,39 +1,37 @@
-// The one stream of a page. It goes on from its cursor after whatever happens to the coordinator, the network or the
-// lid of the laptop, and tells what it is doing. Knows no page and no state: it hands on what comes, in order.
-import { address, Problem, reach } from "../api/client";
-import type { Delta, Event } from "./types";
-import { STATE_TYPES, HEADLINE_TYPES } from "./types";
-import { frameReader, type Frame } from "./sse";
+// The stream of all tabs of a browser, which has few connections for one address: the tab that is looked at holds it, and
+// tells the others what comes. Where a browser cannot share, as over plain HTTP in a LAN, each tab has a stream of its own.
+import { tellLoggedOut } from "../api/client";
+import { Stream, type Message, type Status, type Wants } from "./stream";
 
-export type Phase = "connecting" | "live" | "waiting" | "ended";
+export type { Message, Status } from "./stream";
 
-export interface Status {
-  phase: Phase;
-  /** Since when it is not live, on the browser's own clock. */
-  since: number;
-}
+/** The number is that of this protocol: tabs of another version keep to themselves. */
+const NAME = "callboard.stream.1";
+const ASK_MS = 60_000;
+/** How long the others have to say what they want and how far they are, before a tab takes over. */
+const ANSWER_MS = 80;
 
-export type Message =
-  | { kind: "events"; events: Event[] }
-  | { kind: "deltas"; deltas: Delta[] }
-  /** Events were forgotten before they came here, or nobody knows which were missed: read again. */
-  | { kind: "gap" };
-
-const SILENCE_MS = 40_000; // the coordinator pings every 15 s
-const FIRST_WAIT_MS = 300;
-const LONGEST_WAIT_MS = 10_000;
-const GATHER_MS = 40;
+type Said =
+  | { kind: "asks" }
+  | { kind: "wants"; tab: string; wants: Wants; cursor: string | undefined }
+  | { kind: "gone"; tab: string }
+  | { kind: "status"; status: Status; sessions: readonly string[] }
+  | { kind: "tells"; message: Message; cursor: string | undefined };
 
 export class Connection {
   status: Status = { phase: "connecting", since: Date.now() };
+  private readonly tab = Math.random().toString(36).slice(2);
+  private own: Wants = { headlines: true, sessions: [] };
+  private readonly others = new Map<string, { wants: Wants; silent: boolean }>();
+  private readonly stream = new Stream((message) => this.told(message), (status) => this.streamIs(status));
+  private channel: BroadcastChannel | undefined;
   private cursor: string | undefined;
-  private sessionId: string | undefined;
-  private abort: AbortController | undefined;
-  private waitMs = FIRST_WAIT_MS;
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private watchdog: ReturnType<typeof setTimeout> | undefined;
-  private gathered: (Event | Delta)[] = [];
-  private gathering: ReturnType<typeof setTimeout> | undefined;
+  private covered: readonly string[] = [];
+  private begun = false;
+  private leads = false;
+  private release: (() => void) | undefined;
+  private queued: AbortController | undefined;
+  private asking: ReturnType<typeof setInterval> | undefined;
   private readonly readers = new Set<(message: Message) => void>();
   private readonly watchers = new Set<() => void>();
 
@@ -51,128 +49,185 @@ export class Connection {
 
   readonly getStatus = (): Status => this.status;
 
-  /** Opens the stream: everything of this session and what matters of all others; without one, the callboard's. */
+  /** Wants everything of this session and what matters of all others; without one, what the callboard shows. */
   open(sessionId?: string): void {
-    if (this.abort && this.sessionId === sessionId) return;
-    this.sessionId = sessionId;
-    this.reconnect();
+    this.own = sessionId === undefined ? { headlines: true, sessions: [] } : { headlines: false, sessions: [sessionId] };
+    if (!this.begun) this.begin();
+    else if (this.leads) this.openStream();
+    else this.sayWants();
   }
 
-  /** Opens the callboard's stream, unless a page has opened one already. */
+  /** Begins, unless a page has done so already. */
   begin(): void {
-    if (!this.abort) this.open();
+    if (this.begun) return;
+    this.begun = true;
+    if (!("locks" in navigator) || !("BroadcastChannel" in window)) return this.lead();
+    this.channel = new BroadcastChannel(NAME);
+    this.channel.onmessage = (event: MessageEvent<Said>) => this.heard(event.data);
+    window.addEventListener("pagehide", this.leave);
+    void this.compete("if free");
   }
 
-  /** Connects again now: something tells that it may work, as the network or the person coming back. */
+  /** Something tells that it may work, as the network or the person coming back: who is looked at leads. */
   readonly nudge = (): void => {
-    if (this.status.phase === "waiting") this.reconnect();
+    if (!this.begun) return;
+    if (this.leads) this.stream.nudge();
+    else if (this.channel && this.release === undefined && document.visibilityState === "visible") void this.compete("now");
   };
 
   close(): void {
-    clearTimeout(this.timer);
-    clearTimeout(this.watchdog);
-    this.abort?.abort();
-    this.abort = undefined;
-    this.flush();
+    this.begun = false;
+    window.removeEventListener("pagehide", this.leave);
+    this.leave();
+    this.queued?.abort();
+    this.channel?.close();
+    this.channel = undefined;
   }
 
-  private reconnect(): void {
-    this.close();
-    this.waitMs = FIRST_WAIT_MS;
-    void this.run();
-  }
+  // ---------------------------------------------------------------- who leads
 
-  private async run(): Promise<void> {
-    const abort = new AbortController();
-    this.abort = abort;
-    this.show("connecting");
+  /** Becomes the one that holds the stream: if nobody does, when nobody does any more, or now, in place of who does. */
+  private async compete(how: "if free" | "in turn" | "now"): Promise<void> {
+    this.queued?.abort();
+    const queued = new AbortController();
+    this.queued = queued;
+    if (how === "in turn") this.sayWants();
+    const options: LockOptions = how === "if free" ? { ifAvailable: true } : how === "now" ? { steal: true } : { signal: queued.signal };
     try {
-      await this.follow(abort);
-    } catch (error) {
-      if (abort !== this.abort) return;
-      if (error instanceof Problem && error.status === 401) return this.show("ended");
-      if (error instanceof Problem && error.code === "invalid_cursor") {
-        // Another coordinator's data: what was missed cannot be known.
-        this.cursor = undefined;
-        this.tell({ kind: "gap" });
-      }
-    }
-    if (abort !== this.abort) return;
-    clearTimeout(this.watchdog);
-    this.flush();
-    this.show("waiting");
-    const wait = this.waitMs * (0.75 + Math.random() / 2);
-    this.waitMs = Math.min(this.waitMs * 2, LONGEST_WAIT_MS);
-    this.timer = setTimeout(() => void this.run(), wait);
-  }
-
-  private async follow(abort: AbortController): Promise<void> {
-    const everywhere = [...STATE_TYPES].join(",");
-    const query = this.sessionId
-      ? { session_id: this.sessionId, everywhere, after: this.cursor }
-      : { types: `${everywhere},${HEADLINE_TYPES.join(",")}`, after: this.cursor };
-    const init = { headers: { Accept: "text/event-stream" }, signal: abort.signal, cache: "no-store" as const };
-    const answer = await reach(address("/sse/sessions", {}, query), init);
-    const body = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
-    const frames = frameReader();
-    for (;;) {
-      clearTimeout(this.watchdog);
-      this.watchdog = setTimeout(() => abort === this.abort && this.giveUp(), SILENCE_MS);
-      const part = await body?.read();
-      if (!part || part.done || abort !== this.abort) return;
-      for (const frame of frames(part.value)) this.take(frame);
+      const led = await navigator.locks.request(NAME, options, async (lock) => {
+        if (lock === null || !this.begun || queued !== this.queued) return false;
+        await new Promise<void>((resolve) => {
+          this.release = resolve;
+          this.takeOver(how === "if free");
+        });
+        return true;
+      });
+      if (!led && this.begun && queued === this.queued) void this.compete(document.visibilityState === "visible" ? "now" : "in turn");
+    } catch {
+      // Another tab took it, or this wish was given up for a newer one.
+      if (queued !== this.queued || !this.begun) return;
+      this.yield();
+      void this.compete("in turn");
     }
   }
 
-  private giveUp(): void {
-    this.close();
-    void this.run();
+  private takeOver(alone: boolean): void {
+    this.say({ kind: "asks" });
+    if (alone) return this.lead();
+    setTimeout(() => this.release && this.begun && this.lead(), ANSWER_MS);
   }
 
-  private take(frame: Frame): void {
-    if (frame.type === "ready") {
-      this.cursor ??= (JSON.parse(frame.data) as { cursor: string }).cursor;
-      this.waitMs = FIRST_WAIT_MS;
-      this.show("live");
-    } else if (frame.type === "gap") {
-      this.flush();
-      this.cursor = (JSON.parse(frame.data) as { until: string }).until;
-      this.tell({ kind: "gap" });
-    } else if (frame.type === "delta" || frame.id) {
-      if (frame.id) this.cursor = frame.id;
-      this.gathered.push(JSON.parse(frame.data) as Event | Delta);
-      this.gathering ??= setTimeout(() => this.flush(), GATHER_MS);
+  private lead(): void {
+    this.leads = true;
+    this.stream.cursor = this.cursor;
+    this.openStream();
+    clearInterval(this.asking);
+    if (this.channel) this.asking = setInterval(() => this.askAll(), ASK_MS);
+  }
+
+  private yield(): void {
+    this.leads = false;
+    this.release = undefined;
+    clearInterval(this.asking);
+    this.stream.close();
+    this.cursor = this.stream.cursor ?? this.cursor;
+  }
+
+  private readonly leave = (): void => {
+    this.say({ kind: "gone", tab: this.tab });
+    const { release } = this;
+    this.yield();
+    release?.();
+  };
+
+  // ---------------------------------------------------------------- what is wanted
+
+  private openStream(): void {
+    const all = [this.own, ...[...this.others.values()].map((other) => other.wants)];
+    // Our own session first: of very many tabs the last go without.
+    this.stream.open({ headlines: all.some((one) => one.headlines), sessions: [...new Set(all.flatMap((one) => one.sessions))] });
+  }
+
+  /** Tabs that have not answered the time before are gone without a word. */
+  private askAll(): void {
+    for (const [tab, other] of this.others) {
+      if (other.silent) this.others.delete(tab);
+      other.silent = true;
+    }
+    this.openStream();
+    this.say({ kind: "asks" });
+  }
+
+  private sayWants(): void {
+    this.say({ kind: "wants", tab: this.tab, wants: this.own, cursor: this.cursor });
+  }
+
+  private say(said: Said): void {
+    this.channel?.postMessage(said);
+  }
+
+  private heard(said: Said): void {
+    switch (said.kind) {
+      case "asks": return this.sayWants();
+      case "gone": this.others.delete(said.tab); return;
+      case "wants":
+        this.others.set(said.tab, { wants: said.wants, silent: false });
+        if (!this.leads) {
+          this.cursor ??= said.cursor;
+          return;
+        }
+        this.openStream();
+        return this.sayStatus();
+      case "status":
+        if (this.leads) return;
+        this.cover(said.sessions);
+        return this.show(said.status);
+      case "tells":
+        if (this.leads) return;
+        this.cursor = said.cursor;
+        return this.tell(said.message);
     }
   }
 
-  /** Hands on what has gathered, in its order: a hundred events a second are a few changes of the page. */
-  private flush(): void {
-    clearTimeout(this.gathering);
-    this.gathering = undefined;
-    const all = this.gathered;
-    this.gathered = [];
-    for (let from = 0; from < all.length; ) {
-      const events = isEvent(all[from]);
-      let to = from;
-      while (to < all.length && isEvent(all[to]) === events) to++;
-      const part = all.slice(from, to);
-      this.tell(events ? { kind: "events", events: part as Event[] } : { kind: "deltas", deltas: part as Delta[] });
-      from = to;
-    }
+  // ---------------------------------------------------------------- what comes
+
+  private told(message: Message): void {
+    this.cursor = this.stream.cursor;
+    if (this.others.size > 0) this.say({ kind: "tells", message, cursor: this.cursor });
+    this.tell(message);
+  }
+
+  private streamIs(status: Status): void {
+    this.cursor = this.stream.cursor;
+    this.sayStatus();
+    this.cover(this.coming());
+    this.show(status);
+  }
+
+  private sayStatus(): void {
+    this.say({ kind: "status", status: this.stream.status, sessions: this.coming() });
+  }
+
+  /** The sessions of which everything comes now. */
+  private coming(): readonly string[] {
+    return this.stream.status.phase === "live" ? this.stream.sessions : [];
+  }
+
+  /** What has begun to come of the session that is looked at here is read up to there. */
+  private cover(sessions: readonly string[]): void {
+    const fresh = this.own.sessions.some((one) => sessions.includes(one) && !this.covered.includes(one));
+    this.covered = sessions;
+    if (fresh) this.tell({ kind: "opened" });
   }
 
   private tell(message: Message): void {
     for (const reader of this.readers) reader(message);
   }
 
-  private show(phase: Phase): void {
-    if (phase === this.status.phase) return;
-    const since = this.status.phase === "live" || phase === "live" ? Date.now() : this.status.since;
-    this.status = { phase, since };
+  private show(status: Status): void {
+    if (status.phase === this.status.phase && status.since === this.status.since) return;
+    this.status = status;
+    if (status.phase === "ended") tellLoggedOut();
     for (const watcher of this.watchers) watcher();
   }
-}
-
-function isEvent(one: Event | Delta | undefined): boolean {
-  return one !== undefined && "seq" in one;
 }

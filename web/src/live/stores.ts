@@ -110,6 +110,7 @@ export interface Log {
 
 export class SessionLog extends Store<Log> {
   private filling = false;
+  private again = false;
   private closed = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -147,8 +148,12 @@ export class SessionLog extends Store<Log> {
 
   /** Reads from the last event on until the log is whole, several pages at once. */
   private async fill(): Promise<void> {
-    if (this.filling) return;
+    if (this.filling) {
+      this.again = true;
+      return;
+    }
     this.filling = true;
+    this.again = false;
     try {
       const session = await call("GET /sessions/{session_id}", { path: { session_id: this.sessionId } });
       let until = session.last_seq;
@@ -169,7 +174,7 @@ export class SessionLog extends Store<Log> {
     } finally {
       this.filling = false;
     }
-    if (hasHole(this.get().timeline) && !this.closed) this.timer = setTimeout(() => void this.fill(), READ_AGAIN_MS);
+    if ((this.again || hasHole(this.get().timeline)) && !this.closed) this.timer = setTimeout(() => void this.fill(), READ_AGAIN_MS);
   }
 
   private page(after: number) {

@@ -1,6 +1,7 @@
 // A session's log as a value: runs on one timeline, tool calls paired with their ends, and what comes in the wrong order
 // put right by its number. Pure: no gap and no duplicate follows from the numbers alone, whatever the stream did.
 import { says, text, thinks } from "./board";
+import { contextOf, type Context } from "./context";
 import type { Delta, Event } from "./types";
 
 interface Base {
@@ -78,10 +79,12 @@ export interface Timeline {
   ahead: ReadonlyMap<number, Event>;
   /** Pieces of messages that are not stored yet, by message. */
   partial: ReadonlyMap<string, MessageItem>;
+  /** What the latest call to a model held, once one was booked. */
+  context: Context | null;
 }
 
 export const EMPTY_TIMELINE: Timeline = {
-  last: 0, first: 1, items: [], counts: {}, ahead: new Map(), partial: new Map(),
+  last: 0, first: 1, items: [], counts: {}, ahead: new Map(), partial: new Map(), context: null,
 };
 
 /** The timeline after these events; those that are there already change nothing. */
@@ -93,6 +96,7 @@ export function reduceTimeline(state: Timeline, events: readonly Event[], first 
   const items = [...state.items];
   const counts = { ...state.counts };
   const partial = new Map(state.partial);
+  let { context } = state;
   for (let next = ahead.get(last + 1); next; next = ahead.get(last + 1)) {
     ahead.delete(next.seq);
     last = next.seq;
@@ -101,8 +105,9 @@ export function reduceTimeline(state: Timeline, events: readonly Event[], first 
     const key = text(next.payload.message_key);
     if (next.type === "message" && key) partial.delete(key);
     if (next.type === "run_completed") partial.clear();
+    if (next.type === "usage") context = contextOf(next.payload) ?? context;
   }
-  return bounded({ last, first, items, counts, ahead, partial });
+  return bounded({ last, first, items, counts, ahead, partial, context });
 }
 
 const MOST_ITEMS = 30_000;

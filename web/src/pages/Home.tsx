@@ -2,11 +2,16 @@
 import { useMemo, useRef, useState } from "react";
 import { useKeys, type Key } from "../keyboard/registry";
 import { GROUPS, rowsOf, type BoardState, type Group, type Row } from "../live/board";
+import { fitsFilter, readFilter, type Filter } from "../live/filter";
 import { board, loadBoard, useStore } from "../live/stores";
 import { go, Link, useQueryParameter } from "../navigation";
-import { issuesBesideTitle, nameOf } from "../parts/format";
+import { filterableSession, useProjectNames } from "../parts/filterable";
+import { FilterBox } from "../parts/FilterBox";
+import { issuesBesideTitle, nameOf, nameOfRequest } from "../parts/format";
+import { inert } from "../parts/inert";
 import { Age, Line, Loading, Money, SessionState, State, Trouble } from "../parts/Parts";
 import { GROUP_LOOKS } from "../parts/states";
+import { isAnswerable, Peek } from "./home/Peek";
 import css from "./Home.module.css";
 
 const SHOWN = 30;
@@ -14,6 +19,8 @@ const SHOWN = 30;
 export default function Home() {
   const { state, phase, problem } = useStore(board);
   const [words, setWords] = useQueryParameter("q");
+  const filter = useMemo(() => readFilter(words), [words]);
+  const projects = useProjectNames();
   const search = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
   useKeys(useMemo(() => keysOf(list, search), []));
@@ -22,13 +29,12 @@ export default function Home() {
     <div className={css.page}>
       <div className={css.head}>
         <h1>Callboard</h1>
-        <input ref={search} type="search" className={css.search} placeholder="Search  /" aria-label="Search sessions"
-          value={words} onChange={(event) => setWords(event.target.value)} />
+        <FilterBox field={search} label="Filter sessions" value={words} onChange={setWords} filter={filter} />
       </div>
       {phase === "loading" ? <Loading what="the callboard" /> : (
         <div ref={list} className={css.groups}>
           {isEmpty(state) && <FirstSteps />}
-          {GROUPS.map((group) => <GroupOfRows key={group} group={group} state={state} words={words} />)}
+          {GROUPS.map((group) => <GroupOfRows key={group} group={group} state={state} filter={filter} projects={projects} />)}
         </div>
       )}
     </div>
@@ -50,22 +56,30 @@ function FirstSteps() {
   );
 }
 
-function GroupOfRows({ group, state, words }: { group: Group; state: BoardState; words: string }) {
+interface GroupProps {
+  group: Group;
+  state: BoardState;
+  filter: Filter;
+  projects: ReadonlyMap<string, string>;
+}
+
+function GroupOfRows({ group, state, filter, projects }: GroupProps) {
   const [shown, setShown] = useState(SHOWN);
   const look = GROUP_LOOKS[group];
-  const rows = useMemo(() => rowsOf(state, group).filter((row) => fits(row, words)), [state, group, words]);
+  const filtered = filter.tokens.length > 0;
+  const rows = useMemo(() => rowsOf(state, group).filter((row) => fitsFilter(filterableSession(row, projects), filter)), [state, group, filter, projects]);
   const heading = `group-${group}`;
-  const total = words ? rows.length : state.totals[group];
+  const total = filtered ? rows.length : state.totals[group];
   return (
     <section aria-labelledby={heading}>
       <h2 id={heading} className={css.heading}>
         <State look={look} bare />
         <span className={css.total}>{total}{group === "done" && total >= 1000 ? "+" : ""}</span>
-        {rows.length === 0 && <span className={css.nothing}>{words ? "None of these fits." : look.empty}</span>}
+        {rows.length === 0 && <span className={css.nothing}>{filtered ? "None of these fits." : look.empty}</span>}
       </h2>
       {rows.length > 0 && (
         <ul className={css.rows}>
-          {rows.slice(0, shown).map((row) => <li key={row.session_id}><SessionRow row={row} /></li>)}
+          {rows.slice(0, shown).map((row) => <Item key={row.session_id} row={row} project={row.project_id === null ? undefined : projects.get(row.project_id)} />)}
         </ul>
       )}
       {rows.length > shown && (
@@ -78,14 +92,20 @@ function GroupOfRows({ group, state, words }: { group: Group; state: BoardState;
   );
 }
 
-function fits(row: Row, words: string): boolean {
-  const texts = [row.title, row.agent_name, row.session_id, row.headline, row.hostname, row.executor_type,
-    ...Object.values(row.labels), ...row.issues.map((issue) => `#${String(issue.number)}`)];
-  const whole = texts.join(" ").toLowerCase();
-  return words.toLowerCase().split(/\s+/).every((word) => whole.includes(word));
+/** A row, and below it what it asks, once somebody wants to answer it here. */
+function Item({ row, project }: { row: Row; project: string | undefined }) {
+  const [open, setOpen] = useState(false);
+  const answerable = isAnswerable(row);
+  return (
+    <li>
+      <SessionRow row={row} project={project} />
+      {answerable && <button type="button" data-answer className={css.answer} aria-expanded={open} onClick={() => setOpen(!open)}>{open ? "▾ Not now" : "▸ Answer here"}</button>}
+      {answerable && open && <Peek row={row} />}
+    </li>
+  );
 }
 
-function SessionRow({ row }: { row: Row }) {
+function SessionRow({ row, project }: { row: Row; project: string | undefined }) {
   const waits = row.group === "needs_you" || row.group === "queued";
   return (
     <Link to={`/sessions/${row.session_id}`} className={css.row} data-row>
@@ -95,6 +115,7 @@ function SessionRow({ row }: { row: Row }) {
           <span className={css.title} dir="auto">{nameOf(row)}</span>
           {issuesBesideTitle(row).map((number) => <span key={number} className={css.issue}>{number}</span>)}
           {row.queued_runs > 0 && row.group !== "queued" && <span className={css.queued}>+{row.queued_runs} queued</span>}
+          <Chips row={row} project={project} />
         </span>
         <span className={css.headline}>{row.headline ? <Line text={row.headline} /> : <Line text={row.reason_text ?? ""} />}</span>
       </span>
@@ -109,6 +130,18 @@ function SessionRow({ row }: { row: Row }) {
   );
 }
 
+/** Where its work is: the project, the branch, the pull request. */
+function Chips({ row, project }: { row: Row; project: string | undefined }) {
+  const request = row.work?.pull_request_url ?? null;
+  return (
+    <>
+      {project && <span className={css.chip}>{inert(project)}</span>}
+      {row.workspace?.branch && <span className={`${css.chip} ${css.branch}`} title="Branch"><code>{inert(row.workspace.branch)}</code></span>}
+      {request && <span className={`${css.chip} ${css.request}`} title={request}>{nameOfRequest(request)}</span>}
+    </>
+  );
+}
+
 function keysOf(list: React.RefObject<HTMLDivElement | null>, search: React.RefObject<HTMLInputElement | null>): readonly Key[] {
   const step = (by: number) => {
     const rows = [...(list.current?.querySelectorAll<HTMLElement>("[data-row]") ?? [])];
@@ -118,10 +151,11 @@ function keysOf(list: React.RefObject<HTMLDivElement | null>, search: React.RefO
     next?.scrollIntoView({ block: "nearest" });
   };
   return [
-    { keys: "j", does: "Next session", where: "Callboard", run: () => step(1) },
-    { keys: "k", does: "Session before", where: "Callboard", run: () => step(-1) },
-    { keys: "Enter", does: "Open it", where: "Callboard", run: () => list.current?.querySelector<HTMLElement>("[data-row]:focus")?.click() },
-    { keys: "/", does: "Search", where: "Callboard", run: () => search.current?.focus() },
+    { keys: "j", does: "Next session", where: "Callboard", walks: true, run: () => step(1) },
+    { keys: "k", does: "Session before", where: "Callboard", walks: true, run: () => step(-1) },
+    { keys: "Enter", does: "Open it", where: "Callboard", walks: true, run: () => list.current?.querySelector<HTMLElement>("[data-row]:focus")?.click() },
+    { keys: " ", does: "Answer it here", where: "Callboard", walks: true, run: () => list.current?.querySelector<HTMLElement>("li:has([data-row]:focus) [data-answer]")?.click() },
+    { keys: "/", does: "Filter", where: "Callboard", run: () => search.current?.focus() },
     { keys: "r", does: "Read everything again", where: "Callboard", run: () => { void loadBoard(); go("/"); } },
   ];
 }

@@ -8,10 +8,12 @@ import { Link } from "../navigation";
 import { short } from "../parts/format";
 import { inert } from "../parts/inert";
 import layout from "../parts/layout.module.css";
+import { troublesOf } from "../parts/machine";
 import { Age, Loading, State, Trouble } from "../parts/Parts";
 import { RUNNER_LOOKS } from "../parts/states";
 import type { Parameters } from "../routes";
 import css from "./Runners.module.css";
+import { Gauges } from "./runners/Machine";
 import { OneRunner } from "./runners/OneRunner";
 
 /** Heartbeats are no events: how a runner is, is asked for as often as it tells. */
@@ -93,6 +95,7 @@ function Card({ runner, versions }: { runner: Runner; versions: readonly Runner[
         <span className={`${layout.end} ${layout.soft} ${layout.small}`}><Age at={runner.last_heard_at} before="heard " after=" ago" /></span>
       </div>
       <Slots runner={runner} />
+      <Gauges facts={runner.facts} />
       <Warnings runner={runner} all={versions} />
       <p className={css.place}>{runner.name && <>{inert(runner.hostname)}:</>}{inert(runner.project_dir)}</p>
       <Offer runner={runner} />
@@ -130,6 +133,7 @@ export function Warnings({ runner, all }: { runner: Runner; all: readonly Runner
   if (Math.abs(runner.clock_skew_ms) >= SKEW_MS) found.push(`Its clock is ${Math.round(Math.abs(runner.clock_skew_ms) / 1000)} s ${runner.clock_skew_ms > 0 ? "ahead" : "behind"}: set it by NTP. Leases do not depend on it; the times in its logs do.`);
   if (newest && runner.version !== newest) found.push(`It has version ${runner.version || "–"}, another one ${newest}: install that and start it again; its agents go on meanwhile.`);
   if (runner.executor_types.length === 0) found.push("It found no executor that works, so it takes no run: `callboard doctor` on its machine says why.");
+  if (runner.state !== "lost") found.push(...troublesOf(runner.facts).map(inert));
   if (found.length === 0) return null;
   return <ul className={css.warnings}>{found.map((text) => <li key={text}><span aria-hidden="true">!</span> {text}</li>)}</ul>;
 }

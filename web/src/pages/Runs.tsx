@@ -1,15 +1,20 @@
 // Runs of all sessions by their status: those that wait with why they wait and where they stand, the others with how
 // they went. One run alone has the answer of every runner.
 import { useInfiniteQuery, useQuery, type InfiniteData } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { call, Problem } from "../api/client";
 import type { Page, Run, WaitingRun } from "../api/schema";
+import { useKeys } from "../keyboard/registry";
+import { fitsFilter, readFilter, type Filter } from "../live/filter";
 import { useFresh } from "../live/fresh";
+import { board, useStore } from "../live/stores";
 import { STATE_TYPES, type Event } from "../live/types";
 import { Link, useQueryParameter } from "../navigation";
+import { filterableRun, useProjectNames, useRunnerNames } from "../parts/filterable";
+import { FilterBox } from "../parts/FilterBox";
 import { short } from "../parts/format";
 import layout from "../parts/layout.module.css";
-import { Button, Loading, Trouble } from "../parts/Parts";
+import { Button, Empty, Loading, Trouble } from "../parts/Parts";
 import { VirtualList } from "../parts/VirtualList";
 import type { Parameters } from "../routes";
 import { OneRun } from "./runs/OneRun";
@@ -25,6 +30,8 @@ export const STATUSES: readonly [string, string, string][] = [
   ["all", "All", "Nothing has run yet."],
 ];
 const PAGE = 50;
+/** How far a filter looks by itself. */
+const MOST_PAGES = 10;
 const states = new Set<string>(STATE_TYPES);
 const concerns = (event: Event) => states.has(event.type);
 
@@ -63,7 +70,17 @@ function AllRuns() {
   const [runnerId] = useQueryParameter("runner");
   const runs = useRuns(status, runnerId);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
-  const read = runs.data?.pages.flatMap((page) => page.items) ?? [];
+  const [words, setWords] = useQueryParameter("q");
+  const box = useRef<HTMLInputElement>(null);
+  useKeys(useMemo(() => [{ keys: "/", does: "Filter", where: "Runs", run: () => box.current?.focus() }], []));
+  const filter = useMemo(() => readFilter(words), [words]);
+  const fits = useFits(filter);
+  const read = (runs.data?.pages.flatMap((page) => page.items) ?? []).filter(fits);
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = runs;
+  const wanting = filter.tokens.length > 0 && read.length < PAGE && hasNextPage && (runs.data?.pages.length ?? 0) < MOST_PAGES;
+  useEffect(() => {
+    if (wanting && !isFetchingNextPage) void fetchNextPage();
+  }, [wanting, isFetchingNextPage, fetchNextPage]);
   // Places are known once all that waits was read; until then the oldest stand first.
   const items = runs.hasNextPage ? read : [...read].sort((one, other) => placeOf(one) - placeOf(other));
   const toggle = (id: string) => setOpened((before) => {
@@ -77,16 +94,17 @@ function AllRuns() {
       <div className={layout.head}>
         <h1>{status === "" && !runnerId ? "Queue" : "Runs"}</h1>
         {runnerId && <RunnerFilter runnerId={runnerId} />}
+        <FilterBox field={box} label="Filter runs" value={words} onChange={setWords} filter={filter} />
       </div>
       <nav className={layout.segments} aria-label="Status of the runs">
         {STATUSES.map(([name, word]) => (
-          <Link key={name} to={listAddress(name, runnerId)} aria-current={name === status ? "true" : undefined}>
+          <Link key={name} to={listAddress(name, runnerId, words)} aria-current={name === status ? "true" : undefined}>
             {runnerId && name === "" ? "Any" : word}{name === status && runs.data ? <Count runs={items.length} more={runs.hasNextPage} /> : null}
           </Link>
         ))}
       </nav>
       {runs.error && runs.data === undefined ? <Trouble problem={runs.error} again={() => void runs.refetch()} /> : runs.data === undefined ? <Loading what="the runs" /> : items.length === 0 ? (
-        <div className={layout.first}>
+        filter.tokens.length > 0 ? <Empty>{wanting || isFetchingNextPage ? "Looking …" : "None of these runs fits."}</Empty> : <div className={layout.first}>
           <p>{runnerId ? "This runner has none of these." : empty}</p>
           {status === "" && !runnerId && <><p className={layout.soft}>A run waits here for a free slot, for its turn in its session, or for a runner that meets its demands, such as a tag:</p>
             <pre tabIndex={0}><code>callboard run "train" --tag gpu</code></pre></>}
@@ -112,8 +130,21 @@ function placeOf(one: Listed): number {
   return why.code === "no_matching_runner" || why.code === "no_runner" ? 0 : (why.place_in_queue ?? Number.MAX_SAFE_INTEGER);
 }
 
-function listAddress(status: string, runnerId: string): string {
-  const query = new URLSearchParams({ ...(status ? { status } : {}), ...(runnerId ? { runner: runnerId } : {}) }).toString();
+/** Whether a run is one of those that the filter lets through. */
+function useFits(filter: Filter): (one: Listed) => boolean {
+  const projects = useProjectNames();
+  const runners = useRunnerNames();
+  const { rows } = useStore(board).state;
+  return (one) => {
+    if (filter.tokens.length === 0) return true;
+    const run = runOf(one);
+    const title = "run" in one ? null : one.waiting.title;
+    return fitsFilter(filterableRun(run, title, rows[run.session_id], runners.get(run.runner_id ?? "") ?? null, projects), filter);
+  };
+}
+
+function listAddress(status: string, runnerId: string, words: string): string {
+  const query = new URLSearchParams({ ...(status ? { status } : {}), ...(runnerId ? { runner: runnerId } : {}), ...(words ? { q: words } : {}) }).toString();
   return query ? `/runs?${query}` : "/runs";
 }
 

@@ -12,6 +12,7 @@ import { VirtualList } from "../parts/VirtualList";
 import type { Parameters } from "../routes";
 import { Changes } from "./session/Changes";
 import { Composer } from "./session/Composer";
+import { ContextMeter } from "./session/ContextMeter";
 import { Facts } from "./session/Facts";
 import { Filter, readTypes, shownItems } from "./session/Filter";
 import { Header } from "./session/Header";
@@ -36,6 +37,8 @@ export function useSession(sessionId: string) {
 }
 
 function OneSession({ sessionId }: { sessionId: string }) {
+  const [log] = useState(() => new SessionLog(sessionId));
+  useEffect(() => log.follow(), [log]);
   const session = useSession(sessionId);
   const [view, setView] = useQueryParameter("view");
   const missing = session.error instanceof Problem && session.error.status === 404;
@@ -50,7 +53,7 @@ function OneSession({ sessionId }: { sessionId: string }) {
   return (
     <div className={css.page}>
       <div className={css.main}>
-        <Header session={session.data} />
+        <Header session={session.data} context={<ContextOf log={log} />} />
         {(session.data.workspace || isWork) && (
           <div className={css.views} role="group" aria-label="View">
             <button type="button" aria-pressed={shown === ""} onClick={() => setView("")}>Timeline</button>
@@ -58,7 +61,7 @@ function OneSession({ sessionId }: { sessionId: string }) {
             {isWork && <button type="button" aria-pressed={shown === "guidance"} onClick={() => setView("guidance")}>Guidance</button>}
           </div>
         )}
-        {shown === "changes" ? <Changes session={session.data} /> : shown === "guidance" ? <div className={css.scroll}><Guidance session={session.data} /></div> : <TimelineOf session={session.data} />}
+        {shown === "changes" ? <Changes session={session.data} /> : shown === "guidance" ? <div className={css.scroll}><Guidance session={session.data} /></div> : <TimelineOf session={session.data} log={log} />}
         <Composer session={session.data} />
       </div>
       <Facts session={session.data} />
@@ -66,14 +69,16 @@ function OneSession({ sessionId }: { sessionId: string }) {
   );
 }
 
-function TimelineOf({ session }: { session: Session }) {
-  const [log] = useState(() => new SessionLog(session.session_id));
-  useEffect(() => log.follow(), [log]);
+function ContextOf({ log }: { log: SessionLog }) {
+  return <ContextMeter context={useStore(log).timeline.context} />;
+}
+
+function TimelineOf({ session, log }: { session: Session; log: SessionLog }) {
   const { timeline, missing, problem } = useStore(log);
   const [types, setTypes] = useQueryParameter("types");
   const [event, setEvent] = useQueryParameter("event");
   const wanted = useMemo(() => readTypes(types), [types]);
-  const items = useMemo(() => shownItems(timeline, wanted), [timeline, wanted]);
+  const items = useMemo(() => shownItems(timeline, wanted, Number(event) || null), [timeline, wanted, event]);
   const linked = event && missing === 0 ? items.findIndex((item) => item.seq >= Number(event)) : -1;
   const inOrder = timeline.items.length > 0 || missing === 0;
   return (
@@ -84,7 +89,7 @@ function TimelineOf({ session }: { session: Session }) {
       {!inOrder ? <Loading what="the log" /> : items.length === 0 ? (
         <div className={css.nothing}><Empty>{wanted ? "No event of these types." : "Nothing has happened yet."}</Empty></div>
       ) : (
-        <VirtualList items={items} keyOf={(item) => item.key} label="Timeline" follow={!event} estimate={52}
+        <VirtualList items={items} keyOf={(item) => item.key} label="Timeline" follow={!event} estimate={52} {...(event ? {} : { place: `callboard.place.timeline.${session.session_id}.${types}` })}
           showIndex={linked >= 0 ? linked : null}>
           {(item) => <ItemView item={item} session={session} marked={event !== "" && String(item.seq) === event}
             onLink={() => setEvent(String(item.seq))} />}

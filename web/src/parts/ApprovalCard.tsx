@@ -161,7 +161,7 @@ function Settled({ approval }: { approval: AskedFor }) {
 }
 
 /** An edit as what goes and what comes, everything else as it is. */
-function Input({ input }: { input: unknown }) {
+export function Input({ input }: { input: unknown }) {
   const given = input && typeof input === "object" ? (input as Record<string, unknown>) : {};
   const { old_string: before, new_string: after, file_path: path, ...rest } = given;
   if (typeof before !== "string" || typeof after !== "string") return <pre tabIndex={0} dir="auto">{inputText(input)}</pre>;

@@ -26,7 +26,7 @@ const PLACE_MS = 5_000;
 
 export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, follow = false, place, showIndex = null }: Props<T>) {
   const scroller = useRef<HTMLDivElement>(null);
-  const wanted = useRef(place ? sessionStorage.getItem(place) : null);
+  const wanted = useRef(place && showIndex === null ? sessionStorage.getItem(place) : null);
   const atEnd = useRef(follow && !wanted.current);
   const [seen, setSeen] = useState(0);
   const [away, setAway] = useState(false);
@@ -53,6 +53,7 @@ export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, f
     wanted.current = null;
     virtual.scrollToIndex(index, { align: "start" });
     setAway(true);
+    setSeen(items.length);
     // Once, when what was read is there again.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [items]);
@@ -87,7 +88,7 @@ export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, f
       setAway(!near);
       setSeen(items.length);
     }
-    if (place) keepPlace(place, near ? null : virtual.getVirtualItems().find((one) => one.end > element.scrollTop)?.key);
+    if (place) keepPlace(place, near ? null : virtual.getVirtualItemForOffset(element.scrollTop)?.key);
   };
 
   const toEnd = () => {

@@ -94,3 +94,9 @@ export function issuesBesideTitle(session: { title: string | null; issues: Recor
   const told = (session.title ?? "").split(/[\s,]+/);
   return numbers.filter((number) => !told.includes(number));
 }
+
+/** What a pull request is called: by its number, where its address ends with one. */
+export function nameOfRequest(url: string): string {
+  const number = /\/(\d+)\/?$/.exec(url)?.[1];
+  return number ? `PR #${number}` : "Pull request";
+}

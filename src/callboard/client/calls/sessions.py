@@ -6,12 +6,13 @@ from callboard.wire.affinity import Affinity
 from callboard.wire.board import Board
 from callboard.wire.budgets import BudgetChanged, SetBudget
 from callboard.wire.messages import MessageSent, SendMessage
-from callboard.wire.requests import CreateExternalSession, ImportLog, StopSession, UpdateSession
+from callboard.wire.requests import CreateExternalSession, ForkSession, ImportLog, StopSession, UpdateSession
 from callboard.wire.responses import (
     Binding,
     ExternalSession,
     Result,
     Run,
+    RunCreated,
     Session,
     SessionUsage,
     Stopped,
@@ -66,6 +67,12 @@ def find(ref: str, *, project: str | None = None) -> Call[PageOf[Session]]:
 def get(session_id: str) -> Call[Session]:
     """One session."""
     return Call(method="GET", path=path("sessions", session_id), response=Session, repeatable=True)
+
+
+def fork(session_id: str, body: ForkSession, *, idempotency_key: str | None = None) -> Call[RunCreated]:
+    """A new session that is told the turns of this one."""
+    key, where = idempotency_key or new_key(), path("sessions", session_id, "fork")
+    return Call(method="POST", path=where, body=body, response=RunCreated, idempotency_key=key)
 
 
 def tree(session_id: str) -> Call[Tree]:

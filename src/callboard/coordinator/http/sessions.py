@@ -9,7 +9,7 @@ from callboard.wire.affinity import Affinity
 from callboard.wire.board import Board
 from callboard.wire.budgets import BudgetChanged
 from callboard.wire.messages import MessageSent
-from callboard.wire.responses import EventPage, Page, Result, Session, SessionUsage, Stopped, Tree
+from callboard.wire.responses import EventPage, Page, Result, RunCreated, Session, SessionUsage, Stopped, Tree
 
 
 async def create_external(call: Call) -> Answer:
@@ -85,6 +85,11 @@ async def list_events(call: Call) -> EventPage:
 async def send_message(call: Call) -> MessageSent:
     """POST /sessions/{session_id}/messages."""
     return await call.services.messages.send(call.caller, call.id, call.body, call.idempotency)
+
+
+async def fork_session(call: Call) -> RunCreated:
+    """POST /sessions/{session_id}/fork."""
+    return await call.services.runs.fork(call.caller, call.id, call.body, call.idempotency)
 
 
 async def stop_session(call: Call) -> Stopped:

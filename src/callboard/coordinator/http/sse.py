@@ -29,8 +29,8 @@ async def stream(call: Call) -> Answer:
     asked = call.query
     last_id = call.header(b"last-event-id") or asked.after
     after = parse_cursor(last_id) if last_id else None
-    view = view_of(call.caller, asked.session_id, asked.root_session_id, asked.types, asked.everywhere)
-    for named in (asked.session_id, asked.root_session_id):
+    view = view_of(call.caller, asked.session_id, asked.root_session_id, asked.types, asked.everywhere, asked.also)
+    for named in (asked.session_id, asked.root_session_id, *view.also):
         await _check_visible(call, view, named)
     token = ReaderToken(call.caller.token_id, call.secret)
     reader, bounds = await call.process.stream.open(view, token)

@@ -96,8 +96,10 @@ def open_generation(tx: Transaction, run: Row, open_binding: Row | None, bind: B
     tx.run("close_binding", session_id=session_id, now=tx.now_ms)
     last = tx.one("last_generation", session_id=session_id)
     generation = (last["generation"] if last else 0) + 1
+    session = tx.one("session_by_id", session_id=session_id) or {}
     reason = binding_reason(
         generation,
+        forked=session.get("forked_from") is not None,
         handoff=bool(run["from_log"]),
         fresh=run["context"] == "fresh",
         moved=open_binding is not None and open_binding["hostname"] != bind.hostname,

@@ -30,6 +30,8 @@ class NewRun(msgspec.Struct, kw_only=True):
     """The message that the run carries."""
     session_id: str | None = None
     """The id of the new session, where it had to be known before."""
+    forked_from: str | None = None
+    """The session whose turns the prompt of a new one tells."""
     held: bool = False
     """Something has to be made ready before the run may be claimed."""
     agent: Snapshot | None = None
@@ -38,7 +40,8 @@ class NewRun(msgspec.Struct, kw_only=True):
     @property
     def repeats(self) -> bool:
         """Whether the run asks for what another one was asked: its words and bounds are complete."""
-        return self.retry_of is not None or self.trigger not in (None, "issue", "task")
+        follows = self.retry_of is not None or self.forked_from is not None
+        return follows or self.trigger not in (None, "issue", "task")
 
 
 def proven_parent(caller: Caller, named: str | None, header: str | None) -> str | None:

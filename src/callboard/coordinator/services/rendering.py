@@ -182,6 +182,7 @@ def _lineage(row: Columns) -> dict[str, Any]:
         "parent_session_id": row["parent_session_id"],
         "root_session_id": row["root_session_id"],
         "depth": row["depth"],
+        "forked_from_session_id": row["forked_from"],
         "children": wire.Children(total=row["children_total"], ended=row["children_total"] - row["children_busy"]),
     }
 

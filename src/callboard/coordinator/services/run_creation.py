@@ -106,9 +106,11 @@ def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limit
         latest_run_id=run_id,
         now=tx.now_ms,
     )
+    if new.forked_from is not None:
+        tx.run("fork_session", session_id=session_id, forked_from=new.forked_from)
     budget_changes.enter(tx, session_id, asked, None if new.repeats else limits_of(agent))
     _draw(tx, new, session_id)
-    created = _session_event(session, request)
+    created = _session_event(session | {"forked_from": new.forked_from}, request)
     _insert(tx, new, session, run_id, 1, demands, idle=not new.held, before=[created])
     return RunCreated(run_id=run_id, session_id=session_id, status="pending")
 
@@ -385,6 +387,8 @@ def _session_event(session: dict[str, Any], request: CreateRun) -> NewEvent:
         "title",
     )
     payload = {name: session[name] for name in shown} | {"labels": request.labels or {}}
+    if session["forked_from"] is not None:
+        payload["forked_from_session_id"] = session["forked_from"]
     return NewEvent(type=event_types.SESSION_CREATED, payload=msgspec.json.encode(payload))
 
 

@@ -39,6 +39,9 @@ SKEW_SHOWN_MS: Final = 5_000
 """A smaller difference between the clocks is the network."""
 
 
+MAX_FACTS_BYTES: Final = 16 * 1024
+
+
 class RunnerService:
     """The registered runners."""
 
@@ -141,6 +144,8 @@ class RunnerService:
             for row in tx.all("runs_of_runner_to_stop", runner_id=beat.runner_id)
         ]
         tx.run("heard_runner", runner_id=beat.runner_id, now=tx.now_ms, clock_skew_ms=skew)
+        if beat.facts:
+            _keep_facts(tx, beat)
         return HeartbeatAnswer(
             stops=stops,
             stale=stale,
@@ -214,6 +219,14 @@ class RunnerService:
     def _render(self, tx: Transaction, row: Row) -> Runner:
         live = len(tx.all("live_runs_of_runner", runner_id=row["runner_id"]))
         return render_runner(row, live_runs=live, now_ms=tx.now_ms, rules=self._rules)
+
+
+def _keep_facts(tx: Transaction, beat: Heartbeat) -> None:
+    """What a runner says of itself and its machine: shown, never decided on. Too much of it is not kept."""
+    known = json.loads(_find(tx, beat.runner_id)["facts"])
+    facts = json.dumps(known | beat.facts)
+    if len(facts) <= MAX_FACTS_BYTES:
+        tx.run("told_facts", runner_id=beat.runner_id, facts=facts)
 
 
 def _lock_held(tx: Transaction, beat: Heartbeat) -> None:

@@ -4,9 +4,10 @@ import asyncio
 
 import msgspec
 
-from callboard.coordinator.services.access import require_steering, visible_run
+from callboard.coordinator.services.access import require_steering, visible_run, visible_session
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.following_run import retry_of
+from callboard.coordinator.services.forks import fork_of
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.locking import lock_family, lock_for_run, lock_run
 from callboard.coordinator.services.new_run import NewRun, proven_parent
@@ -30,9 +31,10 @@ from callboard.domain.idempotency import Idempotency
 from callboard.domain.ids import SESSION, Ids, is_id
 from callboard.domain.run import STATUSES
 from callboard.domain.runner import LeaseRules
+from callboard.domain.text import MAX_PROMPT_BYTES, check_text
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.idempotency import remember, remembered
-from callboard.wire.requests import CreateRun
+from callboard.wire.requests import CreateRun, ForkSession
 from callboard.wire.responses import Page, Run, RunCreated
 
 MAX_WAIT_SECONDS = 600.0
@@ -116,6 +118,23 @@ class RunService:
                 )
             new = retry_of(tx, run, caller, offered)
             return self._create(tx, new, idempotency)
+
+        return await self._database.write(work)
+
+    async def fork(
+        self, caller: Caller, session_id: str, asked: ForkSession, idempotency: Idempotency | None
+    ) -> RunCreated:
+        """A new session that is told what this one was asked and answered until now."""
+        check_session_id(session_id)
+        check_text(asked.prompt, "/prompt", limit_bytes=MAX_PROMPT_BYTES, empty=False)
+        offered = await self._offered()
+
+        def work(tx: Transaction) -> RunCreated:
+            if answered := remembered(tx, idempotency):
+                return msgspec.json.decode(answered, type=RunCreated)
+            session = visible_session(tx, caller, session_id)
+            new = fork_of(tx, session, asked, caller, offered=offered, no_match_ms=self._rules.no_match_ms)
+            return self._create(tx, msgspec.structs.replace(new, portable=self._portable), idempotency)
 
         return await self._database.write(work)
 

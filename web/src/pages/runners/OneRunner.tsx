@@ -15,7 +15,9 @@ import { lookOf, RUNNER_LOOKS } from "../../parts/states";
 import { BEAT_MS, moves, nameOfRunner, Offer, runs, Slots, useRunners, Warnings } from "../Runners";
 import css from "../Runners.module.css";
 import { useNameOf } from "../runs/Rows";
+import { Gauges, MachineFacts } from "./Machine";
 
+const SHOWN_APART = new Set(["machine", "clients", "worktrees"]);
 const LIVE = ["claimed", "running", "interrupted"] as const;
 
 export function OneRunner({ runnerId }: { runnerId: string }) {
@@ -52,6 +54,7 @@ export function OneRunner({ runnerId }: { runnerId: string }) {
       <section className={layout.card} aria-labelledby="live-runs">
         <h2 id="live-runs">Runs that it holds</h2>
         <Slots runner={runner.data} />
+        <Gauges facts={runner.data.facts} />
         {live.data === undefined ? (live.error ? <Trouble problem={live.error} /> : <Loading what="its runs" />) : live.data.length === 0 ? <Empty>None. {runner.data.state === "draining" && "It is drained: nothing would be lost by ending it."}</Empty> : (
           <ul className={css.live}>{live.data.map((run) => <LiveRun key={run.run_id} run={run} />)}</ul>
         )}
@@ -87,7 +90,8 @@ function Facts({ runner }: { runner: Runner }) {
         <dt>Joined</dt><dd>{moment(runner.registered_at)}, its {runner.epoch}. process</dd>
         <dt>Version</dt><dd>{runner.version || "–"}</dd>
         <dt>Clock</dt><dd>{runner.clock_skew_ms === 0 ? "as the coordinator's" : `${(runner.clock_skew_ms / 1000).toFixed(1)} s off`}</dd>
-        {Object.entries(runner.facts).map(([name, value]) => <Fact key={name} name={name} value={value} />)}
+        <MachineFacts facts={runner.facts} />
+        {Object.entries(runner.facts).filter(([name]) => !SHOWN_APART.has(name)).map(([name, value]) => <Fact key={name} name={name} value={value} />)}
         <dt>Id</dt><dd><Id id={runner.runner_id} whole /></dd>
       </dl>
     </section>

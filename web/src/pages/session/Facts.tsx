@@ -28,10 +28,12 @@ export function Facts({ session }: { session: Session }) {
           <dl className={css.list}>
             <Fact name="Session"><Id id={session.session_id} whole /></Fact>
             {session.parent_session_id && <Fact name="Parent"><Link to={`/sessions/${session.parent_session_id}`}>…{short(session.parent_session_id)}</Link></Fact>}
+            {session.forked_from_session_id && <Fact name="Forked from"><Link to={`/sessions/${session.forked_from_session_id}`}>…{short(session.forked_from_session_id)}</Link></Fact>}
             {session.root_session_id !== session.session_id && <Fact name="Root"><Link to={`/sessions/${session.root_session_id}`}>…{short(session.root_session_id)}</Link></Fact>}
             {session.hostname && <Fact name="Host">{session.hostname}</Fact>}
-            {session.project_dir && <Fact name="Directory"><code>{inert(session.project_dir)}</code></Fact>}
-            {session.workspace?.branch && <Fact name="Branch"><code>{inert(session.workspace.branch)}</code></Fact>}
+            {session.project_dir && session.project_dir !== session.workspace?.path && <Fact name="Directory"><code>{inert(session.project_dir)}</code></Fact>}
+            {session.workspace && <Fact name="Worktree"><code>{inert(`${session.workspace.hostname}:${session.workspace.path}`)}</code></Fact>}
+            {session.workspace?.branch && <Fact name="Branch"><code>{inert(session.workspace.branch)}</code>{session.work?.base_branch && <> from <code>{inert(session.work.base_branch)}</code></>}</Fact>}
             {session.lifecycle && <Fact name="Lifecycle">{session.lifecycle.replaceAll("_", " ")}</Fact>}
             {session.project_id && session.issues.length > 0 && <Fact name="Issues">{session.issues.map((issue) => <Link key={String(issue.number)} to={workAddress(session.project_id ?? "", "issues", Number(issue.number))}>#{String(issue.number)} </Link>)}<Link to={workAddress(session.project_id, "board")}>board</Link></Fact>}
             {session.work?.pull_request_url && <Fact name="Pull request"><PullRequest url={session.work.pull_request_url} /></Fact>}

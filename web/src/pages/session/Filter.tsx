@@ -5,14 +5,21 @@ import css from "./Filter.module.css";
 
 const QUIET = new Set(["session_created", "session_updated", "session_bound", "run_queued", "run_claimed", "usage", "callback_waiting"]);
 const ALL = "all";
+const HEADLINES = "headlines";
 
 export function readTypes(text: string): ReadonlySet<string> | null {
   return text ? new Set(text.split(",")) : null;
 }
 
-/** The items to show, with those that are being written at the end. */
-export function shownItems(timeline: Timeline, wanted: ReadonlySet<string> | null): readonly Item[] {
-  const fits = (item: Item) => (wanted === null ? !item.types.every((type) => QUIET.has(type)) : wanted.has(ALL) || item.types.some((type) => wanted.has(type)));
+/** What somebody reads who only wants to know how it went. */
+function isHeadline(item: Item): boolean {
+  return item.kind === "message" ? item.role === "user" : item.kind === "note" ? item.type === "lifecycle_changed" : item.kind !== "tool";
+}
+
+/** The items to show, with those that are being written at the end; that of the number `linked` in any case. */
+export function shownItems(timeline: Timeline, wanted: ReadonlySet<string> | null, linked: number | null = null): readonly Item[] {
+  const fits = (item: Item) => item.seq === linked || (wanted === null ? !item.types.every((type) => QUIET.has(type))
+    : wanted.has(ALL) || (wanted.has(HEADLINES) && isHeadline(item)) || item.types.some((type) => wanted.has(type)));
   const partial = [...timeline.partial.values()];
   const items = timeline.items.filter(fits);
   return partial.length > 0 && (wanted === null || wanted.has("message") || wanted.has(ALL)) ? [...items, ...partial] : items;
@@ -29,12 +36,13 @@ export function Filter({ counts, wanted, onChange, missing }: Props) {
   const types = Object.keys(counts).sort();
   const total = Object.values(counts).reduce((sum, one) => sum + one, 0);
   const toggle = (type: string) => {
-    const next = new Set(wanted?.has(ALL) ? [] : wanted);
+    const next = new Set(wanted?.has(ALL) || wanted?.has(HEADLINES) ? [] : wanted);
     if (!next.delete(type)) next.add(type);
     onChange([...next].sort().join(","));
   };
   return (
     <div className={css.filter} role="group" aria-label="Event types">
+      <Chip on={wanted?.has(HEADLINES) ?? false} onClick={() => onChange(HEADLINES)}>Headlines</Chip>
       <Chip on={wanted === null} onClick={() => onChange("")}>Activity</Chip>
       <Chip on={wanted?.has(ALL) ?? false} onClick={() => onChange(ALL)}>All <b>{total}</b></Chip>
       {types.map((type) => (

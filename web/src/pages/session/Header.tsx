@@ -1,14 +1,16 @@
 // The head of a session: its state, its name, why it waits, and what a person can do to it.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { useMemo, useRef, useState, type ReactNode } from "react";
 import { call, newKey } from "../../api/client";
 import type { Session } from "../../api/schema";
 import { useKeys } from "../../keyboard/registry";
-import { Link } from "../../navigation";
+import { go, Link } from "../../navigation";
 import { useAction } from "../../parts/actions";
-import { issuesBesideTitle, nameOf, short } from "../../parts/format";
+import { issuesBesideTitle, nameOf, nameOfRequest, short } from "../../parts/format";
+import { inert } from "../../parts/inert";
 import { Age, Button, Dialog, Id, Money, SessionState } from "../../parts/Parts";
 import { WorkActions, WorkDialogs } from "../work/Actions";
+import { ForkDialog, isForkable } from "./Fork";
 import css from "./Header.module.css";
 
 const BUSY = new Set(["pending", "running", "stopping", "interrupted"]);
@@ -17,7 +19,7 @@ export function isBusy(session: Session): boolean {
   return BUSY.has(session.status) || session.queued_runs > 0 || session.group === "working";
 }
 
-export function Header({ session }: { session: Session }) {
+export function Header({ session, context }: { session: Session; context: ReactNode }) {
   return (
     <header className={css.header}>
       <div className={css.top}>
@@ -35,13 +37,23 @@ export function Header({ session }: { session: Session }) {
         {session.hostname && <span>on {session.hostname}</span>}
         {session.parent_session_id && <span>child of <Link to={`/sessions/${session.parent_session_id}`}>…{short(session.parent_session_id)}</Link>, <Link to={`/tree/${session.root_session_id}`}>tree</Link></span>}
         {session.children.total > 0 && <Link to={`/tree/${session.session_id}`}>{session.children.ended} of {session.children.total} children ended</Link>}
+        {session.forked_from_session_id && <span>forked from <Link to={`/sessions/${session.forked_from_session_id}`}>…{short(session.forked_from_session_id)}</Link></span>}
+        {session.workspace?.branch && <span title={`${session.workspace.hostname}:${session.workspace.path}`}>branch <code>{inert(session.workspace.branch)}</code></span>}
+        <PullRequest session={session} />
         <Money usage={session.usage} />
+        {context}
         <Age at={session.created_at} before="begun " after=" ago" />
         {session.archived_at && <span className={css.archived}>archived</span>}
       </div>
       <Sentence session={session} />
     </header>
   );
+}
+
+function PullRequest({ session }: { session: Session }) {
+  const url = session.work?.pull_request_url ?? "";
+  if (!url) return null;
+  return /^https?:\/\//i.test(url) ? <a href={url} target="_blank" rel="noreferrer noopener" title={url}>{nameOfRequest(url)}</a> : <span>{inert(url)}</span>;
 }
 
 /** Why it is where it is: what a waiting run waits for, how the last one ended. */
@@ -64,6 +76,7 @@ function Sentence({ session }: { session: Session }) {
 function Actions({ session }: { session: Session }) {
   const queries = useQueryClient();
   const [asking, setAsking] = useState(false);
+  const [forking, setForking] = useState(false);
   const path = { session_id: session.session_id };
   const again = () => queries.invalidateQueries({ queryKey: ["session", session.session_id] });
   const [stop, stopping] = useAction(async (subtree: boolean) => {
@@ -86,18 +99,29 @@ function Actions({ session }: { session: Session }) {
   const busy = isBusy(session);
   const failed = session.status === "failed" || session.status === "stopped";
   const askOrStop = () => (session.children.total > session.children.ended ? setAsking(true) : void stop(false));
+  const retriable = !busy && failed && !session.archived_at && session.latest_run_id !== null && !session.external;
+  const forkable = isForkable(session);
+  const acts = useRef({ retry, archive });
+  acts.current = { retry, archive };
   useKeys(useMemo(() => [
-    { keys: "s", does: "Stop it", where: "Session", run: () => busy && setAsking(true) },
-    { keys: "f", does: "Give its work guidance", where: "Session", run: () => document.querySelector<HTMLElement>("[data-guide]")?.click() },
+    ...(busy ? [{ keys: "s", does: "Stop it", where: "Session", run: () => setAsking(true) }] : []),
+    ...(session.handle === null ? [] : [{ keys: "f", does: "Give its work guidance", where: "Session", run: () => document.querySelector<HTMLElement>("[data-guide]")?.click() }]),
     { keys: "m", does: "Write a message", where: "Session", run: () => document.getElementById("message")?.focus() },
-  ], [busy]));
+    ...(forkable ? [{ keys: "f", does: "Fork it: another session that goes on from here", where: "Session", run: () => setForking(true) }] : []),
+    ...(retriable ? [{ keys: "", does: "Retry: do its last work again", where: "Session", run: () => void acts.current.retry() }] : []),
+    ...(busy ? [] : [{ keys: "", does: "Archive it, or take it out again", where: "Session", run: () => void acts.current.archive() }]),
+    { keys: "", does: "Talk to it in the chat", where: "Session", run: () => go(`/chat/${session.session_id}`) },
+    { keys: "", does: "Show its tree", where: "Session", run: () => go(`/tree/${session.session_id}`) },
+  ], [busy, forkable, retriable, session.session_id, session.handle]));
   return (
     <div className={css.actions}>
       <WorkActions session={session} />
       <WorkDialogs sessions={useMemo(() => new Map([[session.session_id, session]]), [session])} />
       {busy && <Button look="danger" disabled={stopping || session.external} onClick={askOrStop}>◼ Stop</Button>}
-      {!busy && failed && !session.archived_at && session.latest_run_id && !session.external && <Button disabled={retrying} onClick={() => void retry()}>↻ Retry</Button>}
+      {retriable && <Button disabled={retrying} onClick={() => void retry()}>↻ Retry</Button>}
+      {forkable && <Button look="quiet" onClick={() => setForking(true)} title="Another session that goes on from here">Fork</Button>}
       {!busy && <Button look="quiet" disabled={archiving} onClick={() => void archive()}>{session.archived_at ? "Unarchive" : "Archive"}</Button>}
+      {forking && <ForkDialog session={session} onClose={() => setForking(false)} />}
       {asking && (
         <Dialog title="Stop this session?" onClose={() => setAsking(false)}>
           <p>What its agent has not saved is lost. Queued runs of it are cancelled.</p>

@@ -3,8 +3,9 @@ import { memo, useState, type ReactNode } from "react";
 import type { Session } from "../../api/schema";
 import { argument } from "../../live/board";
 import type { EndItem, Item, MessageItem, NoteItem, ResultItem, RunItem, ToolItem } from "../../live/timeline";
-import { ApprovalCard, type AskedFor } from "../../parts/ApprovalCard";
-import { duration, moment, size, timeOfDay } from "../../parts/format";
+import { Link } from "../../navigation";
+import { ApprovalCard, Input as Edit, type AskedFor } from "../../parts/ApprovalCard";
+import { count, duration, moment, money, short, size, timeOfDay } from "../../parts/format";
 import { asText, inert, inputText } from "../../parts/inert";
 import { Markdown } from "../../parts/Markdown";
 import { Button, Line, State, Took, useCopy } from "../../parts/Parts";
@@ -129,16 +130,43 @@ export function Tool({ item, ended }: { item: ToolItem; ended: boolean }) {
         <State look={TOOL_LOOKS[state]} bare />
         <code className={css.toolName}>{inert(item.name) || "tool"}</code>
         <span className={css.argument}><Line text={argument(item.input)} /></span>
+        {exitCode(item) !== null && <span className={css.soft}>exit {exitCode(item)}</span>}
         <span className={css.soft}>{item.state === "running" && !ended ? <Took from={item.at} to={null} /> : item.duration_ms !== null ? duration(item.duration_ms) : ""}</span>
       </summary>
       {open && (
         <div className={css.toolBody}>
-          {item.input !== undefined && <Labelled label="Input" text={inputText(item.input)} />}
+          {item.input !== undefined && (isEdit(item.input) ? <div><div className={css.label}>Change</div><Edit input={item.input} /></div> : <Labelled label="Input" text={inputText(item.input)} />)}
+          <Sessions output={item.output} />
           {item.state !== "running" && <Labelled label={item.state === "error" ? "Error" : "Output"} text={asText(item.output)} bad={item.state === "error"} />}
         </div>
       )}
     </details>
   );
+}
+
+function isEdit(input: unknown): boolean {
+  return typeof input === "object" && input !== null && "old_string" in input && "new_string" in input;
+}
+
+const EXIT = /^(?:Error: )?exit code:? (\d{1,3})\b/im;
+
+/** The exit code of a command, where its output tells one. */
+function exitCode(item: ToolItem): number | null {
+  const { output } = item;
+  if (output && typeof output === "object" && "exit_code" in output && typeof output.exit_code === "number") return output.exit_code;
+  const found = item.state === "error" && typeof output === "string" ? EXIT.exec(output.slice(-LOOKED_THROUGH)) : null;
+  return found ? Number(found[1]) : null;
+}
+
+const SESSION = /\bses_[0-9a-z]{26}\b/g;
+const LOOKED_THROUGH = 4_000;
+const MOST_LINKS = 4;
+
+/** Ways to the sessions that an output names: a call that began a child leads to it. */
+function Sessions({ output }: { output: unknown }) {
+  const ids = [...new Set(asText(output).slice(0, LOOKED_THROUGH).match(SESSION))].slice(0, MOST_LINKS);
+  if (ids.length === 0) return null;
+  return <p className={css.soft}>{ids.map((id) => <Link key={id} to={`/sessions/${id}`}>Session …{short(id)} </Link>)}</p>;
 }
 
 function Labelled({ label, text, bad = false }: { label: string; text: string; bad?: boolean }) {
@@ -176,7 +204,35 @@ function Result({ item }: { item: ResultItem }) {
   );
 }
 
+interface BookedRow {
+  model: string;
+  input_tokens: number;
+  output_tokens: number;
+  cache_read_tokens: number;
+  cache_creation_tokens: number;
+  cost_microdollars: number | null;
+  estimated: boolean;
+}
+
+/** What one or a few turns of the agent were booked with. */
+function Booked({ rows, incomplete }: { rows: readonly BookedRow[]; incomplete: boolean }) {
+  return (
+    <div className={css.noteLine}>
+      <span className={css.type}>usage</span>
+      {rows.map((row, index) => (
+        <span key={index}>
+          {inert(String(row.model))}: {count(row.input_tokens)} in, {count(row.output_tokens)} out
+          {row.cache_read_tokens + row.cache_creation_tokens > 0 && `, ${count(row.cache_read_tokens)} read from and ${count(row.cache_creation_tokens)} written to the cache`}
+          {" · "}<strong>{money({ ...row, turns: 0, unpriced: false })}</strong>
+        </span>
+      ))}
+      {incomplete && <span className={css.soft}>What the last call used was never told.</span>}
+    </div>
+  );
+}
+
 function Note({ item }: { item: NoteItem }) {
+  if (item.type === "usage" && Array.isArray(item.payload.rows)) return <Booked rows={item.payload.rows as BookedRow[]} incomplete={item.payload.usage_incomplete === true} />;
   const text = typeof item.payload.text === "string" ? item.payload.text : "";
   const rest = text ? "" : asText(item.payload);
   return (

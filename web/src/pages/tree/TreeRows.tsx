@@ -157,5 +157,5 @@ function keysOf(now: Now, acts: Acts): readonly Key[] {
     const id = now.current.rows[now.current.index]?.node.session_id;
     if (id) go(`/sessions/${id}`);
   };
-  return [...WAYS.map(([keys, way, does]) => ({ keys, does, where: "Tree", run: run(way) })), { keys: "Enter", does: "Open the session", where: "Tree", run: open }];
+  return [...WAYS.map(([keys, way, does]) => ({ keys, does, where: "Tree", walks: true, run: run(way) })), { keys: "Enter", does: "Open the session", where: "Tree", walks: true, run: open }];
 }

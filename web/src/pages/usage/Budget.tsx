@@ -28,9 +28,9 @@ function Bar({ limit, spent, reserved, words }: { limit: number; spent: number; 
     <div className={css.budget}>
       <div className={css.bar} data-level={level} aria-hidden="true">
         <div style={{ inlineSize: `${Math.min(1, part) * 100}%` }} /><div className={css.held} style={{ inlineSize: `${held * 100}%` }} />
-        <i style={{ insetInlineStart: "50%" }} /><i style={{ insetInlineStart: "80%" }} />
+        <i style={{ insetInlineStart: "50%" }} /><i style={{ insetInlineStart: "80%" }} /><i style={{ insetInlineStart: "calc(100% - 1px)" }} />
       </div>
-      <span className={layout.number}>{words(spent)} of {words(limit)} ({Math.round(part * 100)} %){reserved > 0 && `, ${words(reserved)} reserved by children`}{part >= 1 && " – used up, nothing starts"}</span>
+      <span className={layout.number}>{words(spent)} of {words(limit)} ({Math.round(part * 100)} %){reserved > 0 && `, ${words(reserved)} reserved by children`}{part >= 1 ? " – used up, nothing starts" : part >= 0.8 ? " – nearly used up" : ""}</span>
     </div>
   );
 }

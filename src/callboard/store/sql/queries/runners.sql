@@ -25,6 +25,10 @@ ON CONFLICT (runner_id) DO UPDATE SET roots = excluded.roots, executor_types = e
 -- A heartbeat, or a poll.
 UPDATE runners SET last_heard_at = :now, clock_skew_ms = :clock_skew_ms WHERE runner_id = :runner_id;
 
+-- name: told_facts
+-- What a runner says of itself and its machine, now and then with a heartbeat.
+UPDATE runners SET facts = :facts WHERE runner_id = :runner_id;
+
 -- name: drain_runner
 -- Drains a runner, or lets it take runs again.
 UPDATE runners SET draining = :draining WHERE runner_id = :runner_id;

@@ -251,6 +251,10 @@ ORDER BY number DESC LIMIT :limit;
 SELECT number, prompt, status, reason, result_text, result_data, error_message FROM runs
 WHERE session_id = :session_id AND number < :number AND ended_at IS NOT NULL ORDER BY number DESC LIMIT 50;
 
+-- name: runs_to_tell
+-- The runs of a session that have begun, newest first: what a fork of it is told.
+SELECT * FROM runs WHERE session_id = :session_id AND status <> 'pending' ORDER BY number DESC LIMIT 50;
+
 -- name: known_class
 -- Whether a demand class is recorded.
 SELECT unmatched_since FROM demand_classes WHERE demand_class = :demand_class;

@@ -12,6 +12,10 @@ VALUES (:session_id, :parent_session_id, :root_session_id, :depth, :created_by, 
     :latest_run_id, :now, :now,
     (SELECT p.pool_session_id FROM sessions p WHERE p.session_id = :parent_session_id));
 
+-- name: fork_session
+-- A new session goes on from what another one was told and did.
+UPDATE sessions SET forked_from = :forked_from WHERE session_id = :session_id;
+
 -- name: add_run_to_session
 -- Takes the next run number of a session; a person's later run reopens what was closed.
 UPDATE sessions SET run_count = run_count + 1, latest_run_id = :run_id, queued_runs = queued_runs + 1,

@@ -1,0 +1,29 @@
+"""D10: what a runner finds of the programs of its agents and their logins."""
+
+import os
+from pathlib import Path
+
+from callboard.executors import load
+from callboard.runner.context import OfferedExecutor
+from callboard.runner.machine import clients_of
+
+
+def test_d10_version_and_login_of_an_agents_program_are_found_without_reading_it(tmp_path: Path) -> None:
+    program, home = tmp_path / "claude", tmp_path / "home"
+    program.write_text('#!/bin/sh\necho "2.9.1 (${SECRET-nothing leaked})"\necho more\n', encoding="utf-8")
+    program.chmod(0o755)
+    (home / ".claude").mkdir(parents=True)
+    offered = {
+        "claude-code": OfferedExecutor(executor=load("claude-code"), table={"argv": [str(program)]}),
+        "scripted": OfferedExecutor(executor=load("scripted"), table={}),
+    }
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "SECRET": "x", "ANTHROPIC_API_KEY": "k"}
+    assert clients_of(offered, environment) == {
+        "claude-code": {"version": "2.9.1 (nothing leaked)", "login": "none"},
+    }
+    (home / ".claude" / ".credentials.json").write_text("{}", encoding="utf-8")
+    (home / ".claude" / ".credentials.json").chmod(0)
+    assert clients_of(offered, environment)["claude-code"]["login"] == "file"
+    table = {"argv": ["/nowhere/claude"], "env": {"CLAUDE_CODE_OAUTH_TOKEN": "t"}}
+    offered["claude-code"] = OfferedExecutor(executor=load("claude-code"), table=table)
+    assert clients_of(offered, environment) == {"claude-code": {"version": "", "login": "environment"}}
