@@ -121,6 +121,8 @@ def test_d8_what_a_session_is_allowed_and_what_it_asks_is_decided_by_key(
         question = card.filter(has_text="Which port?")
         expect(question.get_by_text("above 1024")).to_be_visible(timeout=PATIENCE)
         assert person.faults_of_looks() == []
+        shown = coordinator.session(made.session_id)
+        assert (shown.waiting_for, shown.group) == ("question", "needs_you")
         page.keyboard.press("2")
         plan = card.filter(has_text="First")
         expect(plan.get_by_role("heading", name="First")).to_be_visible(timeout=PATIENCE)

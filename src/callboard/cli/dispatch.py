@@ -78,7 +78,7 @@ def _report(output: Output, error: Exception) -> int:
         output.warn(f"{error} Wait on: callboard wait {error.run.run_id}")
         return TIMED_OUT
     if isinstance(error, WaitsForInput):
-        look = {"approval": "why", "budget": "budget"}.get(error.waiting_for, "logs")
+        look = {"approval": "why", "question": "why", "budget": "budget"}.get(error.waiting_for, "logs")
         output.warn(f"{error} Look: callboard {look} {error.session_id}")
         return WAITS_FOR_INPUT
     if isinstance(error, Unprinted):

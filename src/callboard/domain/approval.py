@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, get_args
 
 import msgspec
 
+from callboard.domain.session import WaitingFor
 from callboard.domain.transitions import Transitions
 
 ApprovalStatus = Literal["pending", "allowed", "denied", "expired"]
@@ -28,7 +29,9 @@ _READS: Final = frozenset({"Read", "Glob", "Grep", "LS", "NotebookRead", "WebFet
 _WRITES: Final = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit", "write", "append"})
 _EXECUTES: Final = frozenset({"Bash", "BashOutput", "KillShell", "Task", "run"})
 _FILE_TOOLS: Final = frozenset({"Read", "Write", "Edit", "MultiEdit", "NotebookEdit", "write", "append"})
-QUESTIONS: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})
+ASK: Final = "AskUserQuestion"
+MAX_QUESTION: Final = 2_000
+QUESTIONS: Final = frozenset({ASK, "ExitPlanMode"})
 """Tools that ask a person something else than for permission: each answer is about that one question."""
 _PATHS: Final = ("file_path", "path", "notebook_path")
 
@@ -50,6 +53,22 @@ def grant_key(tool_name: str, tool_input: dict[str, Any], project_dir: str | Non
     if path is None:
         return content_hash(tool_name, tool_input, project_dir)
     return content_hash(tool_name, {"path": path}, project_dir)
+
+
+def question_of(tool_name: str, tool_input: dict[str, Any]) -> str | None:
+    """What an agent asks in its own words, when it asks a person something else than for permission."""
+    if tool_name not in QUESTIONS:
+        return None
+    plan, questions = tool_input.get("plan"), tool_input.get("questions")
+    if isinstance(plan, str):
+        return plan[:MAX_QUESTION]
+    asked = [one.get("question") for one in questions if isinstance(one, dict)] if isinstance(questions, list) else []
+    return " ".join(one for one in asked if isinstance(one, str))[:MAX_QUESTION] or None
+
+
+def waits_for(tool_name: str) -> WaitingFor:
+    """What the session of such a request waits for."""
+    return "question" if tool_name == ASK else "approval"
 
 
 def session_allows(tool_name: str, tool_input: dict[str, Any], project_dir: str | None) -> str | None:

@@ -35,7 +35,7 @@ export function Alone() {
 
 function Choose() {
   const agents = useQuery({ queryKey: ["agents", "chat"], queryFn: () => call("GET /agents", { query: { limit: 200 } }) });
-  const talkers = (agents.data?.items ?? []).filter((one) => one.active && one.parameters_schema === null);
+  const talkers = (agents.data?.items ?? []).filter((one) => one.active && one.parameters_schema === null && one.hidden_by.length === 0);
   useEffect(() => void (document.title = "Chat · Callboard"), []);
   return (
     <div className={css.choose}>

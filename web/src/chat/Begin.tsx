@@ -65,7 +65,7 @@ export function Begin({ agent, onAgent, onBegun }: { agent: string; onAgent: (na
   const [mode, setMode] = useState<CreateRun["permission_mode"] | "">("");
   const [directory, setDirectory] = useState("");
   const [model, setModel] = useState("");
-  const talkers = useMemo(() => (agents.data?.items ?? []).filter((one) => one.active && one.parameters_schema === null), [agents.data]);
+  const talkers = useMemo(() => (agents.data?.items ?? []).filter((one) => one.active && one.parameters_schema === null && one.hidden_by.length === 0), [agents.data]);
   const executors = useMemo(() => [...new Set((runners.data?.items ?? []).flatMap((one) => one.executor_types))].sort(), [runners.data]);
   const chosen = talkers.find((one) => one.name === agent);
   const fields: Partial<CreateRun> = {

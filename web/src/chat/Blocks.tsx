@@ -12,7 +12,7 @@ import { count, moment, nameOf, short, timeOfDay } from "../parts/format";
 import { inert } from "../parts/inert";
 import { Markdown } from "../parts/Markdown";
 import { Age, Button, Line, Money, SessionState, State, Took, Tokens } from "../parts/Parts";
-import type { Block, Child, Context, Footer, Said, Tools } from "./conversation";
+import type { Block, Child, Context, Footer, Said, Tools, Unheard } from "./conversation";
 import css from "./Chat.module.css";
 
 interface Props {
@@ -21,15 +21,18 @@ interface Props {
   runs: ReadonlyMap<string, Run>;
   /** Whether the dashboard is around it. */
   inside: boolean;
+  /** Puts a text into the box, to be said again. */
+  onTakeBack: (text: string) => void;
 }
 
-export function BlockView({ block, session, runs, inside }: Props) {
-  return <div className={css.block}>{body(block, session, runs, inside)}</div>;
+export function BlockView(props: Props) {
+  return <div className={css.block}>{body(props)}</div>;
 }
 
-function body(block: Block, session: Session, runs: ReadonlyMap<string, Run>, inside: boolean) {
+function body({ block, session, runs, inside, onTakeBack }: Props) {
   switch (block.kind) {
     case "said": return <SaidView said={block} agent={session.agent_name} />;
+    case "unheard": return <UnheardView unheard={block} onTakeBack={onTakeBack} />;
     case "thought": return <Thought text={block.text} />;
     case "tools": return <ToolsView tools={block} />;
     case "approval": return <ApprovalCard approval={approvalOf(block.item.id, block.item.payload, block.item.at)} decision={block.item.decision} />;
@@ -59,6 +62,20 @@ const SaidView = memo(function SaidView({ said, agent }: { said: Said; agent: st
     </div>
   );
 }, (one, other) => one.said.text === other.said.text && one.said.partial === other.said.partial && one.said.from === other.said.from);
+
+function UnheardView({ unheard, onTakeBack }: { unheard: Unheard; onTakeBack: (text: string) => void }) {
+  return (
+    <div className={`${css.person} ${css.waiting}`}>
+      <span className="unseen">You: </span>
+      <div className={css.prose} dir="auto">{inert(unheard.text)}</div>
+      <div className={css.waitingFoot}>
+        <State look={{ icon: "✕", word: "Not heard", tone: "wait" }} />
+        <span>{inert(unheard.why)}</span>
+        <Button look="quiet" onClick={() => onTakeBack(unheard.text)}>Say it again</Button>
+      </div>
+    </div>
+  );
+}
 
 const opened = new Set<string>();
 

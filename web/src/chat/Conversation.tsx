@@ -56,7 +56,7 @@ export function Conversation({ session, inside }: { session: Session; inside: bo
           <VirtualList items={shown} keyOf={(one) => one.key} label="Conversation" follow estimate={72} place={`callboard.place.${session.session_id}`}>
             {(one) => (one.kind === "waiting"
               ? <WaitingView one={one} onTakeBack={takeBack} />
-              : <BlockView block={one} session={session} runs={byId} inside={inside} />)}
+              : <BlockView block={one} session={session} runs={byId} inside={inside} onTakeBack={takeBack} />)}
           </VirtualList>
         )}
       <Foot session={session} runs={runs ?? []} given={given} />
@@ -67,9 +67,9 @@ export function Conversation({ session, inside }: { session: Session; inside: bo
 /** What was said last comes back into an empty box: taken back while nobody has heard it, else to be said anew. */
 async function takeLast(shown: readonly Shown[], takeBack: (text: string) => void): Promise<void> {
   const box = document.getElementById("message");
-  const last = shown.findLast((one) => one.kind === "waiting" || (one.kind === "said" && one.from === "person"));
+  const last = shown.findLast((one) => one.kind === "waiting" || one.kind === "unheard" || (one.kind === "said" && one.from === "person"));
   if (!last || !(box instanceof HTMLTextAreaElement) || box.value.trim()) return;
-  const text = last.kind === "waiting" || last.kind === "said" ? last.text : "";
+  const text = "text" in last ? last.text : "";
   if (last.kind === "waiting" && last.state === "queued") {
     try {
       await call("POST /runs/{run_id}/stop", { path: { run_id: last.run_id ?? "" }, body: {} });

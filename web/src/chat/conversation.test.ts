@@ -55,9 +55,10 @@ describe("the conversation", () => {
     const offered = (seq: number, id: string) => event(seq, "guidance", { message_id: id, status: "offered", text: id });
     const state = reduceTimeline(EMPTY_TIMELINE, [
       offered(1, "taken"), event(2, "message", said("user", "taken", { message_id: "taken" })), offered(3, "resumed"),
-      event(4, "run_queued", { message_id: "resumed" }), offered(5, "refused"), event(6, "guidance", { message_id: "refused", status: "refused" }), offered(7, "open"),
+      event(4, "run_queued", { message_id: "resumed" }), offered(5, "refused"), event(6, "guidance", { message_id: "refused", status: "refused", why: "full" }), offered(7, "open"),
     ]);
     expect(offeredMessages(state).map((one) => one.message_id)).toEqual(["open"]);
-    expect(shownPrompts(state).messages).toEqual(new Set(["taken"]));
+    expect(shownPrompts(state).messages).toEqual(new Set(["taken", "resumed", "refused", "open"]));
+    expect(conversationOf(state, [])).toMatchObject([{ text: "taken" }, { kind: "unheard", text: "refused", why: "full" }]);
   });
 });

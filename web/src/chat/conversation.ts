@@ -66,7 +66,15 @@ export interface Note {
   at: string;
   text: string;
 }
-export type Block = Said | Thought | Tools | Asked | Child | Footer | Note;
+/** A person's message that no agent took: the session was stopped, or nothing could be made of it. */
+export interface Unheard {
+  kind: "unheard";
+  key: string;
+  at: string;
+  text: string;
+  why: string;
+}
+export type Block = Said | Thought | Unheard | Tools | Asked | Child | Footer | Note;
 
 /** The conversation, oldest first; `children` are put where they were started, `prompts` stand for runs that never began. */
 export function conversationOf(timeline: Timeline, children: readonly Session[], prompts: ReadonlyMap<string, string | null> = new Map()): Block[] {
@@ -83,6 +91,7 @@ class Writer {
   private readonly runs = new Map<string | null, RunItem>();
   private readonly models = new Map<string | null, Set<string>>();
   private readonly lastSaid = new Map<string | null, string>();
+  private readonly offered = new Map<string, string>();
   private readonly contexts = new Map<string | null, Context>();
 
   constructor(private readonly prompts: ReadonlyMap<string, string | null>) {}
@@ -152,6 +161,15 @@ class Writer {
     });
   }
 
+  /** While it is offered it waits below; taken, it stands where the agent took it. */
+  private message(item: NoteItem): void {
+    const { message_id: id, status, text: words, why } = item.payload;
+    if (status === "offered") this.offered.set(text(id), text(words));
+    else if (status === "cancelled" || status === "refused") {
+      this.blocks.push({ kind: "unheard", key: item.key, at: item.at, text: this.offered.get(text(id)) ?? "", why: text(why) || "The session was stopped before its agent heard it." });
+    }
+  }
+
   private note(item: NoteItem): void {
     if (item.type === "usage") {
       const models = this.models.get(item.run_id) ?? new Set<string>();
@@ -162,7 +180,8 @@ class Writer {
       this.models.set(item.run_id, models);
       return;
     }
-    if (item.type === "guidance" && !item.payload.message_id) {
+    if (item.type === "guidance" && item.payload.message_id) return this.message(item);
+    if (item.type === "guidance") {
       this.blocks.push({ kind: "said", key: item.key, at: item.at, run_id: item.run_id, from: "guidance", text: text(item.payload.text), partial: false });
       return;
     }
@@ -222,6 +241,7 @@ function withChildren(blocks: Block[], children: readonly Session[]): Block[] {
 /** Which runs and messages the log shows by what was said. */
 export function shownPrompts(timeline: Timeline): { runs: Set<string>; messages: Set<string>; ended: Set<string> } {
   const runs = new Set<string>();
+  // The log tells of a message from its being offered on, whatever becomes of it.
   const messages = new Set<string>();
   const ended = new Set<string>();
   for (const item of timeline.items) {
@@ -229,6 +249,7 @@ export function shownPrompts(timeline: Timeline): { runs: Set<string>; messages:
       if (item.message_id) messages.add(item.message_id);
       else if (item.run_id) runs.add(item.run_id);
     } else if (item.kind === "end" && item.run_id) ended.add(item.run_id);
+    else if (item.kind === "note" && text(item.payload.message_id)) messages.add(text(item.payload.message_id));
   }
   return { runs, messages, ended };
 }

@@ -128,10 +128,10 @@ function changed(row: Row, event: Event): Row {
     case "run_completed":
       return ended(row, event);
     case "approval_requested":
-      return { ...row, waiting_for: "approval", headline: line(question(payload)), since: at };
+      return { ...row, waiting_for: payload.tool_name === "AskUserQuestion" ? "question" : "approval", headline: line(question(payload)), since: at };
     case "approval_decided":
     case "approval_expired":
-      return row.waiting_for === "approval" ? { ...row, waiting_for: null, since: at } : row;
+      return row.waiting_for === "approval" || row.waiting_for === "question" ? { ...row, waiting_for: null, since: at } : row;
     case "lifecycle_changed":
       return { ...row, lifecycle: text(payload.to) || row.lifecycle };
     case "session_updated":

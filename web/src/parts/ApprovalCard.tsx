@@ -72,7 +72,7 @@ export function ApprovalCard({ approval, decision: told }: { approval: AskedFor;
   const deny = (reason: string) => void decide({ decision: "deny", ...(reason ? { reason } : {}) });
   return (
     <div className={`${css.card} ${decision ? css.settled : ""}`}>
-      <Head approval={approval} decision={decision} asks={questions !== null} />
+      <Head approval={approval} decision={decision} asks={questions !== null} plans={plan !== null} />
       {!questions && !plan && <Asked approval={approval} />}
       {questions && (decision ? <Answers questions={questions} answers={(approval.updated_input as { answers?: unknown } | null)?.answers} />
         : <Questions input={approval.tool_input} questions={questions} busy={busy} onDecline={() => deny(DECLINED)}
@@ -85,15 +85,15 @@ export function ApprovalCard({ approval, decision: told }: { approval: AskedFor;
   );
 }
 
-function Head({ approval, decision, asks }: { approval: AskedFor; decision: string | null; asks: boolean }) {
+function Head({ approval, decision, asks, plans }: { approval: AskedFor; decision: string | null; asks: boolean; plans: boolean }) {
   const by = approval.decided_by_label ? asText(approval.decided_by_label) : approval.decided_by && <code>…{short(approval.decided_by)}</code>;
   const look = decision ? ((asks && ANSWERS[decision]) || LOOKS[decision]) ?? { icon: "•", word: decision, tone: "wait" as const }
-    : { icon: "!", word: asks ? "Asks you" : "Needs approval", tone: "need" as const };
+    : { icon: "!", word: asks ? "Asks you" : plans ? "Has a plan" : "Needs approval", tone: "need" as const };
   return (
     <div className={css.head} role="status">
       <State look={look} />
-      {!asks && <code>{asText(approval.tool_name)}</code>}
-      {!asks && <span className={css.soft}>{RISKS[approval.risk] ?? asText(approval.risk)}</span>}
+      {!asks && !plans && <code>{asText(approval.tool_name)}</code>}
+      {!asks && !plans && <span className={css.soft}>{RISKS[approval.risk] ?? asText(approval.risk)}</span>}
       {!decision && <span className={css.soft}><Age at={approval.requested_at} before="waits " /></span>}
       {decision && approval.granted_by && <span className={css.soft}>by what was allowed for the session</span>}
       {decision && (by || approval.decided_at) && (

@@ -129,9 +129,9 @@ def _allowed(caller: Caller, agent: Definition) -> Definition:
 
 
 def kept(agent: Definition) -> tuple[str, str]:
-    """The text of an agent as it is kept, and its ETag."""
-    text = msgspec.json.encode(agent, order="sorted").decode()
-    return text, hashlib.sha256(text.encode()).hexdigest()
+    """The text of an agent as it is kept, and its ETag, to which the order of what its schemas say is nothing."""
+    etag = hashlib.sha256(msgspec.json.encode(agent, order="sorted")).hexdigest()
+    return msgspec.json.encode(agent).decode(), etag
 
 
 def _new_row(tx: Transaction, caller: Caller, agent: Definition) -> dict[str, Any]:

@@ -4,18 +4,16 @@ The session is locked by the caller. Knows no callers: who may decide is decided
 """
 
 import json
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from callboard.domain import event as event_types
-from callboard.domain.approval import APPROVAL, content_hash, grant_key, risk_of, session_allows
+from callboard.domain.approval import APPROVAL, content_hash, grant_key, question_of, risk_of, session_allows, waits_for
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
 from callboard.store.hints import RunnerTold
 from callboard.wire.runner import ApprovalRequest, DecisionOrder
-
-WAITING_FOR: Final = "approval"
 
 
 def request(tx: Transaction, run: Row, approval_id: str, asked: ApprovalRequest) -> Row:
@@ -31,7 +29,7 @@ def request(tx: Transaction, run: Row, approval_id: str, asked: ApprovalRequest)
         tool_name=asked.tool_name,
         tool_input=json.dumps(asked.tool_input),
         tool_use_id=asked.tool_use_id,
-        description=asked.description,
+        description=question_of(asked.tool_name, asked.tool_input) or asked.description,
         project_dir=asked.project_dir,
         risk=risk_of(asked.tool_name, asked.tool_input, asked.project_dir),
         content_hash=content_hash(asked.tool_name, asked.tool_input, asked.project_dir),
@@ -48,7 +46,7 @@ def request(tx: Transaction, run: Row, approval_id: str, asked: ApprovalRequest)
         more = {name: row[name] for name in shown} | {"tool_input": asked.tool_input, "session_allows": allows}
         _tell(tx, run, event_types.APPROVAL_REQUESTED, row, **more)
         if not _is_granted(tx, run, row):
-            tx.run("wait_for", session_id=run["session_id"], waiting_for=WAITING_FOR)
+            tx.run("wait_for", session_id=run["session_id"], waiting_for=waits_for(asked.tool_name))
             tx.run("pause_timeout", run_id=run["run_id"], now=tx.now_ms)
     return tx.one("approval_of_attempt", **names) or row
 

@@ -25,6 +25,8 @@ MOST_DONE: Final = 1_000
 TAIL: Final = 12
 """Events at the end of a log in which the newest word of an agent is looked for."""
 HEADLINE: Final = 200
+ASKED: Final = ("approval", "question")
+"""What a session waits for when an agent's request is open."""
 _TAIL_TYPES: Final = frozenset({MESSAGE, PRE_TOOL})
 
 
@@ -56,7 +58,7 @@ def _board(tx: Transaction, project_id: str, limit: int) -> Board:
 
 def _since(tx: Transaction, row: Row) -> int:
     """Since when the session waits, works or is done, in Unix milliseconds."""
-    if row["waiting_for"] == "approval":
+    if row["waiting_for"] in ASKED:
         pending = tx.one("oldest_pending_approval", session_id=row["session_id"])
         if pending is not None:
             return int(pending["requested_at"])
@@ -90,7 +92,7 @@ def _session(tx: Transaction, group: str, row: Row, session: Session) -> BoardSe
 
 
 def _headline(tx: Transaction, group: str, row: Row) -> str | None:
-    if row["waiting_for"] == "approval":
+    if row["waiting_for"] in ASKED:
         pending = tx.one("oldest_pending_approval", session_id=row["session_id"])
         if pending is not None:
             return _question(pending)
