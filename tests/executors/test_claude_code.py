@@ -5,12 +5,14 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from callboard.domain.event import MESSAGE, NOTE, POST_TOOL, PRE_TOOL
-from callboard.domain.invocation import Approve, Decision, Delta, Usage, Withdraw
+from callboard.domain.invocation import Approve, Decision, Delta, PermissionMode, Usage, Withdraw
+from callboard.executors.base import launch
 from tests.clients_fixture import ClaudeClient
 from tests.executors.driver import Attempt, bound_id, lives
 from tests.executors.subjects import SLOW, Stage
@@ -184,6 +186,17 @@ async def test_read_only_holds_against_the_settings_of_a_repository(claude_stage
     (folder / "settings.json").write_text(json.dumps({"permissions": {"allow": ["Bash(*)", "Write(*)"]}}))
     await attempt.end()
     assert not (claude_stage.work / "ran").exists()
+
+
+@pytest.mark.parametrize("mode", ["read_only", "ask", "edit", "full"])
+@pytest.mark.parametrize("table", [{}, {"strict_mcp": False}])
+def test_s12_what_nobody_has_trusted_is_left_out_in_every_mode(
+    claude_stage: Stage, mode: PermissionMode, table: dict[str, Any]
+) -> None:
+    """S12: settings and servers of the repository, whatever the runner's file lets a client use else."""
+    invocation = claude_stage.invocation("x", permission_mode=mode, settings=table, untrusted_files=["settings.json"])
+    argv = launch(claude_stage.subject.executor(), invocation).argv
+    assert [argv.count(flag) for flag in ("--setting-sources=user", "--strict-mcp-config")] == [1, 1]
 
 
 async def test_a_message_while_a_tool_runs_is_taken_into_the_turn(claude_stage: Stage) -> None:

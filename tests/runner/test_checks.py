@@ -1,5 +1,6 @@
 """What a check executes is named on the runner's machine, or in a repository's file that is trusted as it is."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from callboard.domain.checks import Check
 from callboard.domain.invocation import CheckOrder
 from callboard.runner.checks import CheckUnknown, check_orders, checks_in
 from callboard.runner.config import RunnerSettings, read_tables, runner_settings
-from callboard.runner.trust import REPOSITORY_FILE, trust
+from callboard.runner.trust import REPOSITORY_FILE, trust, untrusted_files
 
 ENVIRONMENT = {"PATH": "/bin", "SECRET": "s", "TOOL_HOME": "/opt", "CALLBOARD_TOKEN": "cbr_x"}
 
@@ -50,6 +51,32 @@ def test_a_check_of_a_repository_counts_only_while_its_file_is_the_one_that_was_
     file.write_text(file.read_text(encoding="utf-8").replace("pytest", "curl"), encoding="utf-8")
     with pytest.raises(CheckUnknown):
         orders(tmp_path, Check(name="unit"))
+
+
+def test_s12_what_a_repository_brings_is_found_wherever_a_client_looks(tmp_path: Path) -> None:
+    """S12: in the directory and above it to the root, in a worktree's repository, behind links; a pipe stops nobody."""
+    names, outside = (".claude/settings.json", ".claude/agents/"), tmp_path / "outside"
+    (repository := tmp_path / "web" / "sub").mkdir(parents=True)
+    (outside / "agents").mkdir(parents=True)
+    (outside / "agents" / "a.md").write_text("x", encoding="utf-8")
+    (tmp_path / ".claude").mkdir()
+    (tmp_path / ".claude" / "settings.json").write_text("{}", encoding="utf-8")
+
+    def strange(home: str | None = None) -> list[str]:
+        found = untrusted_files(tmp_path, repository, names, home)
+        return sorted(str(Path(one).relative_to(tmp_path)) for one in found if one.startswith(str(tmp_path)))
+
+    assert strange() == [".claude/settings.json"]
+    assert strange(str(tmp_path)) == []
+    (private := tmp_path / "main" / ".git" / "worktrees" / "web").mkdir(parents=True)
+    (private / "commondir").write_text("../..\n", encoding="utf-8")
+    (repository.parent / ".git").write_text(f"gitdir: {private}\n", encoding="utf-8")
+    (tmp_path / "main" / ".claude").mkdir()
+    os.mkfifo(tmp_path / "main" / ".claude" / "settings.json")
+    (repository.parent / ".claude").symlink_to(outside)
+    assert strange() == ["main/.claude/settings.json", "web/.claude/agents/a.md"]
+    trust(tmp_path, outside, b"x")
+    assert strange() == ["main/.claude/settings.json"]
 
 
 def test_what_is_no_check_in_a_file_is_refused() -> None:

@@ -1,8 +1,8 @@
-"""`trust`: says that the checks a repository's `.callboard/config.toml` names may be executed here, as they are now."""
+"""`trust`: says that what a repository brings to be executed or obeyed on this machine may be, as it is now."""
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
@@ -11,39 +11,79 @@ from callboard.cli.options import NO_SHOW, Show
 from callboard.cli.settings import whole_path
 from callboard.client.discovery import default_data_dir
 from callboard.domain.errors import InvalidRequest
+from callboard.executors import EXECUTORS, load
 from callboard.runner.checks import checks_in
-from callboard.runner.trust import REPOSITORY_FILE, read_bounded
+from callboard.runner.config import CheckTable
+from callboard.runner.trust import MAX_FILES, REPOSITORY_FILE, named_files, read_bounded
 from callboard.runner.trust import trust as remember
+
+WITHOUT_TABLE: Final = {"strict_mcp": False}
+"""Looks also at what only some runners let their clients use."""
 
 
 def trust(
-    path: Annotated[Path | None, Parameter(help="The repository, or its file; default: this directory.")] = None,
+    path: Annotated[Path | None, Parameter(help="The repository, or one file of it; default: this directory.")] = None,
     /,
     *,
     data_dir: Annotated[Path | None, Parameter(help="Data directory of this machine's runner.")] = None,
     show: Show = NO_SHOW,
 ) -> int:
-    """Let runners of this machine execute the checks that a repository's .callboard/config.toml names.
+    """Let runners of this machine execute the checks, and use the settings of agents' clients, of a repository.
 
-    Trusted is what the file holds now; after a change it has to be trusted again. Look at it first.
+    Those are `.callboard/config.toml`, and for Claude Code its `.claude` folder and `.mcp.json`. Trusted is what the
+    files hold now; one that is changed has to be trusted again. Look at them first.
     """
     context = Context(show)
     given = whole_path(path)
-    file = given / REPOSITORY_FILE if given.is_dir() else given
-    try:
-        content = read_bounded(file)
-        checks = checks_in(content)
-    except (OSError, ValueError) as problem:
-        raise InvalidRequest(f"{file} cannot be trusted: {problem}.", hint="Correct the file.") from problem
+    contents = {file: _content(file) for file in _files(given)}
+    if not contents:
+        raise InvalidRequest(f"{given} brings nothing that has to be trusted.", hint="Name the repository, or a file.")
+    checks: dict[str, CheckTable] = {}
+    for file, content in contents.items():
+        if file.parts[-2:] == REPOSITORY_FILE.parts:
+            checks |= _checks(file, content)
     configured = context.settings["data_dir"]
     directory = (data_dir or (Path(configured) if configured else default_data_dir())).expanduser()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = remember(directory, file, content)
+    new = {file: remember(directory, file, content) for file, content in contents.items()}
     output = context.output
     if output.json_wanted:
-        output.value({"file": str(file), "checks": {name: table.argv for name, table in checks.items()}, "new": new})
+        files = [{"file": str(file), "new": added} for file, added in new.items()]
+        output.value({"files": files, "checks": {name: table.argv for name, table in checks.items()}})
         return 0
-    output.note(f"{file} is trusted on this machine as it is now{'' if new else ', as before'}. It names these checks:")
+    for file, added in new.items():
+        output.note(f"{file} is trusted on this machine as it is now{'' if added else ', as before'}.")
     for name, table in checks.items():
         output.line(name if output.quiet else f"{name}: {shlex.join(table.argv)}")
     return 0
+
+
+def _files(given: Path) -> list[Path]:
+    if not given.is_dir():
+        return [given]
+    wanted = [
+        str(REPOSITORY_FILE),
+        *(name for kind in EXECUTORS for name in load(kind).repository_files(WITHOUT_TABLE)),
+    ]
+    found = list(named_files(given, wanted, str(Path.home())))
+    if len(found) > MAX_FILES:
+        raise InvalidRequest(f"{given} brings {len(found)} files; at most {MAX_FILES} are looked at.")
+    return found
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return read_bounded(file)
+    except OSError as problem:
+        raise _refused(file, problem) from problem
+
+
+def _checks(file: Path, content: bytes) -> dict[str, CheckTable]:
+    try:
+        return checks_in(content)
+    except ValueError as problem:
+        raise _refused(file, problem) from problem
+
+
+def _refused(file: Path, problem: Exception) -> InvalidRequest:
+    return InvalidRequest(f"{file} cannot be trusted: {problem}.", hint="Correct the file.")

@@ -45,6 +45,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """A directory of this executor on this machine that outlives runs."""
     environment: dict[str, str] = {}
     """The whole allow-listed environment of the agent."""
+    untrusted_files: list[str] = []
+    """What the repository brings for this executor and nobody here has trusted as it is: none of it may count."""
 
     @property
     def tracking(self) -> str:

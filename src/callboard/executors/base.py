@@ -4,6 +4,7 @@ Pure: no process, file, HTTP, lease or run state. Reading a journal again gives 
 that a runner which was killed repeats nothing that has a key.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -72,6 +73,13 @@ class Executor(Protocol):
     """Whether a live run can be spoken to."""
     default_argv: tuple[str, ...] | None
     """What is looked for where the runner's file names no program; empty: it comes with us; None: it must be named."""
+
+    def repository_files(self, settings: Mapping[str, Any], /) -> tuple[str, ...]:
+        """What a repository can bring that the framework obeys or executes unasked, as paths in it.
+
+        A path that ends with a slash is a folder. `settings` is the table of the runner's file.
+        """
+        ...
 
     def start(self, invocation: Invocation) -> Launch:
         """The process that begins a conversation."""

@@ -5,20 +5,22 @@ The prompt goes to stdin, never into an argument; what could hold a secret goes 
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from callboard.domain.invocation import LAUNCH_FILES, OWN_SERVER, Invocation, Launch, PermissionMode
 from callboard.executors.base import NativeIds, TranscriptPlace, UsageGrain, file_name
 from callboard.executors.claude_conversation import ClaudeConversation
 
+_USER_ONLY: Final = "--setting-sources=user"
+"""Without what the repository brings, its instructions (CLAUDE.md) too: the client takes all of it, or nothing."""
 _PERMISSIONS: Final[dict[PermissionMode, tuple[str, ...]]] = {
     # A repository's own settings could allow more than reading.
     "read_only": (
         "--permission-mode=dontAsk",
         "--disallowedTools=Edit,Write,NotebookEdit",
-        "--setting-sources=user",
+        _USER_ONLY,
     ),
     "ask": ("--permission-mode=default",),
     "edit": ("--permission-mode=acceptEdits",),
@@ -34,6 +36,13 @@ _STREAM: Final = (
     "--permission-prompt-tool=stdio",
 )
 _PROGRAM: Final = ("claude",)
+_REPOSITORY_FILES: Final = (
+    ".claude/settings.json",
+    ".claude/settings.local.json",
+    ".claude/agents/",
+    ".claude/commands/",
+    ".claude/skills/",
+)
 _NO_NAME: Final = re.compile(r"[^a-zA-Z0-9]")
 """What the client replaces in a directory to make a folder's name of it."""
 LONGEST_FOLDER: Final = 200
@@ -48,6 +57,10 @@ class ClaudeCodeExecutor:
     usage_grain: UsageGrain = "call"
     takes_messages = True
     default_argv: tuple[str, ...] | None = _PROGRAM
+
+    def repository_files(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """Settings with hooks and variables, agents, commands and skills; servers where the runner's file lets them."""
+        return _REPOSITORY_FILES if settings.get("strict_mcp", True) else (*_REPOSITORY_FILES, ".mcp.json")
 
     def start(self, invocation: Invocation) -> Launch:
         """A client that begins a conversation under the id that we chose."""
@@ -83,7 +96,9 @@ def _launch(invocation: Invocation, session: list[str]) -> Launch:
     if invocation.mcp_servers:
         files["mcp.json"] = json.dumps({"mcpServers": invocation.mcp_servers})
         argv.append(f"--mcp-config={LAUNCH_FILES}/mcp.json")
-    if settings.get("strict_mcp", True):
+    if invocation.untrusted_files and _USER_ONLY not in argv:
+        argv.append(_USER_ONLY)
+    if settings.get("strict_mcp", True) or invocation.untrusted_files:
         argv.append("--strict-mcp-config")
     argv += settings.get("args", ())
     return Launch(argv=argv, env=_environment(invocation), cwd=invocation.project_dir, files=files)

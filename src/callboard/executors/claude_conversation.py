@@ -39,6 +39,8 @@ EXIT_SECONDS: Final = 30.0
 """How long the client may take to exit after its last turn (its hooks run then)."""
 BACKGROUND_SECONDS: Final = 60.0
 """How long a background command may run on after the last turn; its end would begin another turn."""
+MAX_NAMED: Final = 5
+"""Of the files that are left out."""
 SIGTERM_EXIT: Final = 143
 _PROMPT: Final = "prompt"
 _IN_USE: Final = "is already in use"
@@ -161,8 +163,16 @@ class ClaudeConversation:
                 return [note(line.get("content") or "The conversation was compacted.")]
         return []
 
+    def _left_out(self) -> list[Action]:
+        files, directory = self._invocation.untrusted_files, self._invocation.project_dir
+        if not files:
+            return []
+        named = ", ".join(files[:MAX_NAMED]) + (f" and {len(files) - MAX_NAMED} more" if len(files) > MAX_NAMED else "")
+        told = f"Nobody on this machine has trusted {named}, so the client works without what the repository brings"
+        return [note(f"{told} (settings, instructions, agents). Look at it, then: callboard trust {directory}")]
+
     def _turn_begun(self, line: dict[str, Any]) -> list[Action]:
-        actions: list[Action] = [] if self._bound else [Bind(line["session_id"])]
+        actions: list[Action] = [] if self._bound else [Bind(line["session_id"]), *self._left_out()]
         if self._waiting and not self._taken:  # a client that does not tell what it took has taken the prompt by now
             actions += self._take(next(iter(self._waiting)))
         if self._pausing:

@@ -6,6 +6,7 @@ It has no conversation: a resume runs it again.
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from callboard.domain.invocation import Action, CloseInput, Decision, Input, Invocation, Launch, Outcome
@@ -28,6 +29,10 @@ class CommandExecutor:
     usage_grain: UsageGrain = "run"
     takes_messages = False
     default_argv: tuple[str, ...] | None = None
+
+    def repository_files(self, _settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """None."""
+        return ()
 
     def start(self, invocation: Invocation) -> Launch:
         """The program with its arguments filled in; ValueError when the table names none."""

@@ -5,6 +5,7 @@ Knows the lines that the agent speaks; the language of its prompts lives in `scr
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +42,10 @@ class ScriptedExecutor:
     usage_grain: UsageGrain = "call"
     takes_messages = True
     default_argv: tuple[str, ...] | None = ()
+
+    def repository_files(self, _settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """None."""
+        return ()
 
     def start(self, invocation: Invocation) -> Launch:
         """The agent; which conversation it begins or continues is said on its stdin."""

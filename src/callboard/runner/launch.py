@@ -25,6 +25,7 @@ from callboard.runner.identity import private_folder
 from callboard.runner.mcp_servers import described_servers, mcp_servers
 from callboard.runner.strays import end_earlier_attempts
 from callboard.runner.transcripts import TranscriptLost, restore_transcript
+from callboard.runner.trust import untrusted_files
 from callboard.runner.unstarted import boot_id
 from callboard.wire.runner import Claim
 
@@ -94,6 +95,9 @@ def invocation_of(context: RunnerContext, held: HeldAttempt, offered: OfferedExe
         settings=dict(offered.table),
         state_dir=str(state),
         environment=environment,
+        untrusted_files=untrusted_files(
+            settings.state_dir, directory, offered.executor.repository_files(offered.table), environment.get("HOME")
+        ),
     )
 
 
