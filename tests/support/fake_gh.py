@@ -14,13 +14,13 @@ from typing import Any, NoReturn
 
 FIELDS = {"number", "title", "body", "state", "url", "author", "labels", "comments"}
 FLAGS = {
-    ("issue", "view"): {"repo", "json", "comments", "web", "jq", "template"},
+    ("api",): {"hostname", "method", "header", "field", "raw-field", "jq", "paginate", "include", "silent", "cache"},
     ("issue", "list"): {"repo", "json", "state", "limit", "label", "assignee", "search", "jq", "template"},
     ("pr", "list"): {"repo", "json", "state", "limit", "head", "base", "draft", "search", "jq", "template"},
     ("pr", "create"): {"repo", "title", "body", "body-file", "base", "head", "draft", "fill", "label", "reviewer"},
     ("auth", "token"): {"hostname", "user"},
 }
-BOOLEAN = {"draft", "fill", "web", "comments"}
+BOOLEAN = {"draft", "fill", "paginate", "include", "silent"}
 LOGIN = json.loads(Path(__file__).with_name("gh.json").read_text())
 
 
@@ -30,23 +30,23 @@ def fail(sentence: str, code: int = 1) -> NoReturn:
     sys.exit(code)
 
 
-def parsed(known: set[str]) -> tuple[dict[str, str], list[str]]:
+def parsed(known: set[str], words: list[str]) -> tuple[dict[str, str], list[str]]:
     """Flags and arguments; a flag that is not known ends the program."""
     flags: dict[str, str] = {}
     rest: list[str] = []
-    words = iter(sys.argv[3:])
-    for word in words:
+    left = iter(words)
+    for word in left:
         if not word.startswith("-"):
             rest.append(word)
             continue
         name, given, value = word.lstrip("-").partition("=")
         if name not in known or not word.startswith("--"):
             fail(f"unknown flag: {word}")
-        flags[name] = "true" if name in BOOLEAN else value if given else next(words)
+        flags[name] = "true" if name in BOOLEAN else value if given else next(left)
     return flags, rest
 
 
-def ask(method: str, path: str, body: object = None) -> Any:
+def ask(method: str, path: str, body: object = None, what: str = "") -> Any:
     """What the API says; an HTTP error ends the program."""
     request = urllib.request.Request(  # noqa: S310
         LOGIN["api"] + path,
@@ -59,8 +59,9 @@ def ask(method: str, path: str, body: object = None) -> Any:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         said = json.load(error)
-        if error.code == 404:
-            fail("GraphQL: Could not resolve to an issue or pull request with the number of N. (repository.issue)")
+        if what == "api":
+            sys.stdout.write(json.dumps(said))
+            fail(f"gh: {said.get('message')} (HTTP {error.code})")
         fail(f"HTTP {error.code}: {said.get('message')} {said.get('errors', '')}")
 
 
@@ -72,10 +73,10 @@ def shown(flags: dict[str, str], found: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Do what was asked."""
-    command = (sys.argv[1], sys.argv[2]) if len(sys.argv) > 2 else ("", "")
+    command = tuple(sys.argv[1 : 2 if sys.argv[1:2] == ["api"] else 3])
     if command not in FLAGS:
         fail(f'unknown command "{" ".join(command)}" for "gh"')
-    flags, rest = parsed(FLAGS[command])
+    flags, rest = parsed(FLAGS[command], sys.argv[1 + len(command) :])
     if os.environ.get("GH_PROMPT_DISABLED") is None or os.environ.get("GIT_DIR"):
         fail("this gh is not started as it should be")
     if not LOGIN["token"]:
@@ -85,20 +86,23 @@ def main() -> None:
     if command == ("auth", "token"):
         sys.stdout.write(LOGIN["token"] + "\n")
         return
+    if command == ("api",):
+        if flags.get("hostname", "github.com") != LOGIN["host"]:
+            fail("To get started with GitHub CLI, please run:  gh auth login", 4)
+        sys.stdout.write(json.dumps(ask("GET", f"/{rest[0]}", what="api")))
+        return
     if set(flags.get("json", "number").split(",")) - FIELDS:
         fail(f"Unknown JSON field: {flags['json']}")
     host = flags.get("repo", "").rpartition("/")[0].rpartition("/")[0]
     if host != LOGIN["host"]:
         fail("fatal: not a git repository (or any of the parent directories): .git")
-    run(command, flags, rest, "/repos/" + flags["repo"].removeprefix(host + "/"))
+    run(command, flags, "/repos/" + flags["repo"].removeprefix(host + "/"))
 
 
-def run(command: tuple[str, str], flags: dict[str, str], rest: list[str], repository: str) -> None:
+def run(command: tuple[str, ...], flags: dict[str, str], repository: str) -> None:
     """One command on a repository."""
     state = flags.get("state", "open")
-    if command == ("issue", "view"):
-        sys.stdout.write(json.dumps(shown(flags, ask("GET", f"{repository}/issues/{rest[0]}"))))
-    elif command == ("issue", "list"):
+    if command == ("issue", "list"):
         found = ask("GET", f"{repository}/issues?state={state}&per_page={flags.get('limit', '30')}")
         sys.stdout.write(json.dumps([shown(flags, one) for one in found]))
     elif command == ("pr", "list"):

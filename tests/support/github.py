@@ -66,6 +66,8 @@ class GitHub:
             "body": body,
             "state": "open",
             "html_url": url,
+            "user": {"login": "ann"},
+            "author_association": "OWNER",
         } | fields
 
     def gh(self, folder: Path, *, logged_in: bool = True) -> Path:

@@ -8,6 +8,7 @@ import pytest
 
 from callboard.wire.jobs import IssueText, Prepared, Ship, Shipped
 from callboard.workspace.github import GitHubAccess
+from callboard.workspace.issue_authors import check_allowed, judged
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.shipping import remote_of, ship
 from callboard.workspace.tracker import fetch
@@ -69,6 +70,32 @@ def test_issues_are_fetched_in_their_order_and_bounded(place: Place, github: Git
     with pytest.raises(WorkspaceRefused) as refused:
         _fetch(place, access, 1)
     assert refused.value.code == "tracker_unavailable"
+
+
+def test_s15_only_authors_of_the_project_or_an_accepted_text_begin_work(
+    place: Place, github: GitHub, access: GitHubAccess
+) -> None:
+    """S15: by what GitHub says of the author, by the project's list, or by exactly this text; all others are named."""
+    for number, (login, association) in enumerate(
+        (("ann", "OWNER"), ("bo", "MEMBER"), ("cy", "COLLABORATOR"), ("dan", "CONTRIBUTOR"), ("eve", "NONE")), start=1
+    ):
+        github.issue(number, f"Issue {number}", user={"login": login}, author_association=association)
+    github.issue(6, "Of nobody", user=None, author_association="NONE")
+    github.issue(7, "Of a robot", user={"login": "bot[bot]"}, author_association="FIRST_TIME_CONTRIBUTOR")
+    found = _fetch(place, access, *range(1, 8))
+    order = place.order(issues=found, tracker="github", issue_authors=["Eve", ""])
+    assert [one.allowed_by for one in judged(order, found)] == ["author"] * 3 + ["", "author", "", ""]
+    with pytest.raises(WorkspaceRefused) as refused:
+        check_allowed(order, judged(order, found))
+    assert all(f"ssue {number} " in refused.value.sentence for number in (4, 6, 7)), refused.value.sentence
+    accepted = {str(one.number): one.content_hash for one in judged(order, found) if not one.allowed_by}
+    order.accept_text = accepted
+    check_allowed(order, judged(order, found))
+    github.issues[6]["title"] = "Of nobody, changed"
+    with pytest.raises(WorkspaceRefused) as refused:
+        check_allowed(order, judged(order, _fetch(place, access, 4, 6)))
+    assert (refused.value.code, "issue 6 by" in refused.value.sentence) == ("issue_author", True)
+    assert accepted["6"] not in refused.value.hint
 
 
 def test_a_branch_is_pushed_and_its_pull_request_opened_once(

@@ -19,6 +19,7 @@ PATIENCE_SECONDS: Final = 120.0
 _EXIT_CODES: Final = {
     "job_timeout": TIMED_OUT,
     "issue_unknown": NOT_FOUND,
+    "issue_author": CONFLICT,
     "branch_exists": CONFLICT,
     "branch_in_use": CONFLICT,
     "path_taken": CONFLICT,

@@ -57,6 +57,7 @@ def add(
             executor_type=said["executor"],
             agent_name=said["agent"],
             checks=named_checks(Path(facts.path)),
+            issue_authors=list(said["issue_authors"]),
         ),
     )
     project = context.client.send(calls.work.add_project(body))
@@ -157,6 +158,7 @@ def _show(output: Output, project: Project) -> None:
         "executor": settings.executor_type,
         "agent": settings.agent_name,
         "checks": ", ".join(settings.checks),
+        "authors": ", ".join(settings.issue_authors),
     }
     for name, value in facts.items():
         if value:

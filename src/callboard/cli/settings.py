@@ -51,6 +51,9 @@ SETTINGS: Final = (
     Setting("base_branch", str, None, True, "Branch at which work on issues begins; read by `project add`."),
     Setting("worktree_prefix", str, None, True, "What worktrees' names begin with; default: the folder's and a dash."),
     Setting("worktree_root", str, None, True, "Directory of worktrees; default: that of the repository."),
+    Setting(
+        "issue_authors", list, (), True, "Whose issues on GitHub may begin work besides its members'; `project add`."
+    ),
     Setting("color", str, "auto", False, "auto, always or never."),
     Setting("no_input", bool, False, False, "Never ask; what would have to ask fails."),
 )

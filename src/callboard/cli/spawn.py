@@ -7,13 +7,16 @@ from cyclopts import Parameter
 
 from callboard.cli import candidates
 from callboard.cli.context import Context
+from callboard.cli.exit_codes import CONFLICT
 from callboard.cli.jobs import report_failure, wait_for_job
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import span
 from callboard.cli.projects import InProject, project_of
 from callboard.cli.run import BOUNDS, PLACE, WHAT, budget_limits
 from callboard.client import calls
+from callboard.domain.issue_authors import read_accepted
 from callboard.domain.work_names import read_issues
+from callboard.domain.worker_prompt import shown
 from callboard.wire.requests import Limits, PermissionMode
 from callboard.wire.work import Job, Spawn, Spawned
 
@@ -46,6 +49,10 @@ class Ground:
     host: Annotated[str | None, Parameter(help="Only on this machine.")] = None
     reuse_branch: Annotated[bool, Parameter(help="Go on with a branch of that name that is there already.")] = False
     new_branch: Annotated[bool, Parameter(help="If the branch is there already, take the next free name.")] = False
+    accept_text: Annotated[
+        list[str] | None,
+        Parameter(help="NUMBER=HASH: work on this issue though a stranger wrote it, if it still reads so."),
+    ] = None
 
 
 _WORKER, _GROUND = Worker(), Ground()
@@ -76,6 +83,7 @@ def spawn(
         reuse_branch=ground.reuse_branch,
         new_branch=ground.new_branch,
         dry_run=dry_run,
+        accept_text=read_accepted(ground.accept_text or ()),
     )
     project = project_of(context, ground.project)
     return follow(context, context.client.send(calls.work.spawn(project.project_id, body)))
@@ -93,7 +101,7 @@ def follow(context: Context, spawned: Spawned) -> int:
     if job.status != "done":
         return report_failure(context, job)
     _show(context, spawned, job)
-    return 0
+    return _tell_strangers(context, job.answer) if spawned.dry_run else 0
 
 
 def _show(context: Context, spawned: Spawned, job: Job) -> None:
@@ -103,7 +111,8 @@ def _show(context: Context, spawned: Spawned, job: Job) -> None:
         same = ("session_id", "run_id", "handle", "state_file", "dry_run")
         place = ("hostname", "path", "branch", "base_branch", "base_commit")
         value = {name: getattr(spawned, name) for name in same} | {name: made.get(name) for name in place}
-        value["issues"] = [{"number": one["number"], "title": one["title"]} for one in made.get("issues", [])]
+        told = ("number", "title", "author", "content_hash", "allowed_by")
+        value["issues"] = [{name: one[name] for name in told if name in one} for one in made.get("issues", [])]
         output.value(value)
     elif output.quiet:
         output.line(spawned.session_id or made["path"])
@@ -118,3 +127,16 @@ def _show(context: Context, spawned: Spawned, job: Job) -> None:
         if not spawned.dry_run:
             handle = spawned.handle
             output.note(span(f"follow: callboard logs -f {handle}   look: callboard get {handle}", "dim"))
+
+
+def _tell_strangers(context: Context, made: dict[str, Any]) -> int:
+    """After a dry run: the texts that a spawn would refuse, whole and with hidden parts written out; the exit code."""
+    strange = [one for one in made.get("issues", []) if one.get("content_hash") and not one.get("allowed_by")]
+    output = context.output
+    for one in strange if not output.json_wanted else ():
+        number, who = one["number"], one.get("author") or "somebody who is gone"
+        output.warn(f"\nIssue {number} is by {who}, who is not of the project; nobody has accepted its text:")
+        output.line(shown(one["title"]))
+        output.line(shown(one.get("body", "")))
+        output.warn(span("next:  ", "bold"), f"--accept-text {number}={one['content_hash']}")
+    return CONFLICT if strange else 0

@@ -15,6 +15,7 @@ from callboard.cli.spawn import Ground, Worker
 from callboard.cli.task_follow import follow_task, outcome_of, show_started
 from callboard.client import calls
 from callboard.domain.errors import NotFound
+from callboard.domain.issue_authors import read_accepted
 from callboard.wire.tasks import RunTask, SetTask, Task
 from callboard.wire.work import NewIssue, Project
 
@@ -163,6 +164,7 @@ def work_of(worker: Worker, ground: Ground) -> RunTask:
         hostname=ground.host,
         reuse_branch=ground.reuse_branch,
         new_branch=ground.new_branch,
+        accept_text=read_accepted(ground.accept_text or ()),
     )
 
 

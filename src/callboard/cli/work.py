@@ -99,6 +99,14 @@ def _base(session: Session) -> str:
     return f"{branch or ''} {(commit or '')[:12]}".strip()
 
 
+def _origin(issue: dict[str, Any]) -> Part:
+    """Who wrote an issue of a tracker elsewhere, and which text of it is worked on."""
+    if not issue.get("content_hash"):
+        return ""
+    accepted = ", accepted" if issue.get("allowed_by") == "text" else ""
+    return span(f"  by {issue.get('author') or 'somebody'}, text {issue['content_hash']}{accepted}", "dim")
+
+
 def _numbers(session: Session) -> str:
     return " ".join(f"#{issue['number']}" for issue in session.issues)
 
@@ -128,7 +136,7 @@ def _show(output: Output, session: Session) -> None:
         span(_numbers(session) or session.title or "", "bold"), "  ", _lifecycle(session), "  ", state_of(session)
     )
     for issue in session.issues:
-        output.line(span(f"  {'issue':<12}", "dim"), f"#{issue['number']} {issue.get('title') or ''}")
+        output.line(span(f"  {'issue':<12}", "dim"), f"#{issue['number']} {issue.get('title') or ''}", _origin(issue))
     work, place = session.work, session.workspace
     facts = {
         "session": session.session_id,

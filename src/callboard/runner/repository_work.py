@@ -16,6 +16,7 @@ from callboard.wire.jobs import JobOrder
 from callboard.workspace import changes, preparation, removal, shipping, state_file
 from callboard.workspace.git import Git
 from callboard.workspace.github import GitHubAccess
+from callboard.workspace.issue_authors import check_allowed, judged
 from callboard.workspace.journal import Journal
 from callboard.workspace.ownership import Workspaces
 from callboard.workspace.refusal import WorkspaceRefused
@@ -86,8 +87,22 @@ class RepositoryWork:
     def _prepare(self, repository: Repository, order: wire.Prepare) -> wire.Prepared:
         settings = self._settings
         if order.tracker != "local":
-            order.issues = self._issues(repository, order.remote_url, [one.number for one in order.issues])
+            order.issues = self._texts(repository, order)
         return preparation.prepare(repository, self.journal, order, hostname=settings.hostname, roots=settings.roots)
+
+    def _texts(self, repository: Repository, order: wire.Prepare) -> list[wire.IssueText]:
+        """The texts to work on. For a session that is prepared they stay those that were judged, whatever they are now.
+
+        A dry run is told also what is not allowed.
+        """
+        earlier = None if order.dry_run else self.journal.find(order.session_id)
+        if earlier is not None and earlier.prepared is not None:
+            return earlier.prepared.issues
+        numbers = [one.number for one in order.issues]
+        found = judged(order, self._issues(repository, order.remote_url, numbers))
+        if not order.dry_run:
+            check_allowed(order, found)
+        return found
 
     def _undo(self, repository: Repository, order: wire.Undo) -> None:
         preparation.undo(repository, self.journal, order.session_id)

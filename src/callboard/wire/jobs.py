@@ -28,6 +28,14 @@ class IssueText(Asked, kw_only=True):
     title: str
     body: str = ""
     state: str = "open"
+    author: str = ""
+    """As the tracker names who wrote it; empty: nobody that it knows."""
+    association: str = ""
+    """What the author is to the repository, in the tracker's word, such as OWNER or NONE."""
+    content_hash: str = ""
+    """Of number, title and body, when it was fetched for work."""
+    allowed_by: str = ""
+    """Why it may be worked on: by its `author`, or because somebody accepted its `text`; empty: it may not."""
 
 
 class Prepare(Asked, kw_only=True):
@@ -50,6 +58,10 @@ class Prepare(Asked, kw_only=True):
     """Only look: answer what would be made, or why not."""
     remote_url: str | None = None
     """What the project's `origin` is known to be: the tracker of another one is not asked."""
+    issue_authors: list[str] = []
+    """Whose issues may begin work besides those of people of the project; of a tracker elsewhere."""
+    accept_text: dict[str, str] = {}
+    """Hashes by number of an issue: exactly these texts may, whoever wrote them."""
 
 
 class Prepared(Asked, kw_only=True):

@@ -8,7 +8,7 @@ from msgspec import Meta
 from callboard.domain.checks import MAX_CHECKS, CheckOutcome
 from callboard.wire.requests import Limits, Name, PermissionMode, Request
 from callboard.wire.responses import Response
-from callboard.wire.work import Branch, IssueNumber, Title
+from callboard.wire.work import AcceptText, Branch, IssueNumber, Title
 
 MAX_DEPENDENCIES = 100
 CheckName = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -52,6 +52,7 @@ class RunTask(Request, kw_only=True):
     new_branch: bool = False
     hostname: Name | None = None
     limits: Limits | None = None
+    accept_text: AcceptText = msgspec.field(default_factory=dict)
 
 
 class NewMilestone(Request, kw_only=True):

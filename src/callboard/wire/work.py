@@ -19,6 +19,11 @@ Branch = Annotated[str, Meta(min_length=1, max_length=200)]
 Url = Annotated[str, Meta(max_length=2000)]
 Tracker = Literal["local", "github"]
 IssueState = Literal["open", "closed"]
+AcceptText = Annotated[
+    dict[Annotated[str, Meta(pattern="^[1-9][0-9]{0,15}$")], Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]],
+    Meta(max_length=20),
+]
+"""Hashes of texts by number of their issue."""
 JobKind = Literal["prepare", "undo", "write_state", "remove", "ship", "diff", "list_worktrees", "fetch_issues"]
 
 
@@ -32,6 +37,8 @@ class ProjectSettings(Request, kw_only=True):
     agent_name: Name | None = None
     checks: Annotated[list[Name], Meta(max_length=20)] = msgspec.field(default_factory=list)
     """Names of checks; what they execute stands in files on the runner's machine."""
+    issue_authors: Annotated[list[Name], Meta(max_length=100)] = msgspec.field(default_factory=list)
+    """Whose issues at a tracker elsewhere may begin work besides those of its owners, members and collaborators."""
 
 
 class AddProject(Request, kw_only=True):
@@ -86,6 +93,8 @@ class Spawn(Request, kw_only=True):
     hostname: Name | None = None
     dry_run: bool = False
     limits: Limits | None = None
+    accept_text: AcceptText = msgspec.field(default_factory=dict)
+    """Work on exactly these texts, though strangers wrote them; the refusal and a dry run say the hashes."""
 
 
 class ChangeLifecycle(Request, kw_only=True):

@@ -13,6 +13,7 @@ from callboard.workspace.tracker import NewPullRequest, issue_text, pull_request
 SECONDS: Final = 30.0
 NOT_LOGGED_IN: Final = 4
 _FIELDS: Final = "number,title,body,state,url"
+_GONE: Final = (404, 410)
 _KEPT: Final = frozenset(
     {
         "HOME",
@@ -43,6 +44,7 @@ class GitHubProgram:
         self._git = git
         self._program = program
         self._host = host
+        self._repository = repository
         self._where = f"--repo={host}/{repository}"
         kept = {name: value for name, value in environment.items() if name in _KEPT}
         self._variables = kept | {
@@ -55,11 +57,12 @@ class GitHubProgram:
         }
 
     def issue(self, number: int) -> IssueText:
-        said = self._run("issue", "view", str(number), self._where, f"--json={_FIELDS}")
-        if said.code == 1 and "Could not resolve to an" in said.error:
+        # `gh issue view` does not know what the author is to the repository.
+        said = self._run("api", f"--hostname={self._host}", f"repos/{self._repository}/issues/{number}")
+        if said.code == 1 and any(f"(HTTP {code})" in said.error for code in _GONE):
             raise unknown_issues([number])
-        found = _object(self._fine("issue view", said))
-        if "/pull/" in str(found.get("url")):
+        found = _object(self._fine("api", said))
+        if "pull_request" in found:
             raise unknown_issues([number])
         return issue_text(found)
 

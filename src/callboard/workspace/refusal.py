@@ -36,6 +36,7 @@ REFUSALS: Final[dict[str, str]] = {
     "tracker_access": "The tracker cannot be asked without `gh` or a token.",
     "tracker_unavailable": "The tracker did not answer.",
     "tracker_refused": "The tracker refused.",
+    "issue_author": "A stranger wrote the issue, and nobody has accepted its text as it is.",
     "issue_unknown": "The tracker has no issue of this number.",
     "job_unknown": "This runner does not know how to do that.",
     "runner_failed": "A defect of the runner; its log has the details.",

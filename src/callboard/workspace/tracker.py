@@ -12,6 +12,7 @@ from callboard.workspace.refusal import WorkspaceRefused
 
 MAX_TITLE_CHARACTERS: Final = 200
 MAX_BODY_CHARACTERS: Final = 65_536
+MAX_WORD_CHARACTERS: Final = 100
 
 
 class Tracker(Protocol):
@@ -66,11 +67,14 @@ def issue_text(said: Mapping[str, Any]) -> IssueText:
     if not isinstance(number, int) or not isinstance(title, str) or not isinstance(body, str | None):
         raise WorkspaceRefused("tracker_refused", "The tracker's answer is not understood.")
     closed = str(state).lower() == "closed"
+    author, association = said.get("user"), said.get("author_association")
     return IssueText(
         number=number,
         title=_clean(title, MAX_TITLE_CHARACTERS) or f"Issue {number}",
         body=_clean(body or "", MAX_BODY_CHARACTERS),
         state="closed" if closed else "open",
+        author=_word(author.get("login") if isinstance(author, dict) else None),
+        association=_word(association),
     )
 
 
@@ -79,6 +83,10 @@ def pull_request_url(said: object) -> str:
     if isinstance(said, str) and said.startswith(("https://", "http://")) and len(said) <= 2000 and said.isprintable():
         return said
     raise WorkspaceRefused("tracker_refused", "The tracker did not say where the pull request is.")
+
+
+def _word(said: object) -> str:
+    return _clean(said, MAX_WORD_CHARACTERS) if isinstance(said, str) and said.isprintable() else ""
 
 
 def _clean(text: str, most: int) -> str:

@@ -81,6 +81,7 @@ class SpawnService:
             reuse_branch=request.reuse_branch,
             new_branch=request.new_branch,
             hostname=request.hostname,
+            accept_text=request.accept_text,
         )
 
     def _first_run(self, caller: Caller, project: Row, request: Spawn, offered: frozenset[str]) -> NewRun:

@@ -187,6 +187,7 @@ def as_spawn(request: RunTask, issues: list[int]) -> Spawn:
         new_branch=request.new_branch,
         hostname=request.hostname,
         limits=request.limits,
+        accept_text=request.accept_text,
     )
 
 

@@ -15,6 +15,7 @@ from callboard.coordinator.services.run_changes import RunEnd, end, note_event, 
 from callboard.coordinator.services.worker_contexts import context_of
 from callboard.domain import event as event_types
 from callboard.domain.ids import NONCE, Ids
+from callboard.domain.issue_authors import content_hash
 from callboard.domain.lifecycle import ENDED
 from callboard.domain.worker_prompt import worker_prompt
 from callboard.store.database import Row, Transaction
@@ -30,15 +31,21 @@ def tell(tx: Transaction, session: Row, event_type: str, payload: dict[str, Any]
     append(tx, session["session_id"], session["root_session_id"], [event], run_id=None, attempt=None)
 
 
-def _with_texts(issues: list[dict[str, Any]], told: list[IssueText]) -> list[dict[str, Any]]:
-    """Issues of a tracker elsewhere with what the runner was told of them; those of the local one as they are."""
+def _with_texts(
+    tx: Transaction, work: Row, issues: list[dict[str, Any]], told: list[IssueText]
+) -> list[dict[str, Any]]:
+    """Issues of a tracker elsewhere as the runner was told them, for good; those of the local one as they are."""
+    project = tx.one("project_by_id", project_id=work["project_id"])
+    if project is None or project["tracker"] == "local":
+        return issues
     texts = {one.number: one for one in told}
-    return [
-        {"number": one["number"], "title": texts[one["number"]].title, "body": texts[one["number"]].body}
-        if not one.get("title") and one["number"] in texts
-        else one
-        for one in issues
-    ]
+    return [_as_fetched(texts[one["number"]]) if one["number"] in texts else one for one in issues]
+
+
+def _as_fetched(issue: IssueText) -> dict[str, Any]:
+    kept = ("number", "title", "body", "author", "allowed_by")
+    text_hash = content_hash(issue.number, issue.title, issue.body)
+    return {name: getattr(issue, name) for name in kept} | {"content_hash": text_hash}
 
 
 def prepared(tx: Transaction, session: Row, new_ids: Ids, answer: Prepared) -> bool:
@@ -62,7 +69,7 @@ def prepared(tx: Transaction, session: Row, new_ids: Ids, answer: Prepared) -> b
         "repository": work["repository"],
     }
     known = json.loads(session["issues"])
-    issues = _with_texts(known, answer.issues)
+    issues = _with_texts(tx, work, known, answer.issues)
     tx.run(
         "place_of_work",
         session_id=session_id,

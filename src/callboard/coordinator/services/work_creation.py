@@ -39,6 +39,7 @@ class NewWork(msgspec.Struct, frozen=True, kw_only=True):
     reuse_branch: bool = False
     new_branch: bool = False
     hostname: str | None = None
+    accept_text: dict[str, str] = {}
     branch: str | None = None
     """Where the work is not called by its issues."""
     milestone_id: str | None = None
@@ -162,6 +163,8 @@ def _nowhere(project: Row, hostname: str | None) -> Conflict:
 def _text(number: int, row: Row | None) -> IssueText:
     if row is None:
         return IssueText(number=number, title="")
+    if row["fetched_at"] is not None:  # what is worked on is fetched anew, and judged
+        return IssueText(number=number, title=row["title"], state=row["state"])
     return IssueText(number=number, title=row["title"], body=row["body"], state=row["state"])
 
 
@@ -210,6 +213,8 @@ def _ask_to_prepare(
         new_branch=work.new_branch,
         dry_run=session_id is None,
         remote_url=work.project["remote_url"],
+        issue_authors=settings.issue_authors,
+        accept_text=work.accept_text,
     )
     return job_changes.ask(
         tx,
