@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.coordinator import payload_of
+from tests.support.coordinator import payload_of, until
 from tests.support.runner import Runner
 from tests.support.work import Workshop
 from tests.support.world import World
@@ -35,6 +35,10 @@ report pr_ready; judged
 grep report_error "$file" > refused
 printf garbage > "$file"; judged
 sed -i 's/"status": null/"status": "stuck"/; s/"reason": null/"reason": "Which table stays?"/' "$file"
+"""
+BROKEN = """#!/bin/sh
+case "$*" in *read-tree*|*update-ref*-d*) if [ -e {marker} ]; then echo 'no such luck' >&2; exit 128; fi;; esac
+exec {git} "$@"
 """
 ONCE = """#!/bin/sh
 case "$*" in *{step}*) if [ -e {marker} ]; then rm {marker}; {what}; fi;; esac
@@ -87,11 +91,16 @@ def git(at: Path, *arguments: str) -> str:
 
 def git_that_once(world: World, step: str, what: str) -> tuple[tuple[str, ...], Path]:
     """How to start a runner whose git does something at one step, once; and the mark that makes it do so."""
+    return git_that(world, ONCE, step=step, what=what)
+
+
+def git_that(world: World, script: str, **words: str) -> tuple[tuple[str, ...], Path]:
+    """How to start a runner whose git is this script while a mark is there; and the mark."""
     folder, marker = world.folder / "first", world.folder / "once"
     folder.mkdir()
     marker.touch()
     program = folder / "git"
-    program.write_text(ONCE.format(step=step, marker=marker, what=what, git=shutil.which("git")))
+    program.write_text(script.format(marker=marker, git=shutil.which("git"), **words))
     program.chmod(0o755)
     return ("env", f"PATH={folder}:{os.environ['PATH']}"), marker
 
@@ -130,6 +139,34 @@ def test_a55_git_that_fails_leaves_nothing_and_the_next_spawn_works(one_world: W
     session = shop.session(spawned["session_id"])
     assert session["lifecycle"] == "cancelled"
     assert shop.job(shop.spawned(1)["job_id"])["status"] == "done"
+
+
+def test_what_could_not_be_undone_is_told_and_undone_as_soon_as_that_is_possible(one_world: World) -> None:
+    """Issue 5: the undo of a failed preparation fails as well; nobody has to ask for it once more, or to restart."""
+    world, shop = one_world, Shop(one_world, undo_retry_seconds=0.5)
+    within, broken = git_that(world, BROKEN)
+    shop.runner(within=within)
+    session_id = shop.spawned(1)["session_id"]
+    until(lambda: shop.session(session_id)["work"]["undo_error"], 15, "the undo has failed, too")
+    callboard = world.command_line(shop.coordinator)
+    (left,) = callboard("worktrees", "--json").value["items"]
+    assert (left["half_made_for"], left["branch"], left["lifecycle"]) == (session_id, "issue-1", "cancelled")
+    assert "half made" in callboard("worktrees").out
+    told = {one["name"]: one for one in callboard("doctor", "--json").value["findings"]}
+    assert ("no such luck" in told["worktree"]["sentence"], shop.left()) == (True, ["issue-1"])
+
+    broken.unlink()
+    until(lambda: shop.session(session_id)["work"]["state"] == "undone", 20, "undone")
+    assert (shop.left(), callboard("worktrees", "--json").value["items"]) == ([], [])
+    notes = [payload_of(one)["text"] for one in shop.coordinator.events(session_id, "note")]
+    assert sum("not removed" in text for text in notes) == 1
+
+    kept = shop.spawned(1)
+    path = shop.job(kept["job_id"])["answer"]["path"]
+    assert callboard("delete", "1", "--keep-worktree").code == 0
+    (left,) = callboard("worktrees", "--json").value["items"]
+    assert (left["path"], left["session_id"], left["lifecycle"]) == (path, kept["session_id"], "deleted")
+    assert "no session" not in callboard("worktrees").out
 
 
 def test_a_runner_that_is_killed_amid_a_spawn_makes_it_when_it_is_back(one_world: World) -> None:

@@ -1,7 +1,9 @@
 """`doctor` finds what is wrong and changes nothing."""
 
 import json
+import os
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from callboard.store.postgres_look import CONNECTIONS_EACH
 from tests.support import postgres
 from tests.support.command import CommandLine
 from tests.support.coordinator import Coordinator
+from tests.support.github import GitHub
 from tests.support.later_version import LaterVersion
+from tests.support.work import Workshop
 from tests.support.world import World
 
 
@@ -62,6 +66,29 @@ def test_it_says_that_agents_run_as_the_person(callboard: CommandLine) -> None:
     """Under one user id the separation is hygiene, not a boundary; doctor says so."""
     _, found = _findings(callboard)
     assert "as your user" in found["boundary"]["sentence"]
+
+
+def test_git_and_the_way_to_github_are_looked_at_for_the_projects_that_are_here(tmp_path: Path) -> None:
+    """50: a git that is too old and a tracker that cannot be asked, each with what to do."""
+    (tmp_path / "world").mkdir()
+    with GitHub(tmp_path / "github") as github, World(tmp_path / "world") as world:
+        coordinator = world.coordinator()
+        place = {"hostname": socket.gethostname(), "remote_url": github.remote, "tracker": "github"}
+        Workshop(coordinator, "shop", str(world.project), **place)
+        callboard = world.command_line(coordinator)
+        (old := tmp_path / "old").mkdir()
+        (old / "git").write_text("#!/bin/sh\necho git version 2.31.9\n")
+        (old / "git").chmod(0o755)
+        code, found = _findings(callboard, PATH=f"{old}:{os.environ['PATH']}")
+        assert (code, found["git"]["verdict"], "2.32" in found["git"]["sentence"]) == (1, "wrong", True)
+        assert "only" in found["github"]["sentence"]
+        access = {"CALLBOARD_RUNNER_GITHUB_API_URL": github.api_url, "CALLBOARD_RUNNER_GH": "/nowhere/gh"}
+        code, found = _findings(callboard, **access)
+        assert (code, found["git"]["verdict"], found["github"]["verdict"]) == (0, "ok", "warning")
+        assert "gh auth login" in found["github"]["next_step"]
+        for logged_in, verdict in ((False, "warning"), (True, "ok")):
+            access["CALLBOARD_RUNNER_GH"] = str(github.gh(tmp_path / "programs", logged_in=logged_in))
+            assert _findings(callboard, **access)[1]["github"]["verdict"] == verdict
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def test_nothing_of_a_hostile_repository_is_executed(place: Place) -> None:
     shown = diff_of(repository, linked, Diff(path=made.path, base_commit=made.base_commit))
     assert {"readme", "new", "away"} <= {one["path"] for one in shown.files}
     assert ("+changed" in shown.text, shown.uncommitted) == (True, True)
-    (listed,) = list_worktrees(repository, ListWorktrees(prefix="shop-"))
+    (listed,) = list_worktrees(repository, place.journal, ListWorktrees(prefix="shop-"))
     assert listed.uncommitted >= 4
     order = Remove(path=made.path, branch=made.branch, base_commit=made.base_commit)
     with pytest.raises(WorkspaceRefused) as refused:

@@ -11,6 +11,7 @@ from typing import Final
 from callboard import __version__
 from callboard.cli.context import Context
 from callboard.cli.doctor_database import look_at_database
+from callboard.cli.doctor_work import look_at_work
 from callboard.cli.exit_codes import FAILED
 from callboard.cli.findings import Finding, Verdict
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
@@ -115,7 +116,6 @@ def _coordinator(context: Context) -> Iterator[Finding]:
         return
     yield Finding(name="token", verdict="ok", sentence=f"{me.kind} token from {access.token_origin}")
     yield from _runners(context)
-    yield from _places(context)
 
 
 def _runners(context: Context) -> Iterator[Finding]:
@@ -141,26 +141,8 @@ def _runners(context: Context) -> Iterator[Finding]:
             )
 
 
-def _places(context: Context) -> Iterator[Finding]:
-    """Places of projects at which nobody can work."""
-    try:
-        projects = context.client.send(calls.work.list_projects(limit=200)).items
-    except CallboardError:
-        return
-    for project in projects:
-        for place in project.locations:
-            if not place.runner_ids:
-                yield Finding(
-                    name="place",
-                    verdict="warning",
-                    sentence=f"{project.name}: no runner is online for {place.hostname}:{place.path}",
-                    next_step=f"On {place.hostname}: callboard runner --project-dir {place.path}",
-                )
-
-
 def _programs(_: Context) -> Iterator[Finding]:
     for name, purpose in (
-        ("git", "worktrees"),
         ("claude", "the executor claude-code"),
         ("codex", "the executor codex"),
     ):
@@ -184,6 +166,7 @@ _LOOKS: Final[tuple[Callable[[Context], Iterator[Finding]], ...]] = (
     _data_directory,
     look_at_database,
     _coordinator,
+    look_at_work,
     _programs,
     _boundary,
 )

@@ -141,6 +141,7 @@ def _show(output: Output, session: Session) -> None:
     facts = {
         "session": session.session_id,
         "worktree": f"{place.hostname}:{place.path}" if place else (work.state if work else ""),
+        "half made": (work.undo_error if work else None) or "",
         "branch": (place.branch if place else None) or "",
         "base": _base(session),
         "stuck": (work.stuck_reason if work else None) or "",

@@ -51,7 +51,7 @@ def ship(
     if context.output.json_wanted:
         context.output.value(job.answer)
     else:
-        again = "  (it was open already)" if job.answer["already_open"] and not context.output.quiet else ""
+        again = "  (it was open already)" if job.answer.get("already_open") and not context.output.quiet else ""
         context.output.line(job.answer["pull_request_url"] + again)
     return 0
 
@@ -118,7 +118,7 @@ def worktrees(
             return report_failure(context, job)
         listed += [one | {"hostname": place.hostname} for one in job.answer]
     owners = _owners(context, found)
-    shown = [one | _owner(owners.get((one["hostname"], one["path"]))) for one in listed]
+    shown = [one | _owner(_of_worktree(owners, one)) for one in listed]
     _show(context, [one for one in shown if every or one["lifecycle"] in (None, *ENDED)])
     return 0
 
@@ -149,13 +149,18 @@ def _remove_one(context: Context, project: Project, places: list[Location], path
     return 0
 
 
+def _of_worktree(owners: dict[tuple[str, str], Session], one: dict[str, Any]) -> Session | None:
+    return owners.get(("", one.get("half_made_for") or "")) or owners.get((one["hostname"], one["path"]))
+
+
 def _owners(context: Context, project: Project) -> dict[tuple[str, str], Session]:
-    """The latest work sessions of a project by their place; the newest one of a place stands."""
+    """The latest work sessions of a project by their place; the newest one of a place stands. All by their id, too."""
     found: dict[tuple[str, str], Session] = {}
     page = None
     while True:
         answer = context.client.send(calls.work.list_sessions(project=project.name, page=page, limit=200))
         for one in answer.items:
+            found["", one.session_id] = one
             if one.workspace is not None:
                 found.setdefault((one.workspace.hostname, one.workspace.path), one)
         page = answer.next_page
@@ -165,8 +170,9 @@ def _owners(context: Context, project: Project) -> dict[tuple[str, str], Session
 
 def _owner(session: Session | None) -> dict[str, Any]:
     if session is None:
-        return {"session_id": None, "handle": None, "lifecycle": None}
-    return {"session_id": session.session_id, "handle": session.handle, "lifecycle": session.lifecycle}
+        return {"session_id": None, "handle": None, "lifecycle": None, "undo_error": None}
+    same = {name: getattr(session, name) for name in ("session_id", "handle", "lifecycle")}
+    return same | {"undo_error": session.work.undo_error if session.work else None}
 
 
 def _done(context: Context, job: Job, what: str) -> Job:
@@ -188,16 +194,27 @@ def _show(context: Context, listed: list[dict[str, Any]]) -> None:
             output.line(one["path"])
     elif listed:
         output.table(_COLUMNS, [_row(one) for one in listed], flexible=_PATH)
+        for one in listed:
+            if one["undo_error"]:
+                output.note(
+                    span(f"{one['path']} is half made, and removing it is tried again: {one['undo_error']}", "yellow")
+                )
         output.note(span("Remove one: callboard delete REF, or callboard worktrees --remove PATH", "dim"))
     else:
         output.note("No worktree is left over (--all shows those of work that goes on).")
+
+
+def _state(one: dict[str, Any]) -> str:
+    if one.get("half_made_for"):
+        return "half made"
+    return "its folder is gone" if one.get("missing") else str(one["uncommitted"])
 
 
 def _row(one: dict[str, Any]) -> list[Part]:
     return [
         span(one["path"], "bold"),
         one["branch"] or "none",
-        "its folder is gone" if one["missing"] else str(one["uncommitted"]),
+        _state(one),
         str(one["unpushed"]),
         one["lifecycle"] or "no session",
         one["session_id"] or "",

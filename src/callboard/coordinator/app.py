@@ -111,7 +111,7 @@ class Coordinator:
     def _all_services(self, config: Config, ids: Ids, tokens: TokenService) -> Services:
         database, shared = self._database, (self._database, self._fleet)
         rules, limits = config.lease_rules(), config.tree_limits()
-        jobs = JobService(*shared, self._signals, ids)
+        jobs = JobService(*shared, self._signals, ids, config.work_rules())
         spawns = SpawnService(*shared, ids, rules, limits, config.work_rules(), config.default_executor)
         return Services(
             runs=RunService(*shared, self._signals, ids, rules, limits, *config.new_sessions()),

@@ -153,6 +153,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     prepare_seconds: Annotated[
         Seconds, Meta(description="How long a spawn may take to have its worktree, the wait for a runner included.")
     ] = 60
+    undo_retry_seconds: Annotated[
+        Seconds,
+        Meta(description="What could not be undone is tried again after this time; each time later, at most an hour."),
+    ] = 30
     halt_seconds: Annotated[
         float,
         Meta(
@@ -242,7 +246,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def work_rules(self) -> WorkRules:
         """The numbers of work on issues."""
-        return WorkRules(prepare_ms=_ms(self.prepare_seconds), halt_ms=_ms(self.halt_seconds))
+        return WorkRules(
+            prepare_ms=_ms(self.prepare_seconds),
+            undo_retry_ms=_ms(self.undo_retry_seconds),
+            halt_ms=_ms(self.halt_seconds),
+        )
 
     def login_rules(self) -> LoginRules:
         """The times of logins in milliseconds."""

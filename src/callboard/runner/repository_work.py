@@ -70,7 +70,7 @@ class RepositoryWork:
             raise WorkspaceRefused("job_unknown", f"The job {order.kind} is not understood: {cause}.") from cause
         repository = self._repository(order.path)
         if isinstance(request, wire.Remove):
-            return msgspec.to_builtins(removal.remove(repository, self.journal, request, order.job_id))
+            return msgspec.to_builtins(self._remove(repository, request, order.job_id))
         return msgspec.to_builtins(self._kinds[order.kind](repository, request))
 
     def recover(self) -> list[str]:
@@ -107,6 +107,13 @@ class RepositoryWork:
     def _undo(self, repository: Repository, order: wire.Undo) -> None:
         preparation.undo(repository, self.journal, order.session_id)
 
+    def _remove(self, repository: Repository, order: wire.Remove, job_id: str) -> wire.Removed:
+        entry = self.journal.of_worktree(Path(order.path))
+        if entry is not None and entry.prepared is None:
+            preparation.undo(repository, self.journal, entry.session_id)
+            return wire.Removed(path=entry.path, branch_removed="branch" in entry.begun)
+        return removal.remove(repository, self.journal, order, job_id)
+
     def _write_state(self, repository: Repository, order: wire.WriteState) -> None:
         linked = state_file.worktree_of(repository, Path(order.path))
         with self.writing_state:
@@ -116,7 +123,7 @@ class RepositoryWork:
         return changes.diff_of(repository, state_file.worktree_of(repository, Path(order.path)), order)
 
     def _list_worktrees(self, repository: Repository, order: wire.ListWorktrees) -> list[wire.Worktree]:
-        return removal.list_worktrees(repository, order)
+        return removal.list_worktrees(repository, self.journal, order)
 
     def _ship(self, repository: Repository, order: wire.Ship) -> wire.Shipped:
         return shipping.ship(repository, order, self._github)

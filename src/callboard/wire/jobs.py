@@ -168,6 +168,8 @@ class Worktree(Asked, kw_only=True):
     unpushed: int
     missing: bool = False
     """git knows it, but its directory is gone."""
+    half_made_for: str | None = None
+    """The session for which its preparation was begun and could not be undone."""
 
 
 class FetchIssues(Asked, kw_only=True):

@@ -103,6 +103,8 @@ class WorkState(Response, kw_only=True):
 
     state: str
     """`preparing`, `prepared`, `undoing`, `undone` or `removed`: how it is with the worktree."""
+    undo_error: str | None
+    """Why what a preparation made is still there; it is tried again."""
     base_branch: str | None
     lifecycle_before: str | None
     stuck_reason: str | None

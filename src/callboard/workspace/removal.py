@@ -7,7 +7,7 @@ from typing import Final
 
 from callboard.wire.jobs import ListWorktrees, Remove, Removed, Worktree
 from callboard.workspace import files
-from callboard.workspace.journal import Journal
+from callboard.workspace.journal import Entry, Journal
 from callboard.workspace.names import check_branch
 from callboard.workspace.proof import losses_of
 from callboard.workspace.refusal import WorkspaceRefused
@@ -16,14 +16,18 @@ from callboard.workspace.repository import Linked, Repository
 MAX_LISTED: Final = 200
 
 
-def list_worktrees(repository: Repository, order: ListWorktrees) -> list[Worktree]:
-    """The worktrees whose folder's name begins with the prefix, with what is only there. Changes nothing.
+def list_worktrees(repository: Repository, journal: Journal, order: ListWorktrees) -> list[Worktree]:
+    """The worktrees whose folder's name begins with the prefix, with what is only there; and what is half made.
+
+    Changes nothing.
 
     Without a prefix it is the one that worktrees have when nobody says another: the repository's name and `-`.
     """
     prefix = order.prefix or f"{repository.path.name}-"
+    half_made = {entry.path: entry for entry in journal.entries() if _is_half_made(repository, entry)}
     fitting = [one for one in repository.worktrees() if one.path.name.startswith(prefix)]
-    return [_listed(repository, linked) for linked in fitting[:MAX_LISTED]]
+    whole = [_listed(repository, one) for one in fitting if str(one.path) not in half_made]
+    return [*map(_left, half_made.values()), *whole][:MAX_LISTED]
 
 
 def remove(repository: Repository, journal: Journal, order: Remove, job_id: str) -> Removed:
@@ -48,6 +52,32 @@ def remove(repository: Repository, journal: Journal, order: Remove, job_id: str)
         removed = not order.keep_branch and branch is not None and _remove_branch(ours, branch)
         _forget(journal, path)
         return Removed(path=str(path), branch_removed=removed, lost=lost)
+
+
+def _is_half_made(repository: Repository, entry: Entry) -> bool:
+    """Whether something of a preparation that is not whole is there."""
+    ours = entry.prepared is None and entry.repository == str(repository.path)
+    return ours and (os.path.lexists(entry.path) or ("branch" in entry.begun and _has_branch(repository, entry)))
+
+
+def _has_branch(repository: Repository, entry: Entry) -> bool:
+    try:
+        return repository.branch_tip(entry.branch) is not None
+    except WorkspaceRefused:  # git does not say: as the journal has it
+        return True
+
+
+def _left(entry: Entry) -> Worktree:
+    there = os.path.lexists(entry.path)
+    return Worktree(
+        path=entry.path,
+        branch=entry.branch,
+        head=None,
+        uncommitted=0,
+        unpushed=0,
+        missing=not there,
+        half_made_for=entry.session_id,
+    )
 
 
 def _without_worktree(repository: Repository, journal: Journal, order: Remove, branch: str | None) -> Removed:

@@ -803,6 +803,7 @@ export interface ProjectSettings {
   executor_type?: string | null;
   agent_name?: string | null;
   checks?: string[];
+  issue_authors?: string[];
 }
 
 export interface PutAgentFiles {
@@ -930,6 +931,7 @@ export interface RunTask {
   new_branch?: boolean;
   hostname?: string | null;
   limits?: Limits | null;
+  accept_text?: Record<string, string>;
 }
 
 export interface Runner {
@@ -1039,6 +1041,7 @@ export interface Spawn {
   hostname?: string | null;
   dry_run?: boolean;
   limits?: Limits | null;
+  accept_text?: Record<string, string>;
 }
 
 export interface Spawned {
@@ -1257,6 +1260,7 @@ export interface WhyRunner {
 
 export interface WorkState {
   state: string;
+  undo_error: string | null;
   base_branch: string | null;
   lifecycle_before: string | null;
   stuck_reason: string | null;

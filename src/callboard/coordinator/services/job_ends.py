@@ -67,7 +67,7 @@ def after_failed(tx: Transaction, job_ids: Ids, job: Row, failure: Failure) -> N
     if job["kind"] == "prepare":
         work_changes.give_up(tx, session, job_ids, failure.sentence, job["runner_id"])
     elif job["kind"] == "undo":
-        work_changes.tell(tx, session, NOTE, {"text": f"The worktree was not removed: {failure.sentence}"})
+        work_changes.undo_failed(tx, session, job["runner_id"], failure.sentence)
 
 
 def _prepared(tx: Transaction, job_ids: Ids, job: Row, session: Row, answer: wire.Prepared) -> None:
@@ -95,7 +95,7 @@ def undo_late(tx: Transaction, job_ids: Ids, job: Row) -> None:
 
 
 def _undone(tx: Transaction, _job_ids: Ids, job: Row, _session: Row, _answer: Any) -> None:
-    tx.run("move_work", session_id=job["session_id"], state="undone", from_state="undoing")
+    tx.run("undone", session_id=job["session_id"])
 
 
 def _removed(tx: Transaction, _job_ids: Ids, job: Row, session: Row, answer: wire.Removed) -> None:

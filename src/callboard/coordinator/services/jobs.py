@@ -10,8 +10,10 @@ from callboard.coordinator.services import job_changes
 from callboard.coordinator.services.fleet import Fleet, FleetRunner
 from callboard.coordinator.services.job_ends import Failure, after_done, after_failed, check_answer, undo_late
 from callboard.coordinator.services.leases import in_grace
+from callboard.coordinator.services.limits import WorkRules
 from callboard.coordinator.services.runner_access import check_runner
 from callboard.coordinator.services.signals import Signals, job_key
+from callboard.coordinator.services.work_changes import is_due, undo_again
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, NotFound
 from callboard.domain.ids import JOB, Ids, encode, uuid7
@@ -32,11 +34,12 @@ FORGET_BATCH = 500
 class JobService:
     """All jobs."""
 
-    def __init__(self, database: Database, fleet: Fleet, signals: Signals, ids: Ids) -> None:
+    def __init__(self, database: Database, fleet: Fleet, signals: Signals, ids: Ids, rules: WorkRules) -> None:
         self._database = database
         self._fleet = fleet
         self._signals = signals
         self._ids = ids
+        self._rules = rules
 
     async def get(self, caller: Caller, job_id: str) -> Job:
         """One job. NotFound."""
@@ -91,11 +94,19 @@ class JobService:
         return render_job(tx.one("job_by_id", job_id=job_id) or job)
 
     async def sweep_once(self) -> int:
-        """Fails what was not done in its time; the number of them. Any coordinator may: the first one does."""
+        """Fails what was not done in its time, and has undone what could not be; the number of both.
+
+        Any coordinator may: the first one does.
+        """
         late = await self._database.read(_late_jobs)
         for row in late:
             await self._database.write(partial(self._time_out, job_id=row["job_id"]))
-        return len(late)
+        retry_ms = self._rules.undo_retry_ms
+        failed = await self._database.read(lambda tx: _due_undos(tx, retry_ms))
+        for row in failed:
+            again = partial(undo_again, session_id=row["session_id"], job_ids=self._ids, retry_ms=retry_ms)
+            await self._database.write(again)
+        return len(late) + len(failed)
 
     async def forget_once(self) -> int:
         """Forgets a batch of jobs that ended long ago; the number of them."""
@@ -130,6 +141,10 @@ def _late_jobs(tx: Transaction) -> list[Row]:
     """Jobs whose time is over; in the grace period not those that a runner may have done and could not report."""
     graced = in_grace(tx)
     return [row for row in tx.all("late_jobs", now=tx.now_ms) if not (graced and row["status"] == "taken")]
+
+
+def _due_undos(tx: Transaction, retry_ms: int) -> list[Row]:
+    return [row for row in tx.all("failed_undos") if is_due(row, tx.now_ms, retry_ms)]
 
 
 def _late(tx: Transaction, job: Row) -> Failure:

@@ -18,5 +18,7 @@ class WorkRules(msgspec.Struct, frozen=True, kw_only=True):
 
     prepare_ms: int = 60_000
     """How long a worktree may take to be there, the wait for a runner included."""
+    undo_retry_ms: int = 30_000
+    """How soon an undo that failed is tried again; each time later."""
     halt_ms: int = 2_000
     """How long a worker that reports stuck has to hear the answer, before its run is ended."""

@@ -200,7 +200,16 @@ def _work(row: Columns) -> dict[str, Any]:
 
 
 def _work_state(row: Columns, lifecycle: str) -> wire.WorkState:
-    same = ("state", "base_branch", "lifecycle_before", "stuck_reason", "pull_request_url", "guidance", "task_id")
+    same = (
+        "state",
+        "undo_error",
+        "base_branch",
+        "lifecycle_before",
+        "stuck_reason",
+        "pull_request_url",
+        "guidance",
+        "task_id",
+    )
     return wire.WorkState(
         **{name: row[name] for name in same},
         heartbeat_at=rfc3339_or_none(row["heartbeat_at"]),

@@ -22,6 +22,8 @@ from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
 from callboard.wire.jobs import IssueText, Prepared, Undo
 
+MAX_RETRY_MS: Final = 3_600_000
+MAX_DOUBLINGS: Final = 20
 ABANDONED: Final = "The work ended before its worktree was there."
 
 
@@ -135,8 +137,36 @@ def abandon(tx: Transaction, work: Row, job_ids: Ids) -> None:
     give_up(tx, session, job_ids, ABANDONED, runner_id)
 
 
+def undo_failed(tx: Transaction, session: Row, runner_id: str | None, reason: str) -> None:
+    """What the preparation made is still there; it is tried again. The log says each reason once."""
+    work = tx.one("work_session", session_id=session["session_id"])
+    tx.run("undo_failed", session_id=session["session_id"], error=reason, runner_id=runner_id, now=tx.now_ms)
+    if work is not None and work["undo_error"] != reason:
+        text = f"The worktree was not removed: {reason} It is tried again from time to time."
+        tell(tx, session, event_types.NOTE, {"text": text})
+
+
+def undo_again(tx: Transaction, session_id: str, job_ids: Ids, retry_ms: int) -> bool:
+    """Has what could not be undone tried again, when it is time; false when somebody else has, or it is not."""
+    tx.lock_session(session_id)
+    work = tx.one("work_session", session_id=session_id)
+    if work is None or work["state"] != "undoing" or not is_due(work, tx.now_ms, retry_ms):
+        return False
+    undo(tx, job_ids, work, work["undo_runner_id"])
+    return True
+
+
+def is_due(work: Row, now_ms: int, retry_ms: int) -> bool:
+    """Whether an undo that failed is tried again: after the interval, then twice as long, at most after an hour."""
+    if work["undo_failed_at"] is None:
+        return False
+    doublings = min(max(work["undo_tries"] - 1, 0), MAX_DOUBLINGS)
+    return bool(now_ms >= work["undo_failed_at"] + min(retry_ms << doublings, MAX_RETRY_MS))
+
+
 def undo(tx: Transaction, job_ids: Ids, work: Row, runner_id: str | None) -> None:
     """Has the runner that took the preparation remove what it made."""
+    tx.run("undo_asked", session_id=work["session_id"])
     job_changes.ask(
         tx,
         job_ids,

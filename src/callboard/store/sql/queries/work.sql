@@ -176,6 +176,26 @@ UPDATE sessions SET workspace = :workspace, project_dir = :project_dir, issues =
 -- How it is with the worktree.
 UPDATE work_sessions SET state = :state, prepare_by = NULL WHERE session_id = :session_id AND state = :from_state;
 
+-- name: undo_failed
+-- It could not be undone; somebody tries it again.
+UPDATE work_sessions SET undo_error = :error, undo_tries = undo_tries + 1, undo_failed_at = :now,
+    undo_runner_id = :runner_id
+WHERE session_id = :session_id AND state = 'undoing';
+
+-- name: undo_asked
+-- It is tried now.
+UPDATE work_sessions SET undo_failed_at = NULL WHERE session_id = :session_id;
+
+-- name: undone
+-- Nothing is left of it.
+UPDATE work_sessions SET state = 'undone', undo_error = NULL, undo_tries = 0, undo_failed_at = NULL
+WHERE session_id = :session_id AND state = 'undoing';
+
+-- name: failed_undos
+-- What could not be undone, the longest ago first.
+SELECT session_id, undo_tries, undo_failed_at FROM work_sessions WHERE undo_failed_at IS NOT NULL
+ORDER BY undo_failed_at LIMIT 200;
+
 -- name: prompt_run
 -- What the agent of a run that waits is asked.
 UPDATE runs SET prompt = :prompt WHERE run_id = :run_id AND status = 'pending';
