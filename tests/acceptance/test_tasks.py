@@ -200,6 +200,12 @@ def test_s6_a_check_as_text_is_the_owners_alone(shop: TaskShop) -> None:
     assert shop.claim()["checks"] == [{"name": "test", "argv": ["make", "test"]}]
 
 
+def assert_told_apart(prompt: str, current: int, issues: set[int]) -> None:
+    """The issue that is the work now is plain; the others are listed with their titles."""
+    assert f"Your task is issue {current} of this repository, and that alone" in prompt
+    assert all(f"\n{number} Issue {number}\n" in prompt for number in issues - {current})
+
+
 def test_a61_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: TaskShop) -> None:
     """A61, A66: five tasks, one fails, its dependants alone are skipped; the summary goes to the next milestone."""
     for number, needs in {1: [4], 2: [], 3: [2], 4: [], 5: [3, 1]}.items():
@@ -216,6 +222,7 @@ def test_a61_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: T
         claim = shop.iterate(exit_code)
         assert claim["session_id"] == session_id
         done += [number for number in range(1, 6) if f'number="{number}"' in claim["prompt"]]
+        assert_told_apart(claim["prompt"], done[-1], {1, 2, 3, 4, 5})
     assert done == [2, 4, 1]
     found = shop.get(f"/milestones/{milestone}")
     outcomes = {task["number"]: task["outcome"] for task in found["tasks"]}
@@ -226,6 +233,8 @@ def test_a61_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: T
     ended = shop.coordinator.http.post(f"/milestones/{milestone}/end")
     assert ended.json()["state"] == "ending"
     asked = shop.iterate(result_text="What was done: the lamp is lit.")
+    listed = [(content["current_issue"], len(content["issues"])) for content in shop.files]
+    assert listed == [(4, 5), (1, 5), (None, 5)]
     assert "4 Issue 4: passed" in asked["prompt"]
     assert asked["checks"] == []
     found = shop.get(f"/milestones/{milestone}")
@@ -236,8 +245,13 @@ def test_a61_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: T
     assert [one["session_id"] for one in sessions(shop)] == [session_id]
     assert shop.get(f"/sessions/{session_id}/usage")["self"]["output_tokens"] == 40
 
+    assert_handed_on(shop)
+
+
+def assert_handed_on(shop: TaskShop) -> None:
+    """The next milestone's first prompt, and no other, has the summary."""
     later = shop.milestone("Second light", 2, 3)
-    started = shop.begun(f"/milestones/{later}/start")
+    shop.begun(f"/milestones/{later}/start")
     shop.iterate(0)
     shop.iterate(0)
     assert "the lamp is lit" in shop.prompts[-2]

@@ -80,6 +80,17 @@ def test_a54_the_state_file_holds_the_same_and_the_whole_text() -> None:
     assert held["report"] == {"status": None, "reason": None, "pull_request_url": None}
 
 
+def test_of_several_issues_the_one_that_is_the_work_now_is_plain() -> None:
+    """50: in a milestone all issues are listed; which of them is the work stands first, and alone with its text."""
+    context = msgspec.structs.replace(full(), current_issue=7)
+    text, held = worker_prompt(context, NONCE), state_file(context)
+    assert text.startswith("Your task is issue 7 of this repository, and that alone")
+    assert ('number="7"' in text, 'number="42"' in text, "log in" in text) == (True, False, False)
+    assert '\n42 Log in with a &lt;b&gt;"token"&lt;/b&gt;\n' in text
+    assert (held["current_issue"], [one["number"] for one in held["issues"]]) == (7, [42, 7])
+    assert history_words_in(text) == []
+
+
 @given(st.text(max_size=300), st.text(max_size=100), st.text(max_size=100))
 def test_a57_whatever_an_issue_says_stays_inside_its_element(body: str, title: str, tail: str) -> None:
     """A57: no closing tag, mark or fence of an issue, a check or a title ends its element; guidance still counts."""

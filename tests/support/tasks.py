@@ -21,6 +21,8 @@ class TaskShop(Workshop):
         self.issues(issues)
         self.runner: HandRunner = world.hand_runner(coordinator)
         self.prompts: list[str] = []
+        self.files: list[dict[str, Any]] = []
+        """Each state file that was asked for."""
 
     def set(self, number: int, **settings: Any) -> httpx2.Response:
         """The answer to what is said of a task."""
@@ -58,9 +60,15 @@ class TaskShop(Workshop):
 
     def claim(self) -> dict[str, Any]:
         """The run that waits, with the permission to launch; its prompt says nothing of a past."""
-        answer = self.runner.poll()
-        assert answer is not None
-        (claim,) = answer["runs"]
+        runs: list[dict[str, Any]] = []
+        while not runs:
+            answer = self.runner.poll()
+            assert answer is not None
+            for order in answer.get("jobs", []):
+                self.files.append(order["request"]["content"])
+                assert report(self.runner, order).status_code == 200
+            runs = answer["runs"]
+        (claim,) = runs
         assert self.runner.started(claim["run_id"], claim["attempt"]).status_code == 200
         self.prompts.append(claim["prompt"])
         assert history_words_in(claim["prompt"]) == []

@@ -115,6 +115,8 @@ class WorkContext(msgspec.Struct, frozen=True, kw_only=True):
     """Its path."""
     base_branch: str
     state_file_name: str
+    current_issue: int | None = None
+    """Of several the one that is the work now; None: all of them are."""
     pull_request_url: str | None = None
     guidance: str | None = None
     """What a person wants now; in that person's words."""
@@ -139,6 +141,7 @@ def worker_prompt(context: WorkContext, nonce: str) -> str:
         _STUCK,
         _QUOTED.format(nonce=nonce),
         *_issues(context, nonce),
+        *_others(context, nonce),
         *(element("check", nonce, one.tail, name=one.name, exit_code=one.exit_code) for one in context.failing_checks),
     ]
     if context.background:
@@ -150,6 +153,7 @@ def state_file(context: WorkContext) -> dict[str, Any]:
     """What the state file holds; `report` is the worker's to fill in."""
     return {
         "handle": context.handle,
+        "current_issue": context.current_issue,
         "issues": [
             {"number": issue.number, "title": shown(issue.title), "body": shown(issue.body)} for issue in context.issues
         ],
@@ -176,11 +180,26 @@ def shown(text: str) -> str:
 
 
 def _task(context: WorkContext) -> str:
+    if _others_of(context):
+        return (
+            f"Your task is issue {context.current_issue} of this repository, and that alone: the other issues of the "
+            f"milestone, which are named below, are not for you to work on now.{_fails(context)}"
+        )
     numbers = [str(issue.number) for issue in context.issues]
     which = f"issue {numbers[0]}" if len(numbers) == 1 else f"issues {', '.join(numbers[:-1])} and {numbers[-1]}"
     one = "" if len(numbers) == 1 else " One pull request closes all of them."
-    fails = " Make the checks pass that are quoted below: they fail in the worktree." if context.failing_checks else ""
-    return f"Your task is {which} of this repository.{one}{fails}"
+    return f"Your task is {which} of this repository.{one}{_fails(context)}"
+
+
+def _fails(context: WorkContext) -> str:
+    return " Make the checks pass that are quoted below: they fail in the worktree." if context.failing_checks else ""
+
+
+def _others_of(context: WorkContext) -> list[WorkIssue]:
+    """The issues that are not the work now; none where all of them are."""
+    if context.current_issue not in [issue.number for issue in context.issues]:
+        return []
+    return [issue for issue in context.issues if issue.number != context.current_issue]
 
 
 def _place(context: WorkContext) -> str:
@@ -199,8 +218,16 @@ def _guidance(context: WorkContext) -> list[str]:
 
 
 def _issues(context: WorkContext, nonce: str) -> list[str]:
-    limit = min(MAX_BODY_BYTES, MAX_BODIES_BYTES // len(context.issues))
-    return [_issue(issue, nonce, limit, context.state_file_name) for issue in context.issues]
+    others = _others_of(context)
+    told = [issue for issue in context.issues if issue not in others]
+    limit = min(MAX_BODY_BYTES, MAX_BODIES_BYTES // len(told))
+    return [_issue(issue, nonce, limit, context.state_file_name) for issue in told]
+
+
+def _others(context: WorkContext, nonce: str) -> list[str]:
+    """The issues that are not the work now, by their titles."""
+    listed = "\n".join(f"{issue.number} {' '.join(issue.title.split())}" for issue in _others_of(context))
+    return [element("others", nonce, listed)] if listed else []
 
 
 def _issue(issue: WorkIssue, nonce: str, limit_bytes: int, file_name: str) -> str:

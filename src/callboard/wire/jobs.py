@@ -58,6 +58,8 @@ class Prepare(Asked, kw_only=True):
     """Only look: answer what would be made, or why not."""
     remote_url: str | None = None
     """What the project's `origin` is known to be: the tracker of another one is not asked."""
+    current_issue: int | None = None
+    """The issue with which the work begins, where that is not all of them."""
     issue_authors: list[str] = []
     """Whose issues may begin work besides those of people of the project; of a tracker elsewhere."""
     accept_text: dict[str, str] = {}

@@ -127,6 +127,7 @@ def first_state(order: Prepare, made: Prepared, repository: Path, file_name: str
         worktree=made.path,
         base_branch=made.base_branch,
         state_file_name=file_name,
+        current_issue=order.current_issue,
     )
     return state_file(context)
 

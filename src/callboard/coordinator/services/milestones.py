@@ -122,7 +122,11 @@ class MilestoneService:
         project = find_project(tx, caller, milestone["project_id"])
         new = self._spawns.new_work(caller, project, msgspec.structs.replace(spawn, issues=order), offered)
         context = "persistent" if all(task["context"] == "persistent" for task in tasks) else "fresh"
-        place = {"branch": f"milestone-{milestone['number']}", "milestone_id": milestone["milestone_id"]}
+        place = {
+            "branch": f"milestone-{milestone['number']}",
+            "milestone_id": milestone["milestone_id"],
+            "current_issue": order[0],
+        }
         spawned = reserve(tx, self._ids, self._limits, as_task(new, context, **place))
         session_id, run_id = spawned.session_id or "", spawned.run_id or ""
         for task in tasks:

@@ -31,7 +31,7 @@ def _of_task(tx: Transaction, run: Row, row: Row, milestone: Row | None, context
     outcomes = msgspec.json.decode(before["outcomes"], type=list[CheckOutcome]) if before else []
     return msgspec.structs.replace(
         context,
-        issues=[one for one in context.issues if one.number == task["number"]] or context.issues,
+        current_issue=task["number"],
         failing_checks=failing(outcomes),
         background=_background(tx, run, milestone) or context.background,
     )

@@ -6,7 +6,7 @@ Knows no callers and no HTTP, and not how a run is executed; the session is lock
 import json
 from typing import Final
 
-from callboard.coordinator.services import task_runs
+from callboard.coordinator.services import state_files, task_runs
 from callboard.coordinator.services.budget_changes import exhausted_sentence
 from callboard.coordinator.services.lifecycle_changes import change, work_of
 from callboard.domain.event import SESSION_UPDATED
@@ -85,7 +85,8 @@ def _milestone_goes_on(tx: Transaction, work: Row, task: Row, outcome: str, said
         for number in dependants(needs, task["number"]):
             if tasks[number]["ended_at"] is None:
                 _note_end(tx, work, tasks[number], "skipped")
-    begin_next(tx, work, task["milestone_id"])
+    if not begin_next(tx, work, task["milestone_id"]):
+        _write_state(tx, work["session_id"])
     return work["lifecycle"] in UNDER_WAY
 
 
@@ -105,7 +106,13 @@ def begin(tx: Transaction, work: Row, task: Row) -> str:
     tx.run("begin_task", task_id=task["task_id"], session_id=work["session_id"], now=tx.now_ms)
     run_id = task_runs.add_run(tx, work, f"Work on #{task['number']}.")
     task_runs.is_iteration(tx, task, run_id, work["session_id"], 1)
+    _write_state(tx, work["session_id"])
     return run_id
+
+
+def _write_state(tx: Transaction, session_id: str) -> None:
+    """The state file names the task that is the work now."""
+    state_files.write(tx, session_id, task_runs.IdsOf(tx))
 
 
 def abandon(tx: Transaction, work: Row) -> None:
@@ -125,6 +132,8 @@ def adopt(tx: Transaction, session_id: str, run_id: str) -> None:
     if task is not None:
         tx.run("begin_task", task_id=task["task_id"], session_id=session_id, now=tx.now_ms)
         task_runs.is_iteration(tx, task, run_id, session_id, 1)
+        if task["milestone_id"] is not None:
+            _write_state(tx, session_id)
 
 
 def _summarised(tx: Transaction, work: Row, milestone_id: str, text: str | None) -> bool:

@@ -42,6 +42,17 @@ _COPIED: Final = (
 """What a run of the loop has of the run before it."""
 
 
+class IdsOf:
+    """New ids inside a transaction, by its clock."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def new(self, prefix: str) -> str:
+        """A new id with this prefix."""
+        return ids.encode(prefix, ids.uuid7(self._tx.now_ms, secrets.randbits(RANDOM_BITS)))
+
+
 def is_of_task(run: Row) -> bool:
     """Whether a run is an iteration of a task, or writes the summary of a milestone."""
     return run["task_id"] is not None or run["trigger"] == TRIGGER
@@ -116,7 +127,7 @@ def add_run(tx: Transaction, work: Row, prompt: str) -> str:
     before = tx.one("run_by_id", run_id=work["latest_run_id"])
     if before is None:
         raise RuntimeError(f"{session_id} has lost its latest run")
-    run_id = ids.encode(ids.RUN, ids.uuid7(tx.now_ms, secrets.randbits(RANDOM_BITS)))
+    run_id = IdsOf(tx).new(ids.RUN)
     taken = tx.one(
         "add_run_to_session",
         session_id=session_id,

@@ -40,6 +40,8 @@ class NewWork(msgspec.Struct, frozen=True, kw_only=True):
     new_branch: bool = False
     hostname: str | None = None
     accept_text: dict[str, str] = {}
+    current_issue: int | None = None
+    """With which the work begins, where that is not all of them."""
     branch: str | None = None
     """Where the work is not called by its issues."""
     milestone_id: str | None = None
@@ -215,6 +217,7 @@ def _ask_to_prepare(
         remote_url=work.project["remote_url"],
         issue_authors=settings.issue_authors,
         accept_text=work.accept_text,
+        current_issue=work.current_issue,
     )
     return job_changes.ask(
         tx,

@@ -29,9 +29,16 @@ def context_of(tx: Transaction, work: Row) -> WorkContext:
         worktree=workspace["path"],
         base_branch=work["base_branch"] or "the default branch",
         state_file_name=f"work-{work['handle']}.json",
+        current_issue=_current_issue(tx, work),
         pull_request_url=work["pull_request_url"],
         guidance=current["text"] if current else None,
     )
+
+
+def _current_issue(tx: Transaction, work: Row) -> int | None:
+    """In a milestone the issue of the task that is worked on."""
+    task = tx.one("task_at_work", session_id=work["session_id"])
+    return task["number"] if task is not None and task["milestone_id"] is not None else None
 
 
 def short_prompt(numbers: Iterable[int]) -> str:
