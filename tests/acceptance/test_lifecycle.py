@@ -3,13 +3,15 @@
 import json
 import sys
 from concurrent.futures import Future
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from callboard.domain.worker_prompt import history_words_in
+from tests.faults.two import two_coordinators
 from tests.support.coordinator import QUICK, Coordinator, payload_of, until
-from tests.support.database import query
+from tests.support.database import postgresql_only, query
 from tests.support.hand_parent import HandParent
 from tests.support.hand_worker import HandWorker
 from tests.support.mcp_agent import mcp_agent
@@ -296,7 +298,29 @@ def test_a54_a_run_is_ended_also_by_the_coordinator_that_comes_after(world: Worl
     assert work.lifecycle == "stuck"
 
 
-@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_a54_the_run_ends_also_when_its_runner_is_at_the_other_coordinator(tmp_path: Path) -> None:
+    """A54, R12: stuck, pause and cancel are said at one of two coordinators on one PostgreSQL."""
+    with two_coordinators(tmp_path, **PATIENT, halt_seconds=0.5) as two:
+        work = HandWorker(two.world, two.second, "across")
+        address = f"/sessions/{work.session_id}/lifecycle"
+
+        def ended_by(http: httpx2.Client, lifecycle: str, **move: str) -> None:
+            answer = http.post(address, json=move)
+            assert answer.status_code == 200, answer.text
+            work.until_stopped()
+            assert (two.first.run(work.run_id).stopped_by, work.lifecycle) == ("lifecycle", lifecycle)
+
+        work.begin()
+        with two.first.with_token(work.token) as worker:
+            ended_by(worker, "stuck", report="stuck", reason="Which port?")
+        for action, back, lifecycle in (("pause", "restart", "paused"), ("cancel", "resume", "cancelled")):
+            assert two.first.http.post(address, json={"action": back}).status_code == 200
+            work.begin()
+            ended_by(two.first.http, lifecycle, action=action)
+        assert reserved(work) == []
+
+
+@postgresql_only
 def test_a54_a_real_agent_that_is_stuck_is_stopped_and_goes_on_in_its_worktree(world: World) -> None:
     """A54: real runner, git and agent: its processes end, and the next run finds the files, told of no past."""
     coordinator = world.coordinator(**QUICK, halt_seconds=0.5)

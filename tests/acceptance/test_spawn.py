@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.command import CommandLine
 from tests.support.coordinator import QUICK, Coordinator
-from tests.support.database import query, row_counts, sqlite_only
+from tests.support.database import postgresql_only, query, row_counts
 from tests.support.repository import Repository
 from tests.support.world import World
 
@@ -129,7 +129,7 @@ def what_cannot_be_meant_is_refused(shop: Shop) -> None:
     assert shop.left == names()
 
 
-@sqlite_only
+@postgresql_only
 def test_a_worktree_on_the_machine_that_is_down_keeps_its_runs(world: World) -> None:
     """Issue 5: two runners, the worktree on the one that is down: its runs wait, and `why` says for whom."""
     shop = Shop(world, **QUICK)
@@ -150,7 +150,7 @@ def test_a_worktree_on_the_machine_that_is_down_keeps_its_runs(world: World) -> 
     assert shop.coordinator.ended(why["run_id"]).runner_id == alpha.runner_id
 
 
-@sqlite_only
+@postgresql_only
 def test_a_spawn_that_nobody_prepares_says_what_to_do_and_leaves_nothing(world: World) -> None:
     shop = Shop(world, **QUICK, prepare_seconds=1)
     told = shop.refused(7, "spawn", "1", "2")

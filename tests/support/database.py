@@ -18,6 +18,8 @@ from tests.support import postgres
 KINDS: Final = ("sqlite", "postgresql")
 sqlite_only: Final = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 """For a test that is about the file, or that names no coordinator's database at all."""
+postgresql_only: Final = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+"""For a test that is dear, and whose promise is shown on SQLite elsewhere, or is easier kept there."""
 on_both_databases: Final = pytest.mark.parametrize("database_kind", KINDS, indirect=True)
 """For a test in a room whose tests run on SQLite unless they say otherwise."""
 _TABLES: Final = {
