@@ -5,10 +5,9 @@ import json
 import random
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -30,59 +29,98 @@ CONFLICT: Final = 8
 SETTLED_SECONDS: Final = 30.0
 
 
-def a_shop(world: World, coordinator: Coordinator) -> Repository:
-    """A project in a real repository with its issues."""
-    repository = Repository(world.project)
+def a_shop(world: World, coordinator: Coordinator, name: str = "") -> tuple[Repository, str]:
+    """A project in a real repository with its issues, and its id; in the world's own directory unless it has a name."""
+    repository = Repository(world.project / name)
     callboard = world.command_line(coordinator)
-    assert callboard("project", "add").code == 0
-    (project,) = coordinator.http.get("/projects").json()["items"]
+    added = callboard("project", "add", str(repository.path), "--json")
+    assert added.code == 0, added.err
+    project_id = added.value["project_id"]
     for number in range(1, ISSUES + 1):
-        body = {"title": f"Issue {number}"}
-        answer = coordinator.http.post(f"/projects/{project['project_id']}/issues", json=body)
+        answer = coordinator.http.post(f"/projects/{project_id}/issues", json={"title": f"Issue {number}"})
         assert answer.json()["number"] == number
-    return repository
+    return repository, project_id
 
 
-def test_a51_twenty_spawns_through_two_coordinators(tmp_path: Path, fault_round: FaultRound) -> None:
+class Contest(NamedTuple):
+    """A world in which all rounds play, each with a project of its own; what starts a world is not what is shown."""
+
+    world: World
+    coordinators: Sequence[Coordinator]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contest]:
+    """Yield two coordinators on one PostgreSQL, each with a runner."""
+    with two_coordinators(tmp_path_factory.mktemp("two"), **QUICK) as made:
+        yield a_contest(made.world, made.both)
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contest]:
+    """Yield one coordinator with SQLite and a runner."""
+    with World(tmp_path_factory.mktemp("one")) as world:
+        yield a_contest(world, [world.coordinator(**QUICK)])
+
+
+def a_contest(world: World, coordinators: Sequence[Coordinator]) -> Contest:
+    for number, each in enumerate(coordinators):
+        world.runner(each, name=f"number{number}")
+    return Contest(world, coordinators)
+
+
+@pytest.mark.rounds(5)
+@pytest.mark.xdist_group("spawns-two")
+def test_a51_twenty_spawns_through_two_coordinators(two: Contest, fault_round: FaultRound) -> None:
     """A51: on one PostgreSQL, every other spawn through the other coordinator."""
-    with two_coordinators(tmp_path, **QUICK) as two:
-        spawn_at_once(two.world, two.both, fault_round)
+    spawn_at_once(two, fault_round)
 
 
-def test_a51_twenty_spawns_through_one_coordinator_with_sqlite(tmp_path: Path, fault_round: FaultRound) -> None:
+@pytest.mark.rounds(5)
+@pytest.mark.xdist_group("spawns-one")
+def test_a51_twenty_spawns_through_one_coordinator_with_sqlite(one: Contest, fault_round: FaultRound) -> None:
     """A51: where one writer does all."""
-    with World(tmp_path) as world:
-        spawn_at_once(world, [world.coordinator(**QUICK)], fault_round)
+    spawn_at_once(one, fault_round)
 
 
-def spawn_at_once(world: World, coordinators: Sequence[Coordinator], fault_round: FaultRound) -> None:
+def spawn_at_once(contest: Contest, fault_round: FaultRound) -> None:
     """Winners are pairwise disjoint, every loser overlaps a winner, and of losers there is no row, branch or folder."""
-    source = fault_round.source()
-    repository = a_shop(world, coordinators[0])
-    for one in coordinators:
-        world.runner(one, name=f"beside {one.url}")
-    lines = [world.command_line(one).environment for one in coordinators]
+    source, (world, coordinators) = fault_round.source(), contest
+    name = f"round{fault_round.number}"
+    repository, project_id = a_shop(world, coordinators[0], name)
+    lines = [world.command_line(each).environment for each in coordinators]
     wanted = [source.sample(range(1, ISSUES + 1), source.randint(1, 4)) for _ in range(SPAWNS)]
     words = [["spawn", *map(str, issues), "--executor", NOBODY, "--json"] for issues in wanted]
-    ended = at_once(world.folder / "at-once", world.project, list(zip(itertools.cycle(lines), words, strict=False)))
-    told = [(issues, one.code, one.out + one.err) for issues, one in zip(wanted, ended, strict=True)]
+    folder = world.folder / f"at-once-{name}"
+    ended = at_once(folder, repository.path, list(zip(itertools.cycle(lines), words, strict=False)))
+    told = [(issues, each.code, each.out + each.err) for issues, each in zip(wanted, ended, strict=True)]
     assert {code for _, code, _ in told} <= {0, CONFLICT}, told
 
     won = [(issues, json.loads(out)) for issues, code, out in told if code == 0]
-    taken = [number for issues, _ in won for number in issues]
-    assert len(taken) == len(set(taken)), won
+    taken = {number for issues, _ in won for number in issues}
+    assert len(taken) == sum(len(issues) for issues, _ in won), won
     for issues, code, out in told:
         if code == CONFLICT:
-            assert set(issues) & set(taken), (issues, taken)
-            named = json.loads(out)["errors"]
-            assert {one["issue"] for one in named} <= set(issues) & set(taken)
-    rows = query(coordinators[0], "SELECT number, session_id FROM active_issues")
+            assert set(issues) & taken, (issues, taken)
+            assert {each["issue"] for each in json.loads(out)["errors"]} <= set(issues) & taken
+    rows = query(coordinators[0], f"SELECT number, session_id FROM active_issues WHERE project_id = '{project_id}'")  # noqa: S608
     assert {tuple(row) for row in rows} == {(n, made["session_id"]) for issues, made in won for n in issues}
-    for table in ("sessions", "work_sessions", "runs", "jobs"):
-        assert query(coordinators[0], f"SELECT count(*) FROM {table}")[0][0] == len(won), table  # noqa: S608
+    assert_no_rows_of_losers(coordinators[0], project_id, len(won))
     branches = {made["branch"] for _, made in won}
     folders = {f"{repository.path.name}-{branch}" for branch in branches}
     assert (repository.branches, repository.worktrees, repository.folders) == (branches, folders, folders)
+    for _, made in won:
+        address = f"/sessions/{made['session_id']}/lifecycle"
+        assert coordinators[0].http.post(address, json={"action": "cancel"}).status_code == 200
+
+
+def assert_no_rows_of_losers(coordinator: Coordinator, project_id: str, winners: int) -> None:
+    """As many rows as sessions that won, in every table that a spawn writes."""
+    for table in ("sessions", "work_sessions", "jobs"):
+        count = f"SELECT count(*) FROM {table} WHERE project_id = '{project_id}'"  # noqa: S608
+        assert query(coordinator, count) == [(winners,)], table
+    of_project = f"session_id IN (SELECT session_id FROM sessions WHERE project_id = '{project_id}')"  # noqa: S608
+    assert query(coordinator, f"SELECT count(*) FROM runs WHERE {of_project}") == [(winners,)]  # noqa: S608
 
 
 @on_both_databases
@@ -92,7 +130,7 @@ def test_issue_5_kill_9_in_the_middle_of_a_spawn_leaves_it_whole_or_not_at_all(
     """Issue 5: the command line, the runner or the coordinator dies; then the same issues are spawned once more."""
     source = fault_round.source()
     coordinator = world.coordinator(**QUICK, prepare_seconds=4)
-    repository = a_shop(world, coordinator)
+    repository, _ = a_shop(world, coordinator)
     runner = world.runner(coordinator)
     callboard = world.command_line(coordinator)
     for number, victim in enumerate(source.sample(["cli", "runner", "coordinator"], 3), start=1):
