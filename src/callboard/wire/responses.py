@@ -102,9 +102,8 @@ class WorkState(Response, kw_only=True):
     """What only a work session has; within a session."""
 
     state: str
-    """`preparing`, `prepared`, `undoing`, `undone` or `removed`: how it is with the worktree."""
+    """`preparing`, `prepared`, `undoing` (it is tried again after an `undo_error`), `undone` or `removed`."""
     undo_error: str | None
-    """Why what a preparation made is still there; it is tried again."""
     base_branch: str | None
     lifecycle_before: str | None
     stuck_reason: str | None
