@@ -109,7 +109,6 @@ class WorkState(Response, kw_only=True):
     stuck_reason: str | None
     pull_request_url: str | None
     guidance: str | None
-    """The current one."""
     heartbeat_at: str | None
     lifecycle_at: str
     task_id: str | None
