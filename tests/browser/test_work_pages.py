@@ -92,12 +92,7 @@ def test_a81_a_spawn_shows_its_conflicts_before_it_is_sent_live_and_by_the_refus
     """A81, A51: what is taken is said at the issue, with a link; a runner has looked before anything is reserved."""
     page = visitor.log_in("/ui/work/shop")
     expect(row(page, 1)).to_contain_text("Working")
-    for key in ("j", "x", "j", "j", "X"):  # from the newest open one: 7, 6, 5
-        page.keyboard.press(key)
-    expect(page.get_by_text("3 chosen")).to_be_visible()
-    row(page, 6).get_by_role("checkbox").click()
-    row(page, 4).click(position={"x": 400, "y": 8})
-    row(page, 1).get_by_role("checkbox").click()
+    choose_7_5_4_1(page)
     page.keyboard.press("s")
     dialog = page.get_by_role("dialog")
     taken = line(dialog, 1)
@@ -126,13 +121,25 @@ def test_a81_a_spawn_shows_its_conflicts_before_it_is_sent_live_and_by_the_refus
     dialog.get_by_role("button", name="Start #7, #5 on issues-7-5").click()
     expect(dialog.get_by_role("alert").filter(has_text="issue 5 is in the active session")).to_be_visible()
     expect(line(dialog, 5)).to_contain_text("Taken")
+    stage.repository.git("branch", "issue-7")
     dialog.get_by_role("button", name="Go on without what is taken").click()
-    dialog.get_by_role("button", name="Start #7 on issue-7").click()
-    expect(dialog.get_by_text("Branch issue-7 in", exact=False)).to_be_visible(timeout=20_000)
-    assert "project-issue-7" in stage.repository.worktrees
+    dialog.get_by_role("button", name="Take the next free name").click()
+    dialog.get_by_role("button", name="Start #7 on issue-7-2").click()
+    expect(dialog.get_by_text("Branch issue-7-2 in", exact=False)).to_be_visible(timeout=20_000)
+    assert "project-issue-7-2" in stage.repository.worktrees
     dialog.get_by_role("button", name="Open the session").click()
     page.wait_for_url(re.compile("/ui/sessions/ses_"))
     assert [one for one in visitor.heard if "409" not in one] == []
+
+
+def choose_7_5_4_1(page: Page) -> None:
+    """By key, by a range, by a box and by a click on the row; the newest issue is the first."""
+    for key in ("j", "x", "j", "j", "X"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("3 chosen")).to_be_visible()
+    row(page, 6).get_by_role("checkbox").click()
+    row(page, 4).click(position={"x": 400, "y": 8})
+    row(page, 1).get_by_role("checkbox").click()
 
 
 def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
@@ -172,6 +179,44 @@ def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
     expect(paused.get_by_role("button", name="Resume work")).to_be_visible()
     stage.post(f"/sessions/{stage.held['session_id']}/lifecycle", action="cancel")
     expect(column(page, "Ended").get_by_role("article", name=re.compile("The login test"))).to_contain_text("Cancelled")
+    assert visitor.heard == []
+
+
+def test_a81_issues_are_made_put_into_a_milestone_and_come_through_it(visitor: Visitor) -> None:
+    """Settings of a task; a milestone of what is chosen, its start, its progress by itself, its end with a summary."""
+    page = visitor.log_in("/ui/work/shop")
+    expect(row(page, 1)).to_be_visible()
+    page.keyboard.press("n")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Title").fill("Comes after")
+    dialog.get_by_text("As a task: it is worked on").click()
+    dialog.get_by_label("Depends on").fill("3, x")
+    dialog.get_by_role("button", name="Make the issue").click()
+    expect(dialog.get_by_text("Numbers of issues, each once.")).to_be_visible()
+    dialog.get_by_label("Depends on").fill("3")
+    dialog.get_by_role("button", name="Make the issue").click()
+    made = len(TITLES) + 1
+    expect(row(page, made)).to_contain_text("after #3")
+    for number in (made, 3):
+        row(page, number).get_by_role("checkbox").click()
+    page.get_by_role("button", name="To a milestone").click()
+    dialog.get_by_label("Title").fill("Second light")
+    dialog.get_by_label("Milestone").select_option("")
+    dialog.get_by_role("button", name="Make the milestone").click()
+    page.wait_for_url(re.compile("/milestones/2$"))
+    page.get_by_role("button", name="Start").click()
+    dialog.get_by_role("button", name=f"Start #3, #{made} on milestone-2").click()
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.get_by_text("2 of 2 passed")).to_be_visible(timeout=20_000)
+    page.get_by_role("button", name="End").click()
+    dialog.get_by_label("Summary").select_option("mine")
+    dialog.get_by_label("Your summary").fill("Nothing is **open**.")
+    dialog.get_by_role("button", name="End the milestone").click()
+    expect(page.get_by_role("region", name="Summary").get_by_text("Nothing is open.")).to_be_visible()
+    page.get_by_role("link", name="shop").click()
+    page.get_by_role("link", name="Tasks").click()
+    page.get_by_text("test exited with code 3").click()
+    expect(page.get_by_text("boom")).to_be_visible()
     assert visitor.heard == []
 
 

@@ -39,7 +39,7 @@ export function Frame() {
   useEffect(() => {
     // Not as the effect's value: newer browsers return a promise here.
     nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }, [path]);
+  }, [path, needs > 0]);
   const Page = found?.route.page;
   return (
     <div className={css.frame}>

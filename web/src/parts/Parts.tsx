@@ -152,6 +152,8 @@ export function Dialog({ title, onClose, wide = false, children }: { title: stri
   useEffect(() => {
     const shown = dialog.current;
     shown?.showModal();
+    // Where the first field is not what a person comes for.
+    shown?.querySelector<HTMLElement>("[data-first] :is(select, input, textarea, button)")?.focus();
     return () => shown?.close();
   }, []);
   return (

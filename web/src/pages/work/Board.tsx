@@ -2,7 +2,7 @@
 import { memo, useMemo, useRef, useState } from "react";
 import type { Project } from "../../api/schema";
 import { useKeys, type Key } from "../../keyboard/registry";
-import { Link } from "../../navigation";
+import { Link, useQueryParameter } from "../../navigation";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Loading, Money, SessionState, State, Trouble } from "../../parts/Parts";
@@ -10,7 +10,7 @@ import { workAddress } from "./address";
 import { WorkActions, WorkDialogs } from "./Actions";
 import css from "./Board.module.css";
 import { useWorkSessions, type WorkRow } from "./data";
-import { COLUMNS, inColumn, lifecycleLook, type Column } from "./lifecycle";
+import { COLUMNS, fittingWork, inColumn, isActive, lifecycleLook, type Column } from "./lifecycle";
 import { PullRequest } from "./ShipDialog";
 
 const SHOWN = 30;
@@ -18,17 +18,22 @@ const SHOWN = 30;
 export function Board({ project, named }: { project: Project; named: string }) {
   const { sessions, read } = useWorkSessions(project);
   const board = useRef<HTMLDivElement>(null);
-  useKeys(useMemo(() => keysOf(board), []));
-  const all = useMemo(() => [...sessions.values()], [sessions]);
+  const search = useRef<HTMLInputElement>(null);
+  const [words, setWords] = useQueryParameter("q");
+  useKeys(useMemo(() => keysOf(board, search), []));
+  const all = useMemo(() => fittingWork([...sessions.values()], words), [sessions, words]);
   const columns = useMemo(() => COLUMNS.map((column) => ({ column, cards: inColumn(all, column) })), [all]);
   if (read.data === undefined) return read.error ? <Trouble problem={read.error} again={() => void read.refetch()} /> : <Loading what="the work" />;
-  if (columns.every((one) => one.cards.length === 0)) return <NoWork project={project} named={named} />;
-  const widths = columns.map((one) => (one.cards.length > 0 ? "minmax(230px, 1fr)" : "minmax(128px, 0.45fr)")).join(" ");
+  if (words === "" && columns.every((one) => one.cards.length === 0)) return <NoWork project={project} named={named} />;
+  const widths = columns.map((one) => (one.cards.length > 0 ? "minmax(190px, 1fr)" : "minmax(118px, 0.4fr)")).join(" ");
   return (
-    <div ref={board} className={css.columns} style={{ gridTemplateColumns: widths }}>
-      {columns.map(({ column, cards }) => <ColumnOfCards key={column.name} column={column} cards={cards} named={named} />)}
+    <>
+      <input ref={search} type="search" className={`${layout.field} ${css.search}`} placeholder="Filter  /" aria-label="Filter the board" value={words} onChange={(event) => setWords(event.target.value)} />
+      <div ref={board} className={css.columns} style={{ gridTemplateColumns: widths }}>
+        {columns.map(({ column, cards }) => <ColumnOfCards key={column.name} column={column} cards={cards} named={named} />)}
+      </div>
       <WorkDialogs sessions={sessions} />
-    </div>
+    </>
   );
 }
 
@@ -47,7 +52,7 @@ function ColumnOfCards({ column, cards, named }: { column: Column; cards: readon
   const [shown, setShown] = useState(SHOWN);
   const heading = `column-${column.name}`;
   return (
-    <section className={css.column} aria-labelledby={heading} data-column>
+    <section className={css.column} aria-labelledby={heading} data-column data-empty={cards.length === 0}>
       <h2 id={heading}><State look={column.look} bare /><span className={css.total}>{cards.length}</span></h2>
       {cards.length === 0 ? <p className={css.nothing}>none</p> : (
         <ul className={css.cards}>{cards.slice(0, shown).map((card) => <li key={card.session_id}><Card card={card} named={named} several={column.states.length > 1} /></li>)}</ul>
@@ -57,14 +62,20 @@ function ColumnOfCards({ column, cards, named }: { column: Column; cards: readon
   );
 }
 
+/** What its run does is said where that says more than the column. */
+function showsRun(card: WorkRow): boolean {
+  if (card.waiting_for !== null) return true;
+  return isActive(card) && card.lifecycle !== "paused" && card.lifecycle !== "stuck" && card.status !== "finished";
+}
+
 const Card = memo(function Card({ card, named, several }: { card: WorkRow; named: string; several: boolean }) {
   const { work } = card;
   const said = card.lifecycle === "stuck" && work?.stuck_reason ? work.stuck_reason : card.headline;
   return (
     <article className={css.card} data-card aria-label={card.title ?? `session ${card.session_id}`}>
       <div className={css.head}>
-        {several && <State look={lifecycleLook(card.lifecycle)} />}
-        {!(card.lifecycle === "stuck" && !card.waiting_for) && <span><SessionState session={{ ...card, lifecycle: null }} /></span>}
+        {(several || card.lifecycle === "stuck") && <State look={lifecycleLook(card.lifecycle)} />}
+        {showsRun(card) && <SessionState session={{ ...card, lifecycle: null }} />}
         <span className={css.age}><Age at={work?.lifecycle_at ?? card.created_at} /></span>
       </div>
       <ul className={css.issues}>
@@ -86,13 +97,14 @@ const Card = memo(function Card({ card, named, several }: { card: WorkRow; named
         <Money usage={card.usage} />
         {card.children.total > 0 && <span>{card.children.ended} of {card.children.total} children ended</span>}
         {work?.state === "preparing" && <span>worktree is being made</span>}
+        {work?.state === "prepared" && !isActive(card) && <span>its worktree is still there</span>}
       </div>
       <WorkActions session={card} small />
     </article>
   );
 });
 
-function keysOf(board: React.RefObject<HTMLDivElement | null>): readonly Key[] {
+function keysOf(board: React.RefObject<HTMLDivElement | null>, search: React.RefObject<HTMLInputElement | null>): readonly Key[] {
   const columns = () => [...(board.current?.querySelectorAll<HTMLElement>("[data-column]") ?? [])].map((one) => [...one.querySelectorAll<HTMLElement>("[data-card]")]).filter((one) => one.length > 0);
   const here = () => (document.activeElement as HTMLElement | null)?.closest<HTMLElement>("[data-card]") ?? null;
   const mark = (card: HTMLElement | undefined) => {
@@ -116,6 +128,7 @@ function keysOf(board: React.RefObject<HTMLDivElement | null>): readonly Key[] {
     { keys: "l", does: "Next column", where: "Board", run: () => aside(1) },
     { keys: "h", does: "Column before", where: "Board", run: () => aside(-1) },
     { keys: "Enter", does: "Open its session", where: "Board", run: () => here()?.querySelector<HTMLElement>("[data-row]")?.click() },
+    { keys: "/", does: "Filter", where: "Board", run: () => search.current?.focus() },
     { keys: "f", does: "Give guidance to the marked one", where: "Board", run: () => here()?.querySelector<HTMLElement>("[data-guide]")?.click() },
   ];
 }

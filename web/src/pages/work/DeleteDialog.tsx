@@ -52,7 +52,7 @@ export function DeleteDialog({ session, onClose }: { session: Session; onClose: 
         {loss && !keepWorktree && (
           <div className={`${css.will} ${css.refused}`} role="alert">
             <p><strong>{inert(loss.sentence)}</strong></p>
-            <p>Save it first; or say that exactly this may be lost by repeating <code>{loss.value}</code>:</p>
+            <p>Save it first; or say that exactly this may be lost by repeating <code className={layout.number}>{loss.value}</code>:</p>
             <TextField label="The value" mono short value={repeated} onChange={setRepeated} />
           </div>
         )}

@@ -9,9 +9,10 @@ import { useAttempt } from "../../parts/actions";
 import { moment, nameOf, short } from "../../parts/format";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
-import { Age, Button, Dialog, Loading, State, Trouble } from "../../parts/Parts";
+import { Age, Button, Dialog, Loading, Trouble } from "../../parts/Parts";
 import type { Look } from "../../parts/states";
 import { readAgain } from "./data";
+import { Told } from "./Told";
 import css from "./Work.module.css";
 
 const CHANGES = new Set(["guidance", "run_start", "run_completed", "lifecycle_changed", "message"]);
@@ -58,7 +59,7 @@ function Said({ one, session }: { one: Given; session: Session }) {
         <span title={moment(one.created_at)}><Age at={one.created_at} after=" ago" /></span>
         <span>by <code title={one.created_by}>…{short(one.created_by)}</code></span>
         {one.current && session.work?.state === "prepared" && <span>in work-{session.handle}.json</span>}
-        {(one.current || one.message_status === "taken") && <State bare look={look} />}
+        {(one.current || one.message_status === "taken") && <Told look={look} />}
       </div>
     </article>
   );

@@ -10,7 +10,7 @@ import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Loading, State, Trouble } from "../../parts/Parts";
 import { workAddress } from "./address";
-import { ended, useIssues, useTasks, useWorkSessions, workKey, type WorkRow } from "./data";
+import { ended, MOST, useIssues, useTasks, useWorkSessions, workKey, type WorkRow } from "./data";
 import { IssueDialog } from "./IssueDialog";
 import { checkName, chosenAfter, fitting, lifecycleLook, readNumbers, taskLook } from "./lifecycle";
 import { ToMilestone } from "./ToMilestone";
@@ -134,6 +134,7 @@ function List({ refOf, issues, tasks, sessions, chosen, named, onChoose }: ListP
             place={chosen.indexOf(issue.number)} named={named} onChoose={steady} />
         ))}
       </ul>
+      {issues.length >= MOST && <p className={layout.soft}>Only the newest {MOST} are read here.</p>}
       {issues.length > shown && <div><Button look="quiet" onClick={() => setShown(shown * 4)}>{issues.length - shown} more</Button></div>}
     </>
   );

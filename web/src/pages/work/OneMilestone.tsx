@@ -16,6 +16,7 @@ import { lifecycleLook } from "./lifecycle";
 import { milestoneLook, Progress } from "./Milestones";
 import { SpawnDialog } from "./SpawnDialog";
 import { Checks, TaskHead } from "./TaskParts";
+import { ToMilestone } from "./ToMilestone";
 import css from "./Work.module.css";
 
 const GONE = new Set(["cancelled", "deleted"]);
@@ -25,6 +26,7 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
   const { sessions } = useWorkSessions(project);
   const [start, setStart] = useQueryParameter("start");
   const [ending, setEnding] = useState(false);
+  const [adding, setAdding] = useState(false);
   const found = milestones.data?.find((one) => one.number === number);
   if (milestones.data === undefined) return milestones.error ? <Trouble problem={milestones.error} again={() => void milestones.refetch()} /> : <Loading what="the milestone" />;
   if (!found) return <p>The project has no milestone {number}. <Link to={workAddress(named, "milestones")}>Its milestones</Link></p>;
@@ -38,6 +40,7 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
         <State look={milestoneLook(found)} />
         <h1 dir="auto"><span className={layout.soft}>{found.number}</span> {inert(found.title)}</h1>
         <span className={css.actions}>
+          {found.state === "planned" && <Button onClick={() => setAdding(true)}>Add issues …</Button>}
           {startable && left && <Button look="primary" onClick={() => setStart("1")}>Start …</Button>}
           {found.state === "active" && !startable && <Button onClick={() => setEnding(true)}>End …</Button>}
         </span>
@@ -60,6 +63,7 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
         )}
       </section>
       {start && <SpawnDialog project={project} what={{ kind: "milestone", milestone: found }} onClose={() => setStart("")} />}
+      {adding && <ToMilestone project={project} named={named} numbers={[]} milestone={found} onClose={() => setAdding(false)} />}
       {ending && <EndDialog milestone={found} onClose={() => setEnding(false)} />}
     </>
   );

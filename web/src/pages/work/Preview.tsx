@@ -4,8 +4,9 @@ import { call, Problem } from "../../api/client";
 import type { Project, RunTask, Spawned } from "../../api/schema";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
-import { Button, State } from "../../parts/Parts";
+import { Button } from "../../parts/Parts";
 import { failureOf, useJob } from "./data";
+import { Told } from "./Told";
 import css from "./Work.module.css";
 
 const GATHER_MS = 350;
@@ -25,28 +26,36 @@ export interface Look {
   prepared: Prepared | null;
   problem: Problem | null;
   waits: boolean;
+  again: () => void;
+}
+
+/** Nobody has said that it cannot be made. */
+export function isOpen(look: Look): boolean {
+  return look.problem === null || look.problem.isTemporary || look.problem.code === "job_timeout";
 }
 
 /** Asks anew, shortly after what is wanted has changed; nothing is reserved by that. */
 export function useLook(project: Project, issues: readonly number[], body: RunTask, enabled: boolean): Look {
   const [found, setFound] = useState<{ of: string; spawned: Spawned | null; problem: Problem | null }>({ of: "", spawned: null, problem: null });
+  const [round, setRound] = useState(0);
   const wanted = JSON.stringify({ issues, ...body, dry_run: true });
   useEffect(() => {
     if (!enabled) return;
+    const name = `${round} ${wanted}`;
     const abort = new AbortController();
     const timer = setTimeout(() => {
       call("POST /projects/{project_id}/spawn", { path: { project_id: project.project_id }, body: JSON.parse(wanted), signal: abort.signal })
-        .then((spawned) => setFound({ of: wanted, spawned, problem: null }))
+        .then((spawned) => setFound({ of: name, spawned, problem: null }))
         .catch((error: unknown) => {
-          if (!abort.signal.aborted && error instanceof Problem) setFound({ of: wanted, spawned: null, problem: error });
+          if (!abort.signal.aborted && error instanceof Problem) setFound({ of: name, spawned: null, problem: error });
         });
     }, GATHER_MS);
     return () => {
       clearTimeout(timer);
       abort.abort();
     };
-  }, [project.project_id, wanted, enabled]);
-  const current = enabled && found.of === wanted;
+  }, [project.project_id, wanted, enabled, round]);
+  const current = enabled && found.of === `${round} ${wanted}`;
   const { job, problem } = useJob(current && found.spawned ? found.spawned.job_id : null);
   const failed = job?.status === "failed" ? failureOf(job) : null;
   return {
@@ -54,15 +63,16 @@ export function useLook(project: Project, issues: readonly number[], body: RunTa
     prepared: job?.status === "done" ? (job.answer as Prepared) : null,
     problem: current ? (found.problem ?? failed ?? (problem?.isTemporary ? null : problem)) : null,
     waits: enabled && (!current || (found.spawned !== null && job?.ended_at == null)),
+    again: () => setRound(round + 1),
   };
 }
 
 interface Props {
   look: Look;
-  names: { handle: string; branch: string };
+  names: { handle: string; branch: string; directory: string };
   nobody: boolean;
-  onReuse: (() => void) | null;
-  onNew: (() => void) | null;
+  onReuse: () => void;
+  onNew: () => void;
 }
 
 export function Preview({ look, names, nobody, onReuse, onNew }: Props) {
@@ -73,23 +83,22 @@ export function Preview({ look, names, nobody, onReuse, onNew }: Props) {
       <dl className={layout.facts}>
         <dt>Handle</dt><dd>{spawned?.handle ?? names.handle}</dd>
         <dt>Branch</dt><dd><code>{inert(branch)}</code>{prepared && <> {prepared.branch_created ? "from" : "as it is there, from"} <code>{inert(prepared.base_branch)}</code> at <code>{prepared.base_commit.slice(0, 8)}</code></>}</dd>
-        <dt>Worktree</dt><dd>{prepared ? <code>{inert(prepared.hostname)}:{inert(prepared.path)}</code> : spawned ? <code>{inert(spawned.directory_name)}</code> : "–"}</dd>
+        <dt>Worktree</dt><dd>{prepared ? <code>{inert(prepared.hostname)}:{inert(prepared.path)}</code> : <code>{inert(spawned?.directory_name ?? names.directory)}</code>}</dd>
         {spawned && <><dt>State file</dt><dd><code>{inert(spawned.state_file)}</code></dd></>}
       </dl>
       {problem ? (
         <div role="alert">
           <p><strong>{inert(problem.detail)}</strong></p>
           {problem.hint && problem.code !== "branch_exists" && <p>{inert(problem.hint)}</p>}
-          {problem.code === "branch_exists" && (
-            <p className={css.foot}>
-              {onReuse && <Button className={css.small} onClick={onReuse}>Go on with it</Button>}
-              {onNew && <Button className={css.small} onClick={onNew}>Take the next free name</Button>}
-            </p>
-          )}
+          <p className={css.foot}>
+            {problem.code === "branch_exists" && <Button className={css.small} onClick={onReuse}>Go on with it</Button>}
+            {problem.code === "branch_exists" && <Button className={css.small} onClick={onNew}>Take the next free name</Button>}
+            <Button look="quiet" className={css.small} onClick={look.again}>Look again</Button>
+          </p>
         </div>
-      ) : nobody ? <State bare look={{ icon: "○", word: "No runner of a place is online: it would be given up after a minute.", tone: "need" }} />
-        : look.waits ? <State bare look={{ icon: "◷", word: "A runner looks whether that can be made …", tone: "wait" }} />
-          : prepared && <State bare look={{ icon: "✓", word: "A runner has looked: that can be made.", tone: "good" }} />}
+      ) : nobody ? <Told look={{ icon: "○", word: "No runner of a place is online: it would be given up after a minute.", tone: "need" }} />
+        : look.waits ? <Told look={{ icon: "◷", word: "A runner looks whether that can be made …", tone: "wait" }} />
+          : prepared && <Told look={{ icon: "✓", word: "A runner has looked: that can be made.", tone: "good" }} />}
     </section>
   );
 }

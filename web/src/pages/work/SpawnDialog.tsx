@@ -11,9 +11,9 @@ import { bodyOf, NO_CHOICE, wrongWith, type Choice } from "./choice";
 import { ChoiceFields } from "./ChoiceFields";
 import { ChosenIssues, type Taken } from "./ChosenIssues";
 import { runnersOf, useWorkSessions, workKey } from "./data";
-import { branchOf } from "./lifecycle";
+import { branchOf, directoryOf } from "./lifecycle";
 import { Preparation, type Sent } from "./Preparation";
-import { Preview, useLook } from "./Preview";
+import { isOpen, Preview, useLook } from "./Preview";
 import css from "./Work.module.css";
 
 export type What =
@@ -62,17 +62,18 @@ export function SpawnDialog({ project, what, onClose, onSent }: Props) {
   if (sent) return <Dialog wide title={`Work on ${told(order)}`} onClose={onClose}><Preparation sent={sent} onAgain={() => setSent(null)} onClose={onClose} /></Dialog>;
   return (
     <Dialog wide title={titleOf(what)} onClose={onClose}>
-      <form className={layout.form} noValidate onSubmit={(event) => { event.preventDefault(); if (possible) void send.run(); }}>
+      <form className={layout.form} noValidate onSubmit={(event) => { event.preventDefault(); if (possible && isOpen(look)) void send.run(); }}>
+        {what.kind !== "spawn" && <p className={layout.hint}>{aboutTasks(what)}</p>}
         <ChosenIssues order={order} issues={issues} taken={taken} fixed={what.kind !== "spawn"} onChange={changed(setOrder)} />
         {order.length > MOST && <p className={layout.wrong} role="alert">{order.length} issues: at most {MOST} are worked on together.</p>}
-        <ChoiceFields project={project} choice={choice} wrong={wrong} onChange={changed(setChoice)} />
+        <div data-first className={css.first}><ChoiceFields project={project} choice={choice} wrong={wrong} onChange={changed(setChoice)} /></div>
         {order.length > 0 && (
-          <Preview look={look} names={{ handle: String(order[0]), branch }} nobody={nobody}
+          <Preview look={look} names={{ handle: String(order[0]), branch, directory: directoryOf(project, branch) }} nobody={nobody}
             onReuse={() => changed(setChoice)({ ...choice, branch: "reuse" })} onNew={() => changed(setChoice)({ ...choice, branch: "new" })} />
         )}
         {send.problem && <Trouble problem={send.problem} />}
-        <div className={css.foot}>
-          <Button type="submit" look="primary" disabled={send.busy || !possible || Object.keys(wrong).length > 0}>
+        <div className={`${css.foot} ${css.sends}`}>
+          <Button type="submit" look="primary" disabled={send.busy || !possible || !isOpen(look) || Object.keys(wrong).length > 0}>
             {send.busy ? "Being reserved …" : order.length === 0 ? "Start work" : `Start ${what.kind === "task" ? "the task " : ""}${told(order.slice(0, 5))}${order.length > 5 ? " …" : ""} on ${branch}`}
           </Button>
           <Button look="quiet" onClick={onClose}>Cancel</Button>
@@ -90,6 +91,11 @@ function told(numbers: readonly number[]): string {
 function titleOf(what: What): string {
   if (what.kind === "spawn") return "Start work";
   return what.kind === "task" ? `Run #${what.number} until its checks pass` : `Start milestone ${what.milestone.number}`;
+}
+
+function aboutTasks(what: What): string {
+  if (what.kind === "milestone") return "Its open tasks are done in this order, in one session and one worktree; one that does not pass takes along only those that need it.";
+  return "After each run its checks are executed; what fails stands in the next prompt, until all pass or its iterations are used up.";
 }
 
 function numbersOf(what: What): readonly number[] {

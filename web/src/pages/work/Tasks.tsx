@@ -6,7 +6,7 @@ import { Link, useQueryParameter } from "../../navigation";
 import layout from "../../parts/layout.module.css";
 import { Button, Loading, Trouble } from "../../parts/Parts";
 import { workAddress } from "./address";
-import { useIssues, useMilestones, useTasks } from "./data";
+import { useIssue, useMilestones, useTasks } from "./data";
 import { IssueDialog } from "./IssueDialog";
 import { SpawnDialog } from "./SpawnDialog";
 import { Checks, TaskHead } from "./TaskParts";
@@ -17,7 +17,6 @@ const SHOWN = 100;
 
 export function Tasks({ project, named }: { project: Project; named: string }) {
   const tasks = useTasks(project);
-  const issues = useIssues(project, "");
   const milestones = useMilestones(project);
   const [run, setRun] = useQueryParameter("run");
   const [edit, setEdit] = useState<number | null>(null);
@@ -27,7 +26,6 @@ export function Tasks({ project, named }: { project: Project; named: string }) {
   const sorted = useMemo(() => [...(tasks.data ?? [])].sort((one, other) => (RANK[one.status] ?? 1) - (RANK[other.status] ?? 1) || other.number - one.number), [tasks.data]);
   const numbers = new Map((milestones.data ?? []).map((one) => [one.milestone_id, one.number]));
   if (tasks.data === undefined) return tasks.error ? <Trouble problem={tasks.error} again={() => void tasks.refetch()} /> : <Loading what="the tasks" />;
-  const edited = issues.data?.find((one) => one.number === edit);
   const wanted = tasks.data.find((one) => String(one.number) === run);
   return (
     <>
@@ -49,9 +47,14 @@ export function Tasks({ project, named }: { project: Project; named: string }) {
       )}
       {sorted.length > shown && <div><Button look="quiet" onClick={() => setShown(shown * 4)}>{sorted.length - shown} more</Button></div>}
       {wanted && <SpawnDialog project={project} what={{ kind: "task", number: wanted.number, task_id: wanted.task_id }} onClose={() => setRun("")} />}
-      {edited && <IssueDialog project={project} issue={edited} task={taskOf(tasks.data, edited.number)} onClose={() => setEdit(null)} />}
+      {edit !== null && <EditIssue project={project} number={edit} task={taskOf(tasks.data, edit)} onClose={() => setEdit(null)} />}
     </>
   );
+}
+
+function EditIssue({ project, number, task, onClose }: { project: Project; number: number; task: Task | null; onClose: () => void }) {
+  const issue = useIssue(project, number);
+  return issue.data ? <IssueDialog project={project} issue={issue.data} task={task} onClose={onClose} /> : null;
 }
 
 export function taskOf(tasks: readonly Task[] | undefined, number: number): Task | null {

@@ -2,7 +2,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { call, newKey } from "../../api/client";
-import type { Project } from "../../api/schema";
+import type { Milestone, Project } from "../../api/schema";
 import { go } from "../../navigation";
 import { useAttempt } from "../../parts/actions";
 import { inert } from "../../parts/inert";
@@ -18,15 +18,17 @@ interface Props {
   project: Project;
   named: string;
   numbers: readonly number[];
+  /** One that is planned and is meant. */
+  milestone?: Milestone;
   onClose: () => void;
   onDone?: () => void;
 }
 
-export function ToMilestone({ project, named, numbers, onClose, onDone }: Props) {
+export function ToMilestone({ project, named, numbers, milestone, onClose, onDone }: Props) {
   const queries = useQueryClient();
   const milestones = useMilestones(project);
   const planned = (milestones.data ?? []).filter((one) => one.state === "planned");
-  const [into, setInto] = useState("");
+  const [into, setInto] = useState(milestone?.milestone_id ?? "");
   const [title, setTitle] = useState("");
   const [issues, setIssues] = useState(numbers.join(", "));
   const [wrong, setWrong] = useState("");
@@ -49,9 +51,9 @@ export function ToMilestone({ project, named, numbers, onClose, onDone }: Props)
     go(workAddress(named, "milestones", number));
   });
   return (
-    <Dialog title={numbers.length > 0 ? "To a milestone" : "New milestone"} onClose={onClose}>
+    <Dialog title={milestone ? `Issues for milestone ${milestone.number}` : numbers.length > 0 ? "To a milestone" : "New milestone"} onClose={onClose}>
       <form className={layout.form} noValidate onSubmit={(event) => { event.preventDefault(); void put.run(); }}>
-        {planned.length > 0 && numbers.length > 0 && (
+        {planned.length > 0 && numbers.length > 0 && !milestone && (
           <TextField label="Milestone" value={into} onChange={change(setInto)} choices={[["", "a new one"], ...planned.map((one) => [one.milestone_id, `${one.number} ${inert(one.title)}`] as const)]} />
         )}
         {into === "" && <TextField label="Title" value={title} onChange={change(setTitle)} required wrong={wrong} />}

@@ -8,7 +8,7 @@ import { board, useStore } from "../../live/stores";
 import type { Event } from "../../live/types";
 
 const PAGE = 200;
-const MOST = 1_000;
+export const MOST = 1_000;
 const GATHER_MS = 400;
 const SLICE_SECONDS = 3;
 const AGAIN_MS = 1_000;

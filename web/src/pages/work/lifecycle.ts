@@ -1,5 +1,5 @@
 // How work stands, as columns and words; and what of it may be offered. Pure.
-import type { Issue, Session, Task } from "../../api/schema";
+import type { Issue, Project, Session, Task } from "../../api/schema";
 import type { Look } from "../../parts/states";
 
 export const LIFECYCLE_LOOKS: Record<string, Look> = {
@@ -78,12 +78,29 @@ export function branchOf(numbers: readonly number[]): string {
   return numbers.length === 1 ? `issue-${numbers[0]}` : `issues-${numbers.join("-")}`;
 }
 
+/** The name of a worktree's folder, as the coordinator makes it. */
+export function directoryOf(project: Project, branch: string): string {
+  const prefix = project.settings.worktree_prefix ?? `${project.locations[0]?.path.split("/").at(-1) ?? ""}-`;
+  return `${prefix}${branch}`;
+}
+
 /** The issues that fit all words; a number is written with or without #. */
 export function fitting(issues: readonly Issue[], words: string): Issue[] {
   const sought = words.toLowerCase().split(/\s+/).filter(Boolean);
   return issues.filter((issue) => sought.every((word) => (
     /^#\d+$/.test(word) ? `#${issue.number}` === word : `#${issue.number} ${issue.title}\n${issue.body}`.toLowerCase().includes(word)
   )));
+}
+
+/** The work sessions that fit all words: issues, agent, executor, host, branch, guidance. */
+export function fittingWork<S extends Session>(sessions: readonly S[], words: string): S[] {
+  const sought = words.toLowerCase().split(/\s+/).filter(Boolean);
+  if (sought.length === 0) return [...sessions];
+  return sessions.filter((one) => {
+    const issues = one.issues.map((issue) => `#${String(issue.number)} ${String(issue.title ?? "")}`);
+    const whole = [...issues, one.agent_name, one.executor_type, one.hostname, one.workspace?.branch, one.work?.guidance, one.session_id].join("\n").toLowerCase();
+    return sought.every((word) => (/^#\d+$/.test(word) ? numbersOf(one).includes(Number(word.slice(1))) : whole.includes(word)));
+  });
 }
 
 /** Numbers as they stand in the address and in fields: whole, positive, each once, in their order. */

@@ -1,7 +1,7 @@
 // A81: what the pages of work derive, apart from any page.
 import { describe, expect, test } from "vitest";
-import type { Issue, Session, Task } from "../../api/schema";
-import { branchOf, chosenAfter, COLUMNS, fitting, inColumn, LIFECYCLE_LOOKS, moved, readNumbers } from "./lifecycle";
+import type { Issue, Project, Session, Task } from "../../api/schema";
+import { branchOf, chosenAfter, COLUMNS, directoryOf, fitting, fittingWork, inColumn, LIFECYCLE_LOOKS, moved, readNumbers } from "./lifecycle";
 import { givenBy, NO_WAYS, waysOf } from "./settings";
 
 const issue = (number: number, title: string, body = "") => ({ number, title, body }) as Issue;
@@ -63,5 +63,20 @@ describe("how an issue is worked on", () => {
   test("what cannot be meant is said at its field", () => {
     const { wrong } = givenBy({ ...NO_WAYS, checks: "a b/c", maxIterations: "0", dependsOn: "3, x" }, NO_WAYS, null);
     expect(Object.keys(wrong).sort()).toEqual(["checks", "dependsOn", "maxIterations"]);
+  });
+});
+
+describe("the filter of the board", () => {
+  test("finds work by any of its issues, its agent and its guidance", () => {
+    const work = (session_id: string, numbers: number[], agent_name: string, guidance: string | null) =>
+      ({ session_id, agent_name, issues: numbers.map((number) => ({ number, title: `Title ${number}` })), work: { guidance } }) as unknown as Session;
+    const all = [work("ses_a", [1, 12], "worker", "Use JWT"), work("ses_b", [2], "lead", null)];
+    const found = (words: string) => fittingWork(all, words).map((one) => one.session_id);
+    expect([found("#12"), found("#1"), found("title LEAD"), found("jwt"), found("")]).toEqual([["ses_a"], ["ses_a"], ["ses_b"], ["ses_a"], ["ses_a", "ses_b"]]);
+  });
+
+  test("names a worktree as the coordinator does", () => {
+    const project = (worktree_prefix: string | null) => ({ settings: { worktree_prefix }, locations: [{ path: "/srv/web" }] }) as unknown as Project;
+    expect([directoryOf(project(null), "issue-1"), directoryOf(project("w-"), "issue-1")]).toEqual(["web-issue-1", "w-issue-1"]);
   });
 });
