@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from callboard.coordinator.services.work_changes import is_due
 from tests.support.coordinator import QUICK, until
 from tests.support.database import query, row_counts, sqlite_only
 from tests.support.work import REPOSITORY, Workshop, made, next_job, report
@@ -129,6 +130,15 @@ def test_work_that_is_cancelled_while_its_worktree_is_made_is_undone(world: Worl
     assert report(runner, undo).status_code == 200
     assert next_job(runner, "prepare")["session_id"] == third["session_id"]
     assert shop.session(second["session_id"])["work"]["state"] == "undone"
+
+
+def test_what_could_not_be_undone_is_tried_less_and_less_often_but_once_an_hour() -> None:
+    def waits(tries: int) -> int:
+        work = {"undo_failed_at": 0, "undo_tries": tries}
+        return next(ms for ms in range(0, 7_200_000, 1000) if is_due(work, ms, 30_000))
+
+    assert [waits(tries) // 1000 for tries in (1, 2, 3, 8, 1000)] == [30, 60, 120, 3600, 3600]
+    assert not is_due({"undo_failed_at": None, "undo_tries": 0}, 10**12, 30_000)
 
 
 def cancel(shop: Workshop, spawned: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from callboard.domain.issue_authors import content_hash
 from tests.support.github import TOKEN, GitHub
 from tests.support.repository import Repository
 from tests.support.work import Workshop
@@ -81,6 +82,7 @@ def test_a_session_ships_and_is_deleted_only_when_nothing_is_lost(world: World, 
     commit(made["path"])
     url = said("ship", "42", "--draft")["pull_request_url"]
     assert (github.pulls[0]["html_url"], github.pulls[0]["body"]) == (url, "Closes #42")
+    assert everything.callboard("ship", "42").out == f"{url}  (it was open already)\n"
     assert shop.session(spawned["session_id"])["work"]["pull_request_url"] == url
     (Path(made["path"]) / "notes").write_text("mine")
     (listed,) = said("worktrees", "--all")["items"]
@@ -137,6 +139,19 @@ def test_s15_what_a_stranger_wrote_is_worked_on_only_as_somebody_has_read_it(wor
     second = shop.said("spawn", "8", "--executor", "worker")
     assert [one["allowed_by"] for one in second["issues"]] == ["author"]
     assert "\nNew.\n" in (shop.coordinator.ended(second["run_id"]).prompt or "")
+    assert_a_task_is_judged_alike(shop, github)
+
+
+def assert_a_task_is_judged_alike(shop: Shop, github: GitHub) -> None:
+    """A task's reservation is a spawn's."""
+    github.issue(9, "A task", "Do it.", user={"login": "eve"}, author_association="NONE")
+    http, where = shop.coordinator.http, {"project_id": shop.work.project_id, "number": 9}
+    task = f"/tasks/{http.post('/tasks', json=where).json()['task_id']}/run"
+    asked: dict[str, Any] = {"executor_type": "worker"}
+    unread = shop.work.job(http.post(task, json=asked).json()["job_id"])
+    assert unread["error"]["code"] == "issue_author"
+    asked["accept_text"] = {"9": content_hash(9, "A task", "Do it.")}
+    assert shop.work.job(http.post(task, json=asked).json()["job_id"])["status"] == "done"
 
 
 def _to_accept(hint: str) -> str:

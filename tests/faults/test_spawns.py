@@ -4,6 +4,7 @@ import itertools
 import json
 import random
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -32,10 +33,9 @@ SETTLED_SECONDS: Final = 30.0
 def a_shop(world: World, coordinator: Coordinator, name: str = "") -> tuple[Repository, str]:
     """A project in a real repository with its issues, and its id; in the world's own directory unless it has a name."""
     repository = Repository(world.project / name)
-    callboard = world.command_line(coordinator)
-    added = callboard("project", "add", str(repository.path), "--json")
-    assert added.code == 0, added.err
-    project_id = added.value["project_id"]
+    place = {"hostname": socket.gethostname(), "path": str(repository.path), "default_branch": "main"}
+    added = coordinator.http.post("/projects", json={"name": name or "web"} | place)
+    project_id = added.json()["project_id"]
     for number in range(1, ISSUES + 1):
         answer = coordinator.http.post(f"/projects/{project_id}/issues", json={"title": f"Issue {number}"})
         assert answer.json()["number"] == number
