@@ -80,9 +80,9 @@ def test_a_session_ships_and_is_deleted_only_when_nothing_is_lost(world: World, 
     coordinator.ended(spawned["run_id"])
     assert "made.txt" in said("ship", "42", code=8)["detail"]
     commit(made["path"])
-    url = said("ship", "42", "--draft")["pull_request_url"]
+    url = everything.callboard("ship", "42", "--draft").out.removesuffix("\n")
     assert (github.pulls[0]["html_url"], github.pulls[0]["body"]) == (url, "Closes #42")
-    assert everything.callboard("ship", "42").out == f"{url}  (it was open already)\n"
+    assert said("ship", "42") == {"pull_request_url": url, "already_open": True}
     assert shop.session(spawned["session_id"])["work"]["pull_request_url"] == url
     (Path(made["path"]) / "notes").write_text("mine")
     (listed,) = said("worktrees", "--all")["items"]
