@@ -101,8 +101,23 @@ def test_a81_sessions_are_found_by_tokens_and_by_name_and_answered_without_being
     expect(page.get_by_role("combobox")).to_be_focused()
     page.keyboard.type("fix log")
     expect(page.get_by_role("option", selected=True)).to_contain_text("Fix login")
+    assert visitor.complaints_of_axe() == []
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(stage.done.session_id))
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    rows.filter(has_text="Add an index").focus()
+    page.keyboard.press("Space")
+    assert visitor.complaints_of_axe() == []
+    page.get_by_role("button", name="Allow once").click()
+    assert stage.coordinator.ended(stage.asking.run_id).reason is not None
+    expect(page.get_by_role("link", name="Approvals")).not_to_contain_text("wait for a decision")
+    assert visitor.heard == []
+
+
+def test_a81_a_fork_goes_on_from_what_was_said(stage: Stage, visitor: Visitor) -> None:
+    """60: begun from the palette; a session of its own that is told the first one's turns, bound as a fork."""
+    page = visitor.log_in(f"/ui/sessions/{stage.done.session_id}")
     expect(page.get_by_text("context 34k (17 %)")).to_be_visible()
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox")).to_be_focused()
@@ -117,13 +132,6 @@ def test_a81_sessions_are_found_by_tokens_and_by_name_and_answered_without_being
     assert [one.reason for one in stage.coordinator.bindings(forked)] == ["fork"]
     told = stage.coordinator.run(stage.coordinator.session(forked).latest_run_id or "").prompt or ""
     assert "usage opus 30000" in told
-    page.keyboard.press("g")
-    page.keyboard.press("h")
-    rows.filter(has_text="Add an index").focus()
-    page.keyboard.press("Space")
-    page.get_by_role("button", name="Allow once").click()
-    assert stage.coordinator.ended(stage.asking.run_id).reason is not None
-    expect(page.get_by_role("link", name="Approvals")).not_to_contain_text("wait for a decision")
     assert visitor.heard == []
 
 
@@ -154,10 +162,17 @@ def _first_in_sight(page: Page) -> int:
 
 
 def test_d12_many_tabs_share_one_stream_and_each_hears_its_session(stage: Stage, visitor: Visitor) -> None:
-    """D12: a browser has six connections for an address; seven tabs work, also when the one that leads them closes."""
+    """D12: a browser has six connections for an address; seven tabs work, also when the one that leads closes.
+
+    And when one of them looks at a session that was removed.
+    """
     visitor.log_in()
     made = [stage.begin(f"say begun\n{hold(f'tab-{n}')}\nsay heard", f"Tab {n}") for n in range(TABS)]
     pages = []
+    removed = stage.coordinator.completed("say removed", title="Removed")
+    visitor.go(f"/ui/sessions/{removed.session_id}")
+    expect(visitor.page.get_by_text("removed", exact=True).first).to_be_visible()
+    stage.coordinator.http.delete(f"/sessions/{removed.session_id}").raise_for_status()
     for one in made:
         page = visitor.context.new_page()
         page.goto(f"{stage.coordinator.url}/ui/sessions/{one.session_id}")
@@ -169,6 +184,7 @@ def test_d12_many_tabs_share_one_stream_and_each_hears_its_session(stage: Stage,
         expect(page.get_by_text("heard", exact=True).first).to_be_visible()
         expect(page.get_by_text("Live", exact=False).first).to_be_visible()
     (stage.world.project / f"tab-{TABS - 1}").touch()
+    visitor.page.get_by_role("link", name="Callboard, home").click()
     expect(visitor.page.get_by_role("link").filter(has_text="Tab 0").get_by_text("Finished")).to_be_visible()
 
 

@@ -5,7 +5,7 @@ import { call } from "../api/client";
 import { useKeys, overlay, palette, type Key } from "../keyboard/registry";
 import { Overlay } from "../keyboard/Overlay";
 import { useFresh } from "../live/fresh";
-import { board, useConnection, useStore } from "../live/stores";
+import { board, connection, useConnection, useStore } from "../live/stores";
 import type { Event } from "../live/types";
 import { go, Link, usePath } from "../navigation";
 import { Notices } from "../parts/actions";
@@ -17,8 +17,7 @@ import { nextTheme, theme } from "../theme/theme";
 import { Boundary } from "./Boundary";
 import css from "./Frame.module.css";
 
-const loadPalette = patiently(() => import("../keyboard/Palette"));
-const Palette = lazy(loadPalette);
+const Palette = lazy(patiently(() => import("../keyboard/Palette")));
 const AFTERWARDS_MS = 2_000;
 const THEMES = { system: { icon: "◐", word: "System" }, light: { icon: "○", word: "Light" }, dark: { icon: "●", word: "Dark" } };
 
@@ -32,7 +31,9 @@ export function Frame() {
   useKeys(GLOBAL_KEYS);
   useEffect(() => {
     // Who presses Ctrl+K types on at once: it is there by then, and nothing waited for it.
-    const timer = setTimeout(() => void loadPalette().catch(() => {}), AFTERWARDS_MS);
+    const timer = setTimeout(() => {
+      if (connection.status.phase === "live") void import("../keyboard/Palette").catch(() => {});
+    }, AFTERWARDS_MS);
     return () => clearTimeout(timer);
   }, []);
   const nav = useRef<HTMLElement>(null);

@@ -29,6 +29,7 @@ const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 10_000;
 const GATHER_MS = 40;
 const MOST_SESSIONS = 32;
+const SESSION = /ses_[0-9a-z]{26}/g;
 
 export class Stream {
   status: Status = { phase: "connecting", since: Date.now() };
@@ -40,6 +41,8 @@ export class Stream {
   private waitMs = FIRST_WAIT_MS;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private watchdog: ReturnType<typeof setTimeout> | undefined;
+  /** Sessions that are not there: without them the others come. */
+  private readonly missing = new Set<string>();
   private gathered: (Event | Delta)[] = [];
   private gathering: ReturnType<typeof setTimeout> | undefined;
 
@@ -47,7 +50,7 @@ export class Stream {
 
   /** The sessions of which everything comes. */
   get sessions(): readonly string[] {
-    return this.wants.sessions.slice(0, MOST_SESSIONS);
+    return this.wants.sessions.filter((one) => !this.missing.has(one)).slice(0, MOST_SESSIONS);
   }
 
   /** Opens the stream, or opens it anew when something else is wanted. */
@@ -90,6 +93,11 @@ export class Stream {
     } catch (error) {
       if (abort !== this.abort) return;
       if (error instanceof Problem && error.status === 401) return this.show("ended");
+      if (error instanceof Problem && error.code === "session_not_found") {
+        const before = this.missing.size;
+        for (const one of error.detail.match(SESSION) ?? this.wants.sessions) this.missing.add(one);
+        if (this.missing.size > before) return this.giveUp();
+      }
       if (error instanceof Problem && error.code === "invalid_cursor") {
         // Another coordinator's data: what was missed cannot be known.
         this.cursor = undefined;
@@ -107,7 +115,7 @@ export class Stream {
 
   private async follow(abort: AbortController): Promise<void> {
     const init = { headers: { Accept: "text/event-stream" }, signal: abort.signal, cache: "no-store" as const };
-    const answer = await reach(address("/sse/sessions", {}, { ...queryOf(this.wants), after: this.cursor }), init);
+    const answer = await reach(address("/sse/sessions", {}, { ...queryOf(this.wants.headlines, this.sessions), after: this.cursor }), init);
     const body = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
     const frames = frameReader();
     for (;;) {
@@ -171,8 +179,8 @@ export class Stream {
 }
 
 /** Everything of some sessions and what matters of all others; without any, the callboard's. */
-function queryOf({ headlines, sessions }: Wants): Record<string, string> {
-  const [first, ...more] = sessions.slice(0, MOST_SESSIONS);
+function queryOf(headlines: boolean, sessions: readonly string[]): Record<string, string> {
+  const [first, ...more] = sessions;
   const everywhere = [...STATE_TYPES, ...(headlines ? HEADLINE_TYPES : [])].join(",");
   if (first === undefined) return { types: [...STATE_TYPES, ...HEADLINE_TYPES].join(",") };
   return { session_id: first, ...(more.length > 0 ? { also: more.join(",") } : {}), everywhere };

@@ -38,8 +38,9 @@ export function useSession(sessionId: string) {
 
 function OneSession({ sessionId }: { sessionId: string }) {
   const [log] = useState(() => new SessionLog(sessionId));
-  useEffect(() => log.follow(), [log]);
   const session = useSession(sessionId);
+  const known = session.data !== undefined;
+  useEffect(() => (known ? log.follow() : undefined), [log, known]);
   const [view, setView] = useQueryParameter("view");
   const missing = session.error instanceof Problem && session.error.status === 404;
   if (missing) {
@@ -54,13 +55,12 @@ function OneSession({ sessionId }: { sessionId: string }) {
     <div className={css.page}>
       <div className={css.main}>
         <Header session={session.data} context={<ContextOf log={log} />} />
-        {(session.data.workspace || isWork) && (
-          <div className={css.views} role="group" aria-label="View">
-            <button type="button" aria-pressed={shown === ""} onClick={() => setView("")}>Timeline</button>
-            {session.data.workspace && <button type="button" aria-pressed={shown === "changes"} onClick={() => setView("changes")}>Changes</button>}
-            {isWork && <button type="button" aria-pressed={shown === "guidance"} onClick={() => setView("guidance")}>Guidance</button>}
-          </div>
-        )}
+        <div className={css.views} role="group" aria-label="View">
+          <Link to={`/chat/${sessionId}`}>Conversation</Link>
+          <button type="button" aria-pressed={shown === ""} onClick={() => setView("")}>Timeline</button>
+          {session.data.workspace && <button type="button" aria-pressed={shown === "changes"} onClick={() => setView("changes")}>Changes</button>}
+          {isWork && <button type="button" aria-pressed={shown === "guidance"} onClick={() => setView("guidance")}>Guidance</button>}
+        </div>
         {shown === "changes" ? <Changes session={session.data} /> : shown === "guidance" ? <div className={css.scroll}><Guidance session={session.data} /></div> : <TimelineOf session={session.data} log={log} />}
         <Composer session={session.data} />
       </div>
