@@ -70,6 +70,7 @@ function Line({ number, index, last, issue, held, fixed, onMove, onRemove }: Lin
     <li data-taken={held !== undefined} data-issue={number}>
       <span className={css.number}>#{number}</span>
       <span className={css.what} dir="auto">{inert(issue?.title ?? "")}</span>
+      {issue?.state === "closed" && <span className={layout.tag}>closed</span>}
       {!fixed && (
         <span className={css.actions}>
           <Button look="quiet" className={css.small} aria-label={`Move #${number} up`} disabled={index === 0} onClick={() => onMove(-1)}>↑</Button>

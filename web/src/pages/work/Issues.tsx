@@ -1,6 +1,6 @@
 // The issues of a project: found, chosen by click and key, and sent off as work; made here where the tracker is ours.
 import { useQueryClient } from "@tanstack/react-query";
-import { memo, useMemo, useRef, useState, type MouseEvent } from "react";
+import { memo, useEffect, useMemo, useRef, useState, type MouseEvent } from "react";
 import { call } from "../../api/client";
 import type { Issue, Project, Task } from "../../api/schema";
 import { useKeys, type Key } from "../../keyboard/registry";
@@ -10,14 +10,14 @@ import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Loading, State, Trouble } from "../../parts/Parts";
 import { workAddress } from "./address";
-import { ended, MOST, useIssues, useTasks, useWorkSessions, workKey, type WorkRow } from "./data";
+import { ended, MOST, useIssues, useTasks, useWorkSessions, type WorkRow } from "./data";
 import { IssueDialog } from "./IssueDialog";
-import { checkName, chosenAfter, fitting, lifecycleLook, readNumbers, taskLook } from "./lifecycle";
+import { checkName, chosenAfter, fitting, holdersOf, lifecycleLook, readNumbers, taskLook } from "./lifecycle";
 import { ToMilestone } from "./ToMilestone";
 import { SpawnDialog } from "./SpawnDialog";
 import css from "./Work.module.css";
 
-const SHOWN = 150;
+const SHOWN = 100;
 const STATES = [["open", "Open"], ["closed", "Closed"], ["all", "All"]] as const;
 
 export function Issues({ project, named }: { project: Project; named: string }) {
@@ -30,6 +30,7 @@ export function Issues({ project, named }: { project: Project; named: string }) 
   const tasks = useTasks(project);
   const { sessions } = useWorkSessions(project);
   const ofNumber = useMemo(() => new Map((tasks.data ?? []).map((task) => [task.number, task])), [tasks.data]);
+  const holders = useMemo(() => holdersOf(sessions), [sessions]);
   const found = useMemo(() => fitting(issues.data ?? [], words), [issues.data, words]);
   const chosen = readNumbers(pick);
   const last = useRef<number | null>(null);
@@ -56,7 +57,7 @@ export function Issues({ project, named }: { project: Project; named: string }) 
       {issues.data === undefined ? (issues.error ? <Trouble problem={issues.error} again={() => void issues.refetch()} /> : <Loading what="the issues" />)
         : issues.data.length === 0 ? <NoIssues project={project} state={state} onNew={() => setDialog("new")} onSpawn={setSpawn} />
           : found.length === 0 ? <p className={layout.soft}>None of these {issues.data.length} fits.</p>
-            : <List refOf={list} issues={found} tasks={ofNumber} sessions={sessions} chosen={chosen} named={named} onChoose={choose} />}
+            : <List refOf={list} issues={found} tasks={ofNumber} sessions={sessions} holders={holders} chosen={chosen} named={named} onChoose={choose} />}
       {chosen.length > 0 && (
         <div className={css.chosen} role="region" aria-label="Chosen issues">
           <strong role="status">{chosen.length} chosen</strong>
@@ -75,12 +76,23 @@ export function Issues({ project, named }: { project: Project; named: string }) 
   );
 }
 
+/** Who comes back from an issue goes on at its row. */
+export const opened = { number: null as number | null };
+
+function comeBack(list: HTMLElement | null): void {
+  if (opened.number === null || list === null) return;
+  const row = list.querySelector<HTMLElement>(`li[data-number="${opened.number}"]`);
+  opened.number = null;
+  row?.querySelector<HTMLElement>("[data-row]")?.focus({ preventScroll: true });
+  row?.scrollIntoView({ block: "nearest" });
+}
+
 /** Issues of a tracker elsewhere are read by a runner, with its own credentials. */
 function Fetch({ project }: { project: Project }) {
   const queries = useQueryClient();
   const [fetch, fetching] = useAction(async () => {
     const job = await ended(await call("POST /projects/{project_id}/jobs", { path: { project_id: project.project_id }, body: { kind: "fetch_issues" } }));
-    await queries.invalidateQueries({ queryKey: workKey(project.project_id) });
+    await queries.invalidateQueries({ queryKey: ["work"] });
     return Array.isArray(job.answer) ? `${job.answer.length} open issues were read.` : "The issues were read.";
   });
   return <Button disabled={fetching} onClick={() => void fetch()}>{fetching ? "A runner reads them …" : `Read from ${project.tracker}`}</Button>;
@@ -116,22 +128,24 @@ interface ListProps {
   issues: readonly Issue[];
   tasks: ReadonlyMap<number, Task>;
   sessions: ReadonlyMap<string, WorkRow>;
+  holders: ReadonlyMap<number, WorkRow>;
   chosen: readonly number[];
   named: string;
   onChoose: (number: number, range: boolean) => void;
 }
 
-function List({ refOf, issues, tasks, sessions, chosen, named, onChoose }: ListProps) {
+function List({ refOf, issues, tasks, sessions, holders, chosen, named, onChoose }: ListProps) {
   const [shown, setShown] = useState(SHOWN);
   const choose = useRef(onChoose);
   choose.current = onChoose;
+  useEffect(() => comeBack(refOf.current), [refOf]);
   const steady = useMemo(() => (number: number, range: boolean) => choose.current(number, range), []);
   return (
     <>
       <ul ref={refOf} className={layout.box} aria-label="Issues">
         {issues.slice(0, shown).map((issue) => (
-          <Row key={issue.number} issue={issue} task={tasks.get(issue.number)} holder={issue.session_id ? sessions.get(issue.session_id) : undefined}
-            place={chosen.indexOf(issue.number)} named={named} onChoose={steady} />
+          <Row key={issue.number} issue={issue} task={tasks.get(issue.number)} holder={holders.get(issue.number)}
+            unread={issue.session_id !== null && !sessions.has(issue.session_id)} place={chosen.indexOf(issue.number)} named={named} onChoose={steady} />
         ))}
       </ul>
       {issues.length >= MOST && <p className={layout.soft}>Only the newest {MOST} are read here.</p>}
@@ -144,12 +158,14 @@ interface RowProps {
   issue: Issue;
   task: Task | undefined;
   holder: WorkRow | undefined;
+  /** A session holds it of which nothing is known here. */
+  unread: boolean;
   place: number;
   named: string;
   onChoose: (number: number, range: boolean) => void;
 }
 
-const Row = memo(function Row({ issue, task, holder, place, named, onChoose }: RowProps) {
+const Row = memo(function Row({ issue, task, holder, unread, place, named, onChoose }: RowProps) {
   const { number } = issue;
   const onClick = (event: MouseEvent) => {
     if ((event.target as HTMLElement).closest("a, button, label, input")) return;
@@ -169,8 +185,8 @@ const Row = memo(function Row({ issue, task, holder, place, named, onChoose }: R
         {issue.state === "closed" && <span className={layout.tag}>closed</span>}
         {task && <TaskTags task={task} />}
       </span>
-      {issue.session_id && (
-        <Link to={`/sessions/${issue.session_id}`} className={css.holder}>
+      {(holder || unread) && (
+        <Link to={`/sessions/${holder?.session_id ?? issue.session_id}`} className={css.holder}>
           <State look={holder ? lifecycleLook(holder.lifecycle) : { icon: "▶", word: "In work", tone: "work" }} />
           <span className="unseen">in a session </span>
         </Link>

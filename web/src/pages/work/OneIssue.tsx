@@ -1,9 +1,10 @@
 // One issue: its text, how it is worked on as a task, what works or has worked on it, and how work on it is begun.
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { call, Problem } from "../../api/client";
 import type { Issue, Project, Task } from "../../api/schema";
-import { Link, useQueryParameter } from "../../navigation";
+import { useKeys } from "../../keyboard/registry";
+import { go, Link, useQueryParameter } from "../../navigation";
 import { useAction } from "../../parts/actions";
 import { nameOf } from "../../parts/format";
 import { inert } from "../../parts/inert";
@@ -13,6 +14,7 @@ import { Age, Button, Loading, Money, State, Trouble } from "../../parts/Parts";
 import { workAddress } from "./address";
 import { useIssue, useMilestones, useTasks, useWorkSessions, workKey, type WorkRow } from "./data";
 import { IssueDialog } from "./IssueDialog";
+import { opened } from "./Issues";
 import { checkName, isActive, lifecycleLook, numbersOf, taskLook } from "./lifecycle";
 import { SpawnDialog } from "./SpawnDialog";
 import { Checks } from "./TaskParts";
@@ -26,6 +28,13 @@ export function OneIssue({ project, named, number }: { project: Project; named: 
   const [start, setStart] = useQueryParameter("start");
   const [editing, setEditing] = useState(false);
   const task = taskOf(tasks.data, number);
+  useEffect(() => { opened.number = number; }, [number]);
+  useKeys(useMemo(() => [
+    { keys: "s", does: "Start work on it", where: "Issue", run: () => setStart("spawn") },
+    { keys: "t", does: "Run it as a task", where: "Issue", run: () => setStart("task") },
+    { keys: "e", does: "Edit it", where: "Issue", run: () => setEditing(true) },
+    { keys: "u", does: "Back to the issues", where: "Issue", run: () => go(workAddress(named)) },
+  ], [named, setStart]));
   const found = issue.data;
   if (found === undefined) {
     const missing = issue.error instanceof Problem && issue.error.status === 404;

@@ -10,11 +10,14 @@ import type { Event } from "../../live/types";
 const PAGE = 200;
 export const MOST = 1_000;
 const GATHER_MS = 400;
+/** Tasks are told with what their checks printed. */
+const LONG_GATHER_MS = 1_200;
 const SLICE_SECONDS = 3;
 const AGAIN_MS = 1_000;
 
 /** Issues are made at the command line and at trackers, of which no event tells: looked at again now and then. */
 const NOW_AND_THEN_MS = 60_000;
+const SOON_MS = 5_000;
 
 const MOVES = new Set(["lifecycle_changed", "session_updated", "guidance"]);
 const ITERATES = new Set([...MOVES, "run_queued", "run_start", "run_completed"]);
@@ -49,7 +52,8 @@ export function useProject(named: string) {
       if (!found) throw new Problem(404, "project_not_found", `There is no project “${named}”.`, "On the machine of its repository: callboard project add PATH");
       return found;
     },
-    refetchInterval: NOW_AND_THEN_MS,
+    // Runners come and go without an event; who waits for one is told soon.
+    refetchInterval: (query) => (query.state.data && runnersOf(query.state.data).length === 0 ? SOON_MS : NOW_AND_THEN_MS),
   });
 }
 
@@ -62,19 +66,25 @@ function concerns(projectId: string, types: ReadonlySet<string>): (event: Event)
   };
 }
 
+/** The callboard forgets a session that is put away, and tells no more of it. */
+function putAway(event: Event): boolean {
+  return (event.type === "lifecycle_changed" && event.payload.to === "deleted") || (event.type === "session_updated" && "archived_at" in event.payload);
+}
+
 /** Reads what is shown of the project again when its work moves. */
 export function useFreshWork(projectId: string): void {
   useFresh(["work", projectId, "moves"], concerns(projectId, MOVES), GATHER_MS);
-  useFresh(["work", projectId, "iterates"], concerns(projectId, ITERATES), GATHER_MS);
+  useFresh(["work", projectId, "iterates"], concerns(projectId, ITERATES), LONG_GATHER_MS);
+  useFresh(["work", projectId, "sessions"], putAway, GATHER_MS);
   useFresh(["work", "project"], concerns(projectId, MOVES), GATHER_MS);
 }
 
 export const workKey = (projectId: string) => ["work", projectId];
 
-/** Issues, newest first; those of all states with the empty text. */
+/** Issues, newest first; those of all states with the empty text. Who holds which is told by the sessions, live. */
 export function useIssues(project: Project, state: "open" | "closed" | "" = "open") {
   return useQuery<Issue[], Error>({
-    queryKey: [...workKey(project.project_id), "moves", "issues", state],
+    queryKey: [...workKey(project.project_id), "issues", state],
     queryFn: () => whole((page) => call("GET /projects/{project_id}/issues", { path: { project_id: project.project_id }, query: { ...page, ...(state ? { state } : {}) } })),
     refetchInterval: NOW_AND_THEN_MS,
     placeholderData: (before) => before,
@@ -110,12 +120,13 @@ export interface WorkRow extends Session {
 /** The project's work sessions by their id: all active ones and the newest of the others, each as the callboard has it now. */
 export function useWorkSessions(project: Project) {
   const read = useQuery<Session[], Error>({
-    queryKey: [...workKey(project.project_id), "moves", "sessions"],
+    queryKey: [...workKey(project.project_id), "sessions"],
     queryFn: async () => {
       const query = { project: project.name, work: true, limit: PAGE };
       const pages = await Promise.all([call("GET /sessions", { query }), call("GET /sessions", { query: { ...query, lifecycle: "active" } })]);
       return pages.flatMap((page) => page.items);
     },
+    refetchInterval: NOW_AND_THEN_MS,
   });
   const { rows } = useStore(board).state;
   const sessions = useMemo(() => {

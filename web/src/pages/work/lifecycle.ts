@@ -54,6 +54,13 @@ export function numbersOf(session: { issues: Record<string, unknown>[] }): numbe
   return session.issues.map((issue) => Number(issue.number));
 }
 
+/** By its number which active session holds an issue. */
+export function holdersOf<S extends Session>(sessions: ReadonlyMap<string, S>): Map<number, S> {
+  const found = new Map<number, S>();
+  for (const session of sessions.values()) if (isActive(session)) for (const number of numbersOf(session)) found.set(number, session);
+  return found;
+}
+
 export const OUTCOME_LOOKS: Record<string, Look> = {
   planned: { icon: "·", word: "Not run yet", tone: "wait" },
   running: { icon: "▶", word: "Running", tone: "work" },
