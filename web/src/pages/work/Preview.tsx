@@ -6,6 +6,7 @@ import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Button } from "../../parts/Parts";
 import { failureOf, useJob } from "./data";
+import { Strangers, strangersOf, type ReadIssue } from "./Strangers";
 import { Told } from "./Told";
 import css from "./Work.module.css";
 
@@ -18,6 +19,7 @@ interface Prepared {
   base_branch: string;
   base_commit: string;
   branch_created: boolean;
+  issues?: ReadIssue[];
 }
 
 export interface Look {
@@ -31,6 +33,7 @@ export interface Look {
 
 /** Nobody has said that it cannot be made. */
 export function isOpen(look: Look): boolean {
+  if (strangersOf(look.prepared?.issues).length > 0) return false;
   return look.problem === null || look.problem.isTemporary || look.problem.code === "job_timeout";
 }
 
@@ -73,13 +76,15 @@ interface Props {
   nobody: boolean;
   onReuse: () => void;
   onNew: () => void;
+  onAccept: (accepted: Record<string, string>) => void;
 }
 
-export function Preview({ look, names, nobody, onReuse, onNew }: Props) {
+export function Preview({ look, names, nobody, onReuse, onNew, onAccept }: Props) {
   const { spawned, prepared, problem } = look;
+  const strangers = strangersOf(prepared?.issues);
   const branch = prepared?.branch ?? spawned?.branch ?? names.branch;
   return (
-    <section className={`${css.will} ${problem ? css.refused : ""}`} aria-label="What will be made" aria-live="polite">
+    <section className={`${css.will} ${problem || strangers.length > 0 ? css.refused : ""}`} aria-label="What will be made" aria-live="polite">
       <dl className={layout.facts}>
         <dt>Handle</dt><dd>{spawned?.handle ?? names.handle}</dd>
         <dt>Branch</dt><dd><code>{inert(branch)}</code>{prepared && <> {prepared.branch_created ? "from" : "as it is there, from"} <code>{inert(prepared.base_branch)}</code> at <code>{prepared.base_commit.slice(0, 8)}</code></>}</dd>
@@ -98,7 +103,8 @@ export function Preview({ look, names, nobody, onReuse, onNew }: Props) {
         </div>
       ) : nobody ? <Told look={{ icon: "○", word: "No runner of a place is online: it would be given up after a minute.", tone: "need" }} />
         : look.waits ? <Told look={{ icon: "◷", word: "A runner looks whether that can be made …", tone: "wait" }} />
-          : prepared && <Told look={{ icon: "✓", word: "A runner has looked: that can be made.", tone: "good" }} />}
+          : strangers.length > 0 ? <Strangers issues={strangers} onAccept={onAccept} />
+            : prepared && <Told look={{ icon: "✓", word: "A runner has looked: that can be made.", tone: "good" }} />}
     </section>
   );
 }

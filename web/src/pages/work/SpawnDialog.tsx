@@ -69,7 +69,8 @@ export function SpawnDialog({ project, what, onClose, onSent }: Props) {
         <div data-first className={css.first}><ChoiceFields project={project} choice={choice} wrong={wrong} onChange={changed(setChoice)} /></div>
         {order.length > 0 && (
           <Preview look={look} names={{ handle: String(order[0]), branch, directory: directoryOf(project, branch) }} nobody={nobody}
-            onReuse={() => changed(setChoice)({ ...choice, branch: "reuse" })} onNew={() => changed(setChoice)({ ...choice, branch: "new" })} />
+            onReuse={() => changed(setChoice)({ ...choice, branch: "reuse" })} onNew={() => changed(setChoice)({ ...choice, branch: "new" })}
+            onAccept={(accepted) => changed(setChoice)({ ...choice, accepted: { ...choice.accepted, ...accepted } })} />
         )}
         {send.problem && <Trouble problem={send.problem} />}
         <div className={`${css.foot} ${css.sends}`}>

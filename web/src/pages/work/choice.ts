@@ -11,9 +11,11 @@ export interface Choice {
   model: string;
   mode: string;
   dollars: string;
+  /** Texts of strangers that somebody has read, by the number of the issue: their hashes. */
+  accepted: Readonly<Record<string, string>>;
 }
 
-export const NO_CHOICE: Choice = { agent: "", executor: "", base: "", branch: "", host: "", model: "", mode: "", dollars: "" };
+export const NO_CHOICE: Choice = { agent: "", executor: "", base: "", branch: "", host: "", model: "", mode: "", dollars: "", accepted: {} };
 
 export function bodyOf(choice: Choice): RunTask {
   const dollars = Number(choice.dollars);
@@ -25,6 +27,7 @@ export function bodyOf(choice: Choice): RunTask {
     ...(choice.host ? { hostname: choice.host } : {}),
     ...(choice.model.trim() ? { model: choice.model.trim() } : {}),
     ...(choice.mode ? { permission_mode: choice.mode as RunTask["permission_mode"] } : {}),
+    ...(Object.keys(choice.accepted).length > 0 ? { accept_text: { ...choice.accepted } } : {}),
     ...(choice.dollars.trim() ? { limits: { budget_microdollars: Math.round(dollars * 1_000_000) } } : {}),
   };
 }
