@@ -52,10 +52,14 @@ _LOGINS: Final = {
 async def measure_for_ever(context: RunnerContext, worktrees: Callable[[], int]) -> None:
     """Measure until cancelled; the next heartbeat takes along what was found."""
     clients = await asyncio.to_thread(clients_of, context.executors, context.environment)
+    psutil.cpu_percent()
+    busy: dict[str, float] = {}
     while True:
         found = await asyncio.to_thread(measured, context.settings.project_dir, worktrees)
+        found["machine"] |= busy
         context.measured.facts = found | {"clients": clients}
         await context.clock.pause(MEASURE_SECONDS)
+        busy = {"cpu_percent": psutil.cpu_percent()}  # since the last time, so that the first tells nothing
 
 
 def measured(place: Path, worktrees: Callable[[], int]) -> dict[str, Any]:
@@ -63,7 +67,6 @@ def measured(place: Path, worktrees: Callable[[], int]) -> dict[str, Any]:
     memory = psutil.virtual_memory()
     machine: dict[str, Any] = {
         "cores": os.cpu_count() or 1,
-        "cpu_percent": psutil.cpu_percent(),
         "load": round(os.getloadavg()[0], 2),
         "memory_bytes": memory.total,
         "memory_free_bytes": memory.available,

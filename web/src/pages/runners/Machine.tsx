@@ -10,13 +10,13 @@ type Facts = Readonly<Record<string, unknown>>;
 /** CPU, memory and disk as small bars with their figures. */
 export function Gauges({ facts }: { facts: Facts }) {
   const machine = machineOf(facts);
-  const cpu = machine.load !== undefined && machine.cores ? machine.load / machine.cores : undefined;
+  const cpu = machine.cpu_percent !== undefined ? machine.cpu_percent / 100 : machine.load !== undefined && machine.cores ? machine.load / machine.cores : undefined;
   const memory = used(machine.memory_bytes, machine.memory_free_bytes);
   const disk = used(machine.disk_bytes, machine.disk_free_bytes);
   if (cpu === undefined && memory === undefined && disk === undefined) return null;
   return (
     <ul className={css.gauges} aria-label="Its machine">
-      {cpu !== undefined && <Gauge part={cpu} word="CPU" figure={`load ${machine.load} on ${machine.cores} cores`} />}
+      {cpu !== undefined && <Gauge part={cpu} word="CPU" figure={[machine.cpu_percent !== undefined && `${Math.round(machine.cpu_percent)} % busy`, machine.load !== undefined && `load ${machine.load} on ${machine.cores} cores`].filter(Boolean).join(", ")} />}
       {memory !== undefined && <Gauge part={memory} word="Memory" figure={`${bytes(machine.memory_free_bytes ?? 0)} of ${bytes(machine.memory_bytes ?? 0)} free`} />}
       {disk !== undefined && <Gauge part={disk} word="Disk" figure={`${bytes(machine.disk_free_bytes ?? 0)} of ${bytes(machine.disk_bytes ?? 0)} free`} />}
     </ul>
