@@ -114,7 +114,7 @@ def test_a81_the_queue_says_why_each_run_waits_and_what_each_runner_says(stage: 
     unfit.get_by_role("button", name="What each runner says").click()
     expect(unfit).to_contain_text("The run demands the tag gpu; this runner has linux.")
     expect(unfit).to_contain_text("callboard runner --tag gpu")
-    page.get_by_label("Filter runs").fill("state:queued gpu")
+    page.get_by_label("Filter runs").fill('state:queued "needs a gpu"')
     expect(page.get_by_role("article")).to_have_count(1)
     page.get_by_label("Filter runs").fill("")
     page.get_by_role("link", name="Failed").click()
