@@ -167,6 +167,8 @@ def test_what_could_not_be_undone_is_told_and_undone_as_soon_as_that_is_possible
     (left,) = callboard("worktrees", "--json").value["items"]
     assert (left["path"], left["session_id"], left["lifecycle"]) == (path, kept["session_id"], "deleted")
     assert "no session" not in callboard("worktrees").out
+    assert callboard("worktrees", "--remove", path).code == 0
+    assert shop.session(kept["session_id"])["work"]["state"] == "removed"
 
 
 def test_a_runner_that_is_killed_amid_a_spawn_makes_it_when_it_is_back(one_world: World) -> None:

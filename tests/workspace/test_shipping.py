@@ -188,6 +188,11 @@ def test_nothing_is_sent_where_the_runner_has_no_access(place: Place, github: Gi
     with pytest.raises(WorkspaceRefused) as refused:
         _fetch(place, away, 1)
     assert (refused.value.code, refused.value.hint) == ("tracker_access", "gh auth login")
+    login = place.folder / "programs" / "gh.json"
+    login.write_text(login.read_text().replace('"token": ""', '"token": "revoked"'))
+    with pytest.raises(WorkspaceRefused) as refused:
+        _fetch(place, away, 1)
+    assert (refused.value.code, refused.value.hint) == ("tracker_access", "gh auth login")
     none = GitHubAccess(program="/nowhere/gh", api_url=github.api_url, environment={"PATH": "/nowhere"})
     with pytest.raises(WorkspaceRefused) as refused:
         _fetch(place, none, 1)

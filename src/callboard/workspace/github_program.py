@@ -100,6 +100,8 @@ class GitHubProgram:
             detail = " ".join(said.error.splitlines()[-3:])[-600:] or f"exit code {said.code}"
             passing = any(word in detail for word in ("error connecting", "HTTP 5", "timeout", "rate limit"))
             code = "tracker_unavailable" if passing else "tracker_refused"
+            if "HTTP 401" in detail:
+                raise WorkspaceRefused("tracker_access", f"gh {what} failed: {detail}", "gh auth login")
             raise WorkspaceRefused(code, f"gh {what} failed: {detail}")
         return said
 

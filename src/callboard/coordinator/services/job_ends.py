@@ -53,6 +53,8 @@ def after_done(tx: Transaction, job_ids: Ids, job: Row, answer: Any) -> None:
     if job["kind"] == "fetch_issues":
         _keep_issues(tx, job["project_id"], answer)
         return
+    if job["kind"] == "remove" and job["session_id"] is None:
+        _removed_by_path(tx, job_ids, job, answer)
     session = tx.one("session_by_id", session_id=job["session_id"]) if job["session_id"] else None
     follows = _DONE.get(job["kind"])
     if session is not None and follows is not None:
@@ -96,6 +98,16 @@ def undo_late(tx: Transaction, job_ids: Ids, job: Row) -> None:
 
 def _undone(tx: Transaction, _job_ids: Ids, job: Row, _session: Row, _answer: Any) -> None:
     tx.run("undone", session_id=job["session_id"])
+
+
+def _removed_by_path(tx: Transaction, job_ids: Ids, job: Row, answer: wire.Removed) -> None:
+    """A worktree that was removed as a leftover is that of no session any more."""
+    for row in tx.all("worktrees_of_host", hostname=job["hostname"]):
+        if row["project_id"] == job["project_id"] and json.loads(row["workspace"])["path"] == answer.path:
+            tx.lock_session(row["session_id"])
+            session = tx.one("session_by_id", session_id=row["session_id"])
+            if session is not None:
+                _removed(tx, job_ids, job | {"session_id": row["session_id"]}, session, answer)
 
 
 def _removed(tx: Transaction, _job_ids: Ids, job: Row, session: Row, answer: wire.Removed) -> None:

@@ -73,7 +73,7 @@ ORDER BY w.session_id LIMIT 20;
 
 -- name: worktrees_of_host
 -- The worktrees on a host, of which one may hold a directory; the newest first.
-SELECT w.project_id, s.workspace FROM work_sessions w JOIN sessions s ON s.session_id = w.session_id
+SELECT w.session_id, w.project_id, s.workspace FROM work_sessions w JOIN sessions s ON s.session_id = w.session_id
 WHERE w.hostname = :hostname AND w.state = 'prepared' AND s.workspace IS NOT NULL
 ORDER BY w.session_id DESC LIMIT 2000;
 
