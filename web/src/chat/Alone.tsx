@@ -82,7 +82,7 @@ function WithAgent({ name, directory, wanted, onShow }: WithAgentProps) {
     // Decided once, when the list is there.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [newest.data, wanted]);
-  useEffect(() => void (document.title = `${name} · Callboard`), [name]);
+  useEffect(() => void (document.title = `${inert(name)} · Callboard`), [name]);
   const problem = agent.error ?? newest.error;
   return (
     <>
@@ -124,7 +124,7 @@ function One({ sessionId, agent }: { sessionId: string; agent: string }) {
 
 function useTitle(session: Session | undefined, agent: string): void {
   const asks = Boolean(session?.waiting_for);
-  useEffect(() => void (document.title = `${asks ? "(1) " : ""}${agent} · Callboard`), [asks, agent]);
+  useEffect(() => void (document.title = `${asks ? "(1) " : ""}${inert(agent)} · Callboard`), [asks, agent]);
 }
 
 function Liveness() {

@@ -1,5 +1,6 @@
 // The box in which a message is written. A draft outlives a reload; what is sent is the outbox's.
 import { useEffect, useState, type KeyboardEvent, type ReactNode } from "react";
+import { keep } from "../parts/kept";
 import { Button } from "../parts/Parts";
 import css from "./Chat.module.css";
 
@@ -20,8 +21,7 @@ export function Writer({ draft, placeholder, word, onSend, given = null, childre
   const place = `callboard.draft.${draft}`;
   const [text, setText] = useState(() => sessionStorage.getItem(place) ?? "");
   useEffect(() => {
-    if (text) sessionStorage.setItem(place, text);
-    else sessionStorage.removeItem(place);
+    keep(sessionStorage, place, text || null);
   }, [place, text]);
   useEffect(() => {
     if (!given) return;

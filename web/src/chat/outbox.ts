@@ -3,6 +3,7 @@
 import { call, newKey, Problem } from "../api/client";
 import type { CreateRun } from "../api/schema";
 import { connection, Store } from "../live/stores";
+import { keep } from "../parts/kept";
 
 export type How = "auto" | "resume" | "interrupt" | "start";
 
@@ -48,8 +49,7 @@ function read(): Outgoing[] {
 }
 
 function put(one: Outgoing): void {
-  if (one.state === "accepted") localStorage.removeItem(PLACE + one.key);
-  else localStorage.setItem(PLACE + one.key, JSON.stringify(one));
+  keep(localStorage, PLACE + one.key, one.state === "accepted" ? null : JSON.stringify(one));
   const all = outbox.get();
   outbox.set(all.some((other) => other.key === one.key) ? all.map((other) => (other.key === one.key ? one : other)) : [...all, one]);
 }

@@ -14,6 +14,7 @@ import { Empty, Id, Loading, Trouble } from "../parts/Parts";
 import css from "./Approvals.module.css";
 
 const MOST = 200;
+const MOST_SHOWN = 1_000;
 const SETTLED = 40;
 const ABOUT = /^approval_/;
 
@@ -24,9 +25,7 @@ export default function ApprovalsPage() {
   useFresh(["approvals"], (event) => ABOUT.test(event.type));
   const found = useQuery({
     queryKey: ["approvals", status === "all" ? "all" : "pending"],
-    queryFn: () => (status === "all"
-      ? call("GET /approvals", { query: { limit: SETTLED } })
-      : call("GET /approvals", { query: { status: "pending", limit: MOST } })),
+    queryFn: () => (status === "all" ? call("GET /approvals", { query: { limit: SETTLED } }) : everyPending()),
   });
   // Who has waited longest is first; of all, what came last.
   const items = useKept(status === "all" ? found.data?.items : found.data && [...found.data.items].reverse(), status);
@@ -47,6 +46,18 @@ export default function ApprovalsPage() {
   );
 }
 
+/** All that waits: the list begins with the newest, and whoever has waited longest is on its last page. */
+async function everyPending(): Promise<{ items: Approval[] }> {
+  const items: Approval[] = [];
+  let page: string | null | undefined;
+  do {
+    const next = await call("GET /approvals", { query: { status: "pending", limit: MOST, ...(page ? { page } : {}) } });
+    items.push(...next.items);
+    page = next.next_page;
+  } while (page && items.length < MOST_SHOWN);
+  return { items };
+}
+
 /** What was decided while somebody looked at it stays where it is, decided: nothing moves under the finger. */
 function useKept(items: readonly Approval[] | undefined, view: string): readonly Approval[] | undefined {
   const kept = useRef<{ view: string; all: Map<string, Approval> }>({ view, all: new Map() });
@@ -62,7 +73,7 @@ function useKept(items: readonly Approval[] | undefined, view: string): readonly
   const settled = new Map(late?.map((one) => [one.approval_id, one]));
   for (const one of gone) kept.current.all.set(one.approval_id, settled.get(one.approval_id) ?? one);
   for (const one of items) kept.current.all.set(one.approval_id, one);
-  return view === "all" ? items : [...kept.current.all.values()].sort((one, other) => (one.requested_at < other.requested_at ? -1 : 1)).slice(-MOST);
+  return view === "all" ? items : [...kept.current.all.values()].sort((one, other) => (one.requested_at < other.requested_at ? -1 : 1)).slice(-MOST_SHOWN);
 }
 
 function Nothing({ all }: { all: boolean }) {

@@ -13,6 +13,7 @@ import { go, Link, useQueryParameter } from "../navigation";
 import { nameOf } from "../parts/format";
 import { Age, Line, Loading, Money, SessionState, Trouble } from "../parts/Parts";
 import type { Parameters } from "../routes";
+import { ForkDialog, isForkable } from "./session/Fork";
 
 const SHOWN = 60;
 const KEYS = [
@@ -98,6 +99,7 @@ function One({ sessionId }: { sessionId: string }) {
 }
 
 function Head({ session }: { session: Session }) {
+  const [forking, setForking] = useState(false);
   return (
     <header className={css.head}>
       <BackToList />
@@ -106,8 +108,10 @@ function Head({ session }: { session: Session }) {
         {session.agent_name && <span>{session.agent_name}</span>}
         <Money usage={session.usage} />
         {session.parent_session_id && <Link to={`/chat/${session.parent_session_id}`}>↑ its parent</Link>}
+        {isForkable(session) && <button type="button" className={css.link} title="Another conversation that goes on from here" onClick={() => setForking(true)}>Fork</button>}
         <Link to={`/sessions/${session.session_id}`}>All events</Link>
       </span>
+      {forking && <ForkDialog session={session} to="/chat" onClose={() => setForking(false)} />}
     </header>
   );
 }

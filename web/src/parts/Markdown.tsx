@@ -1,18 +1,27 @@
 // Messages in Markdown. Markup of the author is shown as text, images are links that nobody follows for us, and links
-// lead to the web or nowhere. Loaded when the first message is drawn.
-import { lazy, Suspense } from "react";
-import { patiently } from "../patiently";
+// lead to the web or nowhere. Loaded when the first message is drawn; what cannot be drawn is shown as it is.
+import { Component, lazy, Suspense, type ReactNode } from "react";
 import { inert } from "./inert";
 import css from "./Markdown.module.css";
+import { isTame } from "./tame";
 
-const Rendered = lazy(patiently(() => import("./MarkdownText")));
-
-/** Longer texts are shown as they are: nobody reads them as a page, and drawing them would take too long. */
-const LONGEST = 60_000;
+const Rendered = lazy(() => import("./MarkdownText"));
 
 export function Markdown({ text }: { text: string }) {
   const shown = inert(text);
   const plain = <div className={css.plain} dir="auto">{shown}</div>;
-  if (shown.length > LONGEST) return plain;
-  return <Suspense fallback={plain}><Rendered text={shown} /></Suspense>;
+  if (!isTame(shown)) return plain;
+  return <Else plain={plain}><Suspense fallback={plain}><Rendered text={shown} /></Suspense></Else>;
+}
+
+class Else extends Component<{ plain: ReactNode; children: ReactNode }, { failed: boolean }> {
+  override state = { failed: false };
+
+  static getDerivedStateFromError() {
+    return { failed: true };
+  }
+
+  override render() {
+    return this.state.failed ? this.props.plain : this.props.children;
+  }
 }

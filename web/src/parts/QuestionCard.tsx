@@ -59,7 +59,7 @@ export function Questions({ input, questions, busy, onAnswer, onDecline }: Quest
           {one.choices.map((choice, at) => {
             const number = (before[index] ?? 0) + at + 1;
             return (
-              <button key={choice.label} type="button" className={css.choice} disabled={busy} data-number={number}
+              <button key={number} type="button" className={css.choice} disabled={busy} data-number={number}
                 aria-pressed={answered[index]?.chosen.includes(choice.label) ?? false} onClick={() => choose(index, choice.label)}>
                 <kbd>{number}</kbd>
                 <span dir="auto"><span className={css.label}>{inert(choice.label)}</span>{choice.description && <span className={css.soft}>{inert(choice.description)}</span>}</span>

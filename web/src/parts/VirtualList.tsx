@@ -2,6 +2,7 @@
 // scrolls away; then it says how much is new.
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import { keep } from "./kept";
 import css from "./VirtualList.module.css";
 
 interface Props<T> {
@@ -125,6 +126,5 @@ export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, f
 }
 
 function keepPlace(place: string, key: unknown): void {
-  if (key === null || key === undefined) sessionStorage.removeItem(place);
-  else sessionStorage.setItem(place, String(key));
+  keep(sessionStorage, place, key === null || key === undefined ? null : String(key));
 }

@@ -12,7 +12,8 @@ export function isForkable(session: Session): boolean {
   return session.run_count > 0 && session.workspace === null && session.handle === null && !session.external;
 }
 
-export function ForkDialog({ session, onClose }: { session: Session; onClose: () => void }) {
+/** `to` is where the fork is looked at. */
+export function ForkDialog({ session, onClose, to = "/sessions" }: { session: Session; onClose: () => void; to?: "/sessions" | "/chat" }) {
   const field = useId();
   const [text, setText] = useState("");
   const key = useRef(newKey());
@@ -21,7 +22,7 @@ export function ForkDialog({ session, onClose }: { session: Session; onClose: ()
       path: { session_id: session.session_id }, body: { prompt: text }, idempotencyKey: key.current,
     });
     onClose();
-    go(`/sessions/${made.session_id}`);
+    go(`${to}/${made.session_id}`);
     return "Forked. The first session stays as it is.";
   });
   return (
