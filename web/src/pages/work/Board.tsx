@@ -96,6 +96,8 @@ const Card = memo(function Card({ card, named, several }: { card: WorkRow; named
         {card.hostname && <span>on {inert(card.hostname)}</span>}
         <Money usage={card.usage} />
         {card.children.total > 0 && <span>{card.children.ended} of {card.children.total} children ended</span>}
+        {card.milestone_id && <Link to={workAddress(named, "milestones")}>milestone</Link>}
+        {work?.task_id && !card.milestone_id && <Link to={workAddress(named, "tasks")}>task</Link>}
         {work?.state === "preparing" && <span>worktree is being made</span>}
         {work?.state === "prepared" && !isActive(card) && <span>its worktree is still there</span>}
       </div>

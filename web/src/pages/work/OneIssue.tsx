@@ -12,6 +12,7 @@ import layout from "../../parts/layout.module.css";
 import { Markdown } from "../../parts/Markdown";
 import { Age, Button, Loading, Money, State, Trouble } from "../../parts/Parts";
 import { workAddress } from "./address";
+import { WorkActions, WorkDialogs } from "./Actions";
 import { useIssue, useMilestones, useTasks, useWorkSessions, workKey, type WorkRow } from "./data";
 import { IssueDialog } from "./IssueDialog";
 import { opened } from "./Issues";
@@ -46,7 +47,7 @@ export function OneIssue({ project, named, number }: { project: Project; named: 
       <div className={layout.head}>
         <State look={found.state === "open" ? { icon: "○", word: "Open", tone: "good" } : { icon: "✓", word: "Closed", tone: "wait" }} />
         <h1 dir="auto"><span className={layout.soft}>#{number}</span> {inert(found.title) || `Issue ${number}`}</h1>
-        <Starts project={project} issue={found} onStart={setStart} onEdit={() => setEditing(true)} />
+        <Starts project={project} issue={found} holder={own.find(isActive)} onStart={setStart} onEdit={() => setEditing(true)} />
       </div>
       <div className={css.two}>
         <div className={css.column}>
@@ -57,13 +58,14 @@ export function OneIssue({ project, named, number }: { project: Project; named: 
         </div>
         <TaskCard project={project} named={named} task={task} onEdit={() => setEditing(true)} issue={found} />
       </div>
+      <WorkDialogs sessions={sessions} />
       {editing && <IssueDialog project={project} issue={found} task={task} onClose={() => setEditing(false)} />}
       {start && <SpawnDialog project={project} what={start === "task" ? { kind: "task", number, task_id: task?.task_id ?? null } : { kind: "spawn", numbers: [number] }} onClose={() => setStart("")} />}
     </>
   );
 }
 
-function Starts({ project, issue, onStart, onEdit }: { project: Project; issue: Issue; onStart: (what: string) => void; onEdit: () => void }) {
+function Starts({ project, issue, holder, onStart, onEdit }: { project: Project; issue: Issue; holder: WorkRow | undefined; onStart: (what: string) => void; onEdit: () => void }) {
   const queries = useQueryClient();
   const [turn, turning] = useAction(async () => {
     const state = issue.state === "open" ? "closed" : "open";
@@ -75,16 +77,24 @@ function Starts({ project, issue, onStart, onEdit }: { project: Project; issue: 
   const isOurs = project.tracker === "local";
   return (
     <span className={css.actions}>
-      {issue.session_id ? <Link to={`/sessions/${issue.session_id}`} className={css.button}>Open its session</Link> : (
+      {holder || issue.session_id ? (
+        <Link to={`/sessions/${holder?.session_id ?? issue.session_id}`} className={css.button}>Open its session</Link>
+      ) : (
         <>
           <Button look="primary" onClick={() => onStart("spawn")}>Start work …</Button>
           <Button onClick={() => onStart("task")}>Run as task …</Button>
         </>
       )}
-      {isOurs && <Button onClick={onEdit}>Edit</Button>}
+      {isOurs ? <Button onClick={onEdit}>Edit</Button> : <Elsewhere project={project} number={issue.number} />}
       {isOurs && <Button look="quiet" disabled={turning} onClick={() => void turn()}>{issue.state === "open" ? "Close" : "Open again"}</Button>}
     </span>
   );
+}
+
+/** The issue where it is kept, if the remote says where that is. */
+function Elsewhere({ project, number }: { project: Project; number: number }) {
+  const place = /^https:\/\/([\w.-]+\/[\w.-]+\/[\w.-]+?)(?:\.git)?$/.exec(project.remote_url ?? "")?.[1];
+  return place ? <a href={`https://${place}/issues/${number}`} target="_blank" rel="noreferrer noopener nofollow">On {project.tracker}</a> : null;
 }
 
 function Sessions({ own }: { own: readonly WorkRow[] }) {
@@ -100,6 +110,7 @@ function Sessions({ own }: { own: readonly WorkRow[] }) {
               {isActive(one) && <strong className={layout.small}>holds it</strong>}
               {one.workspace?.branch && <code className={layout.small}>{inert(one.workspace.branch)}</code>}
               <span className={`${layout.end} ${layout.soft} ${layout.small}`}><Money usage={one.usage} /> · <Age at={one.created_at} after=" ago" /></span>
+              {isActive(one) && <span className={css.full}><WorkActions session={one} small /></span>}
             </li>
           ))}
         </ul>

@@ -11,8 +11,9 @@ import { Markdown } from "../../parts/Markdown";
 import { Age, Button, Dialog, Loading, State, Trouble } from "../../parts/Parts";
 import { TextField } from "../agents/Fields";
 import { workAddress } from "./address";
+import { WorkActions, WorkDialogs } from "./Actions";
 import { readAgain, useMilestones, useWorkSessions } from "./data";
-import { lifecycleLook } from "./lifecycle";
+import { isActive, lifecycleLook } from "./lifecycle";
 import { milestoneLook, Progress } from "./Milestones";
 import { SpawnDialog } from "./SpawnDialog";
 import { Checks, TaskHead } from "./TaskParts";
@@ -46,11 +47,12 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
         </span>
       </div>
       {session && (
-        <p className={layout.line}>
+        <div className={layout.line}>
           <Link to={`/sessions/${session.session_id}`}>Its session</Link><State look={lifecycleLook(session.lifecycle)} />
           {found.started_at && <span className={layout.soft}>started <Age at={found.started_at} after=" ago" /></span>}
+          {isActive(session) && <WorkActions session={session} small />}
           {session.lifecycle === "stuck" && session.work?.stuck_reason && <span className={layout.bad}>{inert(session.work.stuck_reason)}</span>}
-        </p>
+        </div>
       )}
       {found.summary && <section className={layout.card} aria-labelledby="summary"><h2 id="summary">Summary</h2><Markdown text={found.summary} /></section>}
       <section className={layout.card} aria-labelledby="tasks">
@@ -63,6 +65,7 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
         )}
       </section>
       {start && <SpawnDialog project={project} what={{ kind: "milestone", milestone: found }} onClose={() => setStart("")} />}
+      <WorkDialogs sessions={sessions} />
       {adding && <ToMilestone project={project} named={named} numbers={[]} milestone={found} onClose={() => setAdding(false)} />}
       {ending && <EndDialog milestone={found} onClose={() => setEnding(false)} />}
     </>

@@ -6,8 +6,10 @@ import { Link, useQueryParameter } from "../../navigation";
 import layout from "../../parts/layout.module.css";
 import { Button, Loading, Trouble } from "../../parts/Parts";
 import { workAddress } from "./address";
-import { useIssue, useMilestones, useTasks } from "./data";
+import { WorkActions, WorkDialogs } from "./Actions";
+import { useIssue, useMilestones, useTasks, useWorkSessions, type WorkRow } from "./data";
 import { IssueDialog } from "./IssueDialog";
+import { isActive } from "./lifecycle";
 import { SpawnDialog } from "./SpawnDialog";
 import { Checks, TaskHead } from "./TaskParts";
 import css from "./Work.module.css";
@@ -18,6 +20,7 @@ const SHOWN = 100;
 export function Tasks({ project, named }: { project: Project; named: string }) {
   const tasks = useTasks(project);
   const milestones = useMilestones(project);
+  const { sessions } = useWorkSessions(project);
   const [run, setRun] = useQueryParameter("run");
   const [edit, setEdit] = useState<number | null>(null);
   const [shown, setShown] = useState(SHOWN);
@@ -25,6 +28,10 @@ export function Tasks({ project, named }: { project: Project; named: string }) {
   useKeys(useMemo(() => rowKeys(list, "Tasks", "task"), []));
   const sorted = useMemo(() => [...(tasks.data ?? [])].sort((one, other) => (RANK[one.status] ?? 1) - (RANK[other.status] ?? 1) || other.number - one.number), [tasks.data]);
   const numbers = new Map((milestones.data ?? []).map((one) => [one.milestone_id, one.number]));
+  const active = (task: Task) => {
+    const session = task.session_id ? sessions.get(task.session_id) : undefined;
+    return session && isActive(session) ? session : null;
+  };
   if (tasks.data === undefined) return tasks.error ? <Trouble problem={tasks.error} again={() => void tasks.refetch()} /> : <Loading what="the tasks" />;
   const wanted = tasks.data.find((one) => String(one.number) === run);
   return (
@@ -35,7 +42,7 @@ export function Tasks({ project, named }: { project: Project; named: string }) {
             <li key={task.task_id} className={css.task}>
               <TaskHead task={task} named={named} milestone={task.milestone_id ? numbers.get(task.milestone_id) : undefined} />
               <Checks task={task} ofProject={project.settings.checks ?? []} />
-              {task.status !== "running" && (
+              {active(task) !== null ? <Led session={active(task)} /> : task.status !== "running" && (
                 <div className={css.actions}>
                   <Button className={css.small} onClick={() => setRun(String(task.number))} >{task.status === "ended" ? "Run again …" : "Run …"}<span className="unseen"> #{task.number}</span></Button>
                   <Button look="quiet" className={css.small} onClick={() => setEdit(task.number)} >Settings<span className="unseen"> of #{task.number}</span></Button>
@@ -47,9 +54,15 @@ export function Tasks({ project, named }: { project: Project; named: string }) {
       )}
       {sorted.length > shown && <div><Button look="quiet" onClick={() => setShown(shown * 4)}>{sorted.length - shown} more</Button></div>}
       {wanted && <SpawnDialog project={project} what={{ kind: "task", number: wanted.number, task_id: wanted.task_id }} onClose={() => setRun("")} />}
+      <WorkDialogs sessions={sessions} />
       {edit !== null && <EditIssue project={project} number={edit} task={taskOf(tasks.data, edit)} onClose={() => setEdit(null)} />}
     </>
   );
+}
+
+/** What is at work, or stuck, is led; it is not run beside that. */
+function Led({ session }: { session: WorkRow | null }) {
+  return session && <WorkActions session={session} small />;
 }
 
 function EditIssue({ project, number, task, onClose }: { project: Project; number: number; task: Task | null; onClose: () => void }) {
