@@ -73,22 +73,25 @@ export function useLook(project: Project, issues: readonly number[], body: RunTa
 interface Props {
   look: Look;
   names: { handle: string; branch: string; directory: string };
+  /** These are the names, whatever the look has found. */
+  named: boolean;
   nobody: boolean;
   onReuse: () => void;
   onNew: () => void;
   onAccept: (accepted: Record<string, string>) => void;
 }
 
-export function Preview({ look, names, nobody, onReuse, onNew, onAccept }: Props) {
-  const { spawned, prepared, problem } = look;
+export function Preview({ look, names, named, nobody, onReuse, onNew, onAccept }: Props) {
+  const { prepared, problem } = look;
+  const spawned = named ? null : look.spawned;
   const strangers = strangersOf(prepared?.issues);
-  const branch = prepared?.branch ?? spawned?.branch ?? names.branch;
+  const branch = named ? names.branch : (prepared?.branch ?? spawned?.branch ?? names.branch);
   return (
     <section className={`${css.will} ${problem || strangers.length > 0 ? css.refused : ""}`} aria-label="What will be made" aria-live="polite">
       <dl className={layout.facts}>
         <dt>Handle</dt><dd>{spawned?.handle ?? names.handle}</dd>
         <dt>Branch</dt><dd><code>{inert(branch)}</code>{prepared && <> {prepared.branch_created ? "from" : "as it is there, from"} <code>{inert(prepared.base_branch)}</code> at <code>{prepared.base_commit.slice(0, 8)}</code></>}</dd>
-        <dt>Worktree</dt><dd>{prepared ? <code>{inert(prepared.hostname)}:{inert(prepared.path)}</code> : <code>{inert(spawned?.directory_name ?? names.directory)}</code>}</dd>
+        <dt>Worktree</dt><dd>{prepared && !named ? <code>{inert(prepared.hostname)}:{inert(prepared.path)}</code> : <code>{inert(spawned?.directory_name ?? names.directory)}</code>}</dd>
         {spawned && <><dt>State file</dt><dd><code>{inert(spawned.state_file)}</code></dd></>}
       </dl>
       {problem ? (
@@ -104,7 +107,7 @@ export function Preview({ look, names, nobody, onReuse, onNew, onAccept }: Props
       ) : nobody ? <Told look={{ icon: "○", word: "No runner of a place is online: it would be given up after a minute.", tone: "need" }} />
         : look.waits ? <Told look={{ icon: "◷", word: "A runner looks whether that can be made …", tone: "wait" }} />
           : strangers.length > 0 ? <Strangers issues={strangers} onAccept={onAccept} />
-            : prepared && <Told look={{ icon: "✓", word: "A runner has looked: that can be made.", tone: "good" }} />}
+            : prepared && <Told look={{ icon: "✓", word: named ? "A runner has looked: issues and base are there." : "A runner has looked: that can be made.", tone: "good" }} />}
     </section>
   );
 }

@@ -57,8 +57,11 @@ export function SpawnDialog({ project, what, onClose, onSent }: Props) {
   const nobody = runnersOf(project).length === 0;
   const possible = order.length > 0 && order.length <= MOST && taken.size === 0;
   const wrong = wrongWith(choice);
-  const look = useLook(project, order, bodyOf(choice), sent === null && possible && !nobody && what.kind !== "milestone" && Object.keys(wrong).length === 0);
-  const branch = what.kind === "milestone" ? `milestone-${what.milestone.number}` : (look.prepared?.branch ?? look.spawned?.branch ?? branchOf(order));
+  const isMilestone = what.kind === "milestone";
+  // A milestone's branch has a name that no look knows: whether issues and base are there is looked at all the same.
+  const asked = isMilestone ? { ...bodyOf(choice), reuse_branch: false, new_branch: true } : bodyOf(choice);
+  const look = useLook(project, order, asked, sent === null && possible && !nobody && Object.keys(wrong).length === 0);
+  const branch = isMilestone ? `milestone-${what.milestone.number}` : (look.prepared?.branch ?? look.spawned?.branch ?? branchOf(order));
   if (sent) return <Dialog wide title={`Work on ${told(order)}`} onClose={onClose}><Preparation sent={sent} onAgain={() => setSent(null)} onClose={onClose} /></Dialog>;
   return (
     <Dialog wide title={titleOf(what)} onClose={onClose}>
@@ -68,7 +71,7 @@ export function SpawnDialog({ project, what, onClose, onSent }: Props) {
         {order.length > MOST && <p className={layout.wrong} role="alert">{order.length} issues: at most {MOST} are worked on together.</p>}
         <div data-first className={css.first}><ChoiceFields project={project} choice={choice} wrong={wrong} onChange={changed(setChoice)} /></div>
         {order.length > 0 && (
-          <Preview look={look} names={{ handle: String(order[0]), branch, directory: directoryOf(project, branch) }} nobody={nobody}
+          <Preview look={look} named={isMilestone} names={{ handle: String(order[0]), branch, directory: directoryOf(project, branch) }} nobody={nobody}
             onReuse={() => changed(setChoice)({ ...choice, branch: "reuse" })} onNew={() => changed(setChoice)({ ...choice, branch: "new" })}
             onAccept={(accepted) => changed(setChoice)({ ...choice, accepted: { ...choice.accepted, ...accepted } })} />
         )}
