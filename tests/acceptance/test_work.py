@@ -175,13 +175,17 @@ def test_projects_places_and_issues_are_kept_and_refused(world: World) -> None:
     assert spawned["directory_name"] == "w-issues-1-77"
     open_there = http.get(project).json()
     assert (open_there["open_issues"], open_there["active_sessions"]) == (1, 1)
-    order = next_job(world.hand_runner(coordinator), "prepare")
+    runner = world.hand_runner(coordinator)
+    order = next_job(runner, "prepare")
     assert order["request"]["issues"] == [{"number": 1, "title": ""}, {"number": 77, "title": ""}]
 
     for gone, code in ((f"{project}/locations", "project_in_use"), (project, "project_in_use")):
         answer = http.delete(gone, params=place if gone.endswith("locations") else {})
         assert (answer.status_code, answer.json()["code"]) == (409, code)
     assert len(http.delete(f"{project}/locations", params=second).json()["locations"]) == 1
+    unjudged = report(runner, order, made(order)).json()
+    assert (unjudged["status"], unjudged["error"]["code"]) == ("failed", "issue_author")  # S15: also of an old runner
+    assert report(runner, next_job(runner, "undo")).status_code == 200
     empty = Workshop(coordinator, "empty", "/srv/empty")
     assert http.delete(f"/projects/{empty.project_id}").status_code == 204
     assert http.get(f"/projects/{empty.project_id}").status_code == 404

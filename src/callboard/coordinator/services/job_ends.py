@@ -48,6 +48,19 @@ def check_answer(kind: str, answer: Any) -> Any:
         raise InvalidRequest(f"The answer to a job of the kind {kind} is not what it should be: {error}.") from None
 
 
+def why_unjudged(job: Row, answer: Any) -> Failure | None:
+    """Why work cannot begin with what a runner fetched: one of an older version does not ask who wrote it."""
+    if job["kind"] != "prepare" or job["session_id"] is None or json.loads(job["request"])["tracker"] == "local":
+        return None
+    if all(issue.allowed_by for issue in answer.issues):
+        return None
+    return Failure(
+        code="issue_author",
+        message="The runner has not judged who wrote the issues.",
+        hint="Install the coordinator's version there, then spawn again.",
+    )
+
+
 def after_done(tx: Transaction, job_ids: Ids, job: Row, answer: Any) -> None:
     """The job is done."""
     if job["kind"] == "fetch_issues":

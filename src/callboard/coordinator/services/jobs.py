@@ -3,12 +3,20 @@
 import asyncio
 import json
 from functools import partial
+from typing import Any
 
 import msgspec
 
 from callboard.coordinator.services import job_changes
 from callboard.coordinator.services.fleet import Fleet, FleetRunner
-from callboard.coordinator.services.job_ends import Failure, after_done, after_failed, check_answer, undo_late
+from callboard.coordinator.services.job_ends import (
+    Failure,
+    after_done,
+    after_failed,
+    check_answer,
+    undo_late,
+    why_unjudged,
+)
 from callboard.coordinator.services.leases import in_grace
 from callboard.coordinator.services.limits import WorkRules
 from callboard.coordinator.services.runner_access import check_runner
@@ -88,10 +96,16 @@ class JobService:
             )
             fail(tx, self._ids, job, failure)
         else:
-            answer = check_answer(job["kind"], report.answer)
-            job_changes.end_job(tx, job_id, answer=msgspec.to_builtins(answer))
-            after_done(tx, self._ids, job, answer)
+            self._done(tx, job, check_answer(job["kind"], report.answer))
         return render_job(tx.one("job_by_id", job_id=job_id) or job)
+
+    def _done(self, tx: Transaction, job: Row, answer: Any) -> None:
+        unjudged = why_unjudged(job, answer)
+        if unjudged is not None:
+            fail(tx, self._ids, job, unjudged)
+            return
+        job_changes.end_job(tx, job["job_id"], answer=msgspec.to_builtins(answer))
+        after_done(tx, self._ids, job, answer)
 
     async def sweep_once(self) -> int:
         """Fails what was not done in its time, and has undone what could not be; the number of both.
