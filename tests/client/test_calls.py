@@ -25,6 +25,7 @@ BODIES: dict[str, Any] = {
     "sessions.create_external": requests.CreateExternalSession(
         executor_type="codex", executor_session_id="native", hostname="here", project_dir="/tmp"
     ),
+    "sessions.fork": requests.ForkSession(prompt="another way"),
     "sessions.update": requests.UpdateSession(title="new"),
     "sessions.send_message": SendMessage(text="go on"),
     "sessions.set_budget": SetBudget(budget_tokens=1),
