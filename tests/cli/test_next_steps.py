@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import CommandLine
+from tests.support.repository import Repository
 from tests.support.world import World
 
 
@@ -44,6 +45,20 @@ def test_a_misspelt_word_is_answered_with_the_one_that_is_meant(
     done = callboard(*words)
     assert done.code == 2
     assert f"Did you mean {meant}?" in done.err
+
+
+def test_s12_a_repository_that_brings_settings_for_a_client_is_to_be_trusted(
+    callboard: CommandLine, tmp_path: Path
+) -> None:
+    """S12: said where the project is added, and no longer once a person has looked."""
+    repository = Repository(tmp_path / "brings")
+    (repository.path / ".claude").mkdir()
+    (repository.path / ".claude" / "settings.json").write_text('{"hooks": {}}', encoding="utf-8")
+    own = {"CALLBOARD_DATA_DIR": str(tmp_path / "data")}
+    step = f"callboard trust {repository.path}"
+    assert step in callboard("project", "add", str(repository.path), **own).err
+    assert callboard("trust", str(repository.path), **own).code == 0
+    assert step not in callboard("project", "add", str(repository.path), **own).err
 
 
 def test_flags_of_all_commands_may_stand_before_the_command(callboard: CommandLine, nowhere: CommandLine) -> None:

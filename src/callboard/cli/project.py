@@ -14,6 +14,7 @@ from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Output, Part, span
 from callboard.cli.projects import project_of
 from callboard.cli.settings import named_checks, read_settings, whole_path
+from callboard.cli.trust import withheld
 from callboard.client import calls
 from callboard.domain.errors import InvalidRequest
 from callboard.wire.work import AddProject, Project, ProjectSettings
@@ -67,6 +68,7 @@ def add(
         context.output.line(project.project_id)
     else:
         _show(context.output, project)
+        _tell_withheld(context, directory=Path(facts.path))
         _tell_next(context.output, project, body)
     return 0
 
@@ -166,6 +168,14 @@ def _show(output: Output, project: Project) -> None:
     for one in project.locations:
         online = f"{len(one.runner_ids)} runners" if one.runner_ids else "no runner is online there"
         output.line(span("  place       ", "dim"), f"{one.hostname}:{one.path}", span(f"  {online}", "dim"))
+
+
+def _tell_withheld(context: Context, directory: Path) -> None:
+    files = withheld(context, directory)
+    if files:
+        count = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        told = f"{files[0]}{count}: agents' clients work without what the repository brings until you trust it. Look,"
+        context.output.note(span(f"{told} then: callboard trust {directory}", "yellow"))
 
 
 def _tell_next(output: Output, project: Project, added: AddProject) -> None:

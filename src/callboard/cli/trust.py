@@ -14,7 +14,7 @@ from callboard.domain.errors import InvalidRequest
 from callboard.executors import EXECUTORS, load
 from callboard.runner.checks import checks_in
 from callboard.runner.config import CheckTable
-from callboard.runner.trust import MAX_FILES, REPOSITORY_FILE, named_files, read_bounded
+from callboard.runner.trust import MAX_FILES, REPOSITORY_FILE, named_files, read_bounded, untrusted_files
 from callboard.runner.trust import trust as remember
 
 WITHOUT_TABLE: Final = {"strict_mcp": False}
@@ -42,8 +42,7 @@ def trust(
     for file, content in contents.items():
         if file.parts[-2:] == REPOSITORY_FILE.parts:
             checks |= _checks(file, content)
-    configured = context.settings["data_dir"]
-    directory = (data_dir or (Path(configured) if configured else default_data_dir())).expanduser()
+    directory = _data_dir(context, data_dir)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = {file: remember(directory, file, content) for file, content in contents.items()}
     output = context.output
@@ -56,6 +55,17 @@ def trust(
     for name, table in checks.items():
         output.line(name if output.quiet else f"{name}: {shlex.join(table.argv)}")
     return 0
+
+
+def withheld(context: Context, repository: Path) -> list[str]:
+    """What a repository brings for agents' clients that runners of this machine do not let them use yet."""
+    names = [name for kind in EXECUTORS for name in load(kind).repository_files({})]
+    return untrusted_files(_data_dir(context, None), repository, names, str(Path.home()))
+
+
+def _data_dir(context: Context, named: Path | None) -> Path:
+    configured = context.settings["data_dir"]
+    return (named or (Path(configured) if configured else default_data_dir())).expanduser()
 
 
 def _files(given: Path) -> list[Path]:
