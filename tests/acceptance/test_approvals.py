@@ -1,5 +1,6 @@
 """Approvals: an agent asks for permission, a person decides once, and the agent gets that decision, whatever dies."""
 
+import json
 import threading
 from pathlib import Path
 
@@ -214,7 +215,7 @@ def test_the_timeout_of_a_run_stands_still_while_its_agent_waits_for_a_person(st
 @pytest.mark.timeout(120)
 @pytest.mark.either_database
 def test_the_real_claude_code_waits_for_a_persons_decision(world: World, claude_code: Path) -> None:
-    """A tool that is not allowed by itself: allowed once, denied once, through the client's control channel."""
+    """A tool that is not allowed by itself: allowed, denied, and a question answered, by its control channel."""
     with served_model() as model:
         claude = ClaudeWorld(world, claude_code, model, QUICK | {"lease_seconds": 30, "lost_runner_seconds": 30})
         coordinator = claude.coordinator
@@ -231,3 +232,14 @@ def test_the_real_claude_code_waits_for_a_persons_decision(world: World, claude_
             assert decide(coordinator, asked, decision, reason="as I say")[0] == 200
             assert coordinator.ended(run.run_id, 60).status == "completed"
             assert target.exists() is made
+        question = {"question": "Which port?", "header": "Port", "multiSelect": False}
+        choices = [{"label": "80", "description": "usual"}, {"label": "8080", "description": "above"}]
+        asks = json.dumps({"questions": [question | {"options": choices}]})
+        run = coordinator.start_run(f"[[tool AskUserQuestion {asks}]] [[say over]]", permission_mode="ask")
+        asked = pending(coordinator, run)
+        assert (asked.description, coordinator.session(run.session_id).waiting_for) == ("Which port?", "question")
+        given = asked.tool_input | {"answers": {"Which port?": "8080"}}
+        assert decide(coordinator, asked, "allow", updated_input=given)[0] == 200
+        coordinator.ended(run.run_id, 60)
+        (answered,) = coordinator.events(run.session_id, "post_tool")
+        assert '"Which port?"="8080"' in payload_of(answered)["tool_output"]

@@ -60,8 +60,8 @@ def question_of(tool_name: str, tool_input: dict[str, Any]) -> str | None:
     if tool_name not in QUESTIONS:
         return None
     plan, questions = tool_input.get("plan"), tool_input.get("questions")
-    if isinstance(plan, str):
-        return plan[:MAX_QUESTION]
+    if tool_name != ASK:
+        return plan[:MAX_QUESTION] if isinstance(plan, str) and plan else "May I go on by my plan?"
     asked = [one.get("question") for one in questions if isinstance(one, dict)] if isinstance(questions, list) else []
     return " ".join(one for one in asked if isinstance(one, str))[:MAX_QUESTION] or None
 

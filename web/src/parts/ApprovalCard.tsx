@@ -73,12 +73,12 @@ export function ApprovalCard({ approval, decision: told }: { approval: AskedFor;
   return (
     <div className={`${css.card} ${decision ? css.settled : ""}`}>
       <Head approval={approval} decision={decision} asks={questions !== null} plans={plan !== null} />
-      {!questions && !plan && <Asked approval={approval} />}
+      {!questions && plan === null && <Asked approval={approval} />}
       {questions && (decision ? <Answers questions={questions} answers={(approval.updated_input as { answers?: unknown } | null)?.answers} />
         : <Questions input={approval.tool_input} questions={questions} busy={busy} onDecline={() => deny(DECLINED)}
             onAnswer={(updated_input) => void decide({ decision: "allow", updated_input })} />)}
-      {plan && <Plan plan={plan} open={!decision} busy={busy} onApprove={() => void decide({ decision: "allow" })} onChange={deny} />}
-      {decision ? <Settled approval={approval} /> : !questions && !plan && (
+      {plan !== null && <Plan plan={plan} open={!decision} busy={busy} onApprove={() => void decide({ decision: "allow" })} onChange={deny} />}
+      {decision ? <Settled approval={approval} /> : !questions && plan === null && (
         <Decide approval={approval} busy={busy} onAllow={(scope) => void decide({ decision: "allow", scope })} onDeny={deny} />
       )}
     </div>

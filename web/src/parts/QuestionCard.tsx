@@ -91,7 +91,8 @@ export function Plan({ plan, open, busy, onApprove, onChange }: PlanProps) {
   const [wanted, setWanted] = useState("");
   return (
     <div className={css.questions}>
-      <div className={css.plan}><Markdown text={plan} /></div>
+      {plan ? <div className={css.plan}><Markdown text={plan} /></div>
+        : <p className={css.soft}>The plan is no part of the request: it stands in what the agent said or wrote before.</p>}
       {open && (
         <div className={css.buttons}>
           <Button look="primary" data-decide="allow" disabled={busy} onClick={onApprove}>Approve the plan</Button>

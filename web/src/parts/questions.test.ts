@@ -25,6 +25,6 @@ describe("a question", () => {
   ])("of another shape is none: %s %j", (name, input) => expect(questionsOf(name, input)).toBeNull());
 
   test("may be a plan", () => {
-    expect([planOf("ExitPlanMode", { plan: "# One" }), planOf("ExitPlanMode", {}), planOf("Bash", { plan: "x" })]).toEqual(["# One", null, null]);
+    expect([planOf("ExitPlanMode", { plan: "# One" }), planOf("ExitPlanMode", {}), planOf("Bash", { plan: "x" })]).toEqual(["# One", "", null]);
   });
 });

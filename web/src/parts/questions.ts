@@ -27,10 +27,10 @@ export function questionsOf(toolName: string, input: unknown): readonly Question
   return told && found.length > 0 && new Set(found.map((one) => one.question)).size === found.length ? found : null;
 }
 
-/** The plan that a request asks to be approved, if it is one of these. */
+/** The plan that a request asks to be approved, if it is one of these; empty where the agent wrote it elsewhere. */
 export function planOf(toolName: string, input: unknown): string | null {
   if (toolName !== "ExitPlanMode" || typeof input !== "object" || input === null) return null;
-  return text((input as Record<string, unknown>).plan) || null;
+  return text((input as Record<string, unknown>).plan);
 }
 
 /** What was chosen of each question, and what was written besides. */
