@@ -151,10 +151,15 @@ export function Dialog({ title, onClose, wide = false, children }: { title: stri
   const heading = useId();
   useEffect(() => {
     const shown = dialog.current;
+    const before = document.activeElement;
     shown?.showModal();
     // Where the first field is not what a person comes for.
     shown?.querySelector<HTMLElement>("[data-first] :is(select, input, textarea, button)")?.focus();
-    return () => shown?.close();
+    return () => {
+      shown?.close();
+      // It is gone before the browser could give the focus back.
+      if (before instanceof HTMLElement && before.isConnected && document.activeElement === document.body) before.focus({ preventScroll: true });
+    };
   }, []);
   return (
     <dialog ref={dialog} className={`${css.dialog} ${wide ? css.wide : ""}`} aria-labelledby={heading} onCancel={onClose} onClose={onClose}

@@ -11,7 +11,7 @@ import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Dialog, Loading, Trouble } from "../../parts/Parts";
 import type { Look } from "../../parts/states";
-import { readAgain } from "./data";
+import { readAgain, untilAnswered } from "./data";
 import { Told } from "./Told";
 import css from "./Work.module.css";
 
@@ -80,7 +80,7 @@ function Box({ session, onGiven }: { session: Session; onGiven?: () => void }) {
     else sessionStorage.removeItem(place);
   };
   const give = useAttempt(async (action: "forward" | "restart" | "resume") => {
-    await call("POST /sessions/{session_id}/lifecycle", { path: { session_id: session.session_id }, body: { action, text }, idempotencyKey: key.current });
+    await untilAnswered(() => call("POST /sessions/{session_id}/lifecycle", { path: { session_id: session.session_id }, body: { action, text }, idempotencyKey: key.current }));
     write("");
     await readAgain(queries, session);
     onGiven?.();

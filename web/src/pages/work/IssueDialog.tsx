@@ -7,7 +7,7 @@ import { useAttempt } from "../../parts/actions";
 import layout from "../../parts/layout.module.css";
 import { Button, Dialog, Trouble } from "../../parts/Parts";
 import { TextField } from "../agents/Fields";
-import { workKey } from "./data";
+import { untilAnswered, workKey } from "./data";
 import { givenBy, waysOf, type Ways } from "./settings";
 import { WaysFields } from "./WaysFields";
 import css from "./Work.module.css";
@@ -40,7 +40,7 @@ export function IssueDialog({ project, issue, task = null, onClose }: Props) {
     setWrong(all);
     if (Object.keys(all).length > 0) return;
     // What was made stays made when what follows is refused: the next attempt changes it.
-    if (made.current === null) made.current = (await call("POST /projects/{project_id}/issues", { path: { project_id }, body: { title, body }, idempotencyKey: key.current })).number;
+    if (made.current === null) made.current = (await untilAnswered(() => call("POST /projects/{project_id}/issues", { path: { project_id }, body: { title, body }, idempotencyKey: key.current }))).number;
     else if (isOurs && (title !== issue?.title || body !== issue.body)) await call("PATCH /projects/{project_id}/issues/{number}", { path: { project_id, number: made.current }, body: { title, body } });
     if (Object.keys(given).length > 0) await call("POST /tasks", { body: { project_id, number: made.current, ...given } });
     await queries.invalidateQueries({ queryKey: workKey(project_id) });

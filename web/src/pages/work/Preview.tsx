@@ -11,6 +11,7 @@ import { Told } from "./Told";
 import css from "./Work.module.css";
 
 const GATHER_MS = 350;
+const AGAIN_MS = 2_000;
 
 interface Prepared {
   hostname: string;
@@ -46,13 +47,16 @@ export function useLook(project: Project, issues: readonly number[], body: RunTa
     if (!enabled) return;
     const name = `${round} ${wanted}`;
     const abort = new AbortController();
-    const timer = setTimeout(() => {
+    const look = () => {
       call("POST /projects/{project_id}/spawn", { path: { project_id: project.project_id }, body: JSON.parse(wanted), signal: abort.signal })
         .then((spawned) => setFound({ of: name, spawned, problem: null }))
         .catch((error: unknown) => {
-          if (!abort.signal.aborted && error instanceof Problem) setFound({ of: name, spawned: null, problem: error });
+          if (abort.signal.aborted || !(error instanceof Problem)) return;
+          setFound({ of: name, spawned: null, problem: error });
+          if (error.isTemporary) timer = setTimeout(look, AGAIN_MS);
         });
-    }, GATHER_MS);
+    };
+    let timer = setTimeout(look, GATHER_MS);
     return () => {
       clearTimeout(timer);
       abort.abort();

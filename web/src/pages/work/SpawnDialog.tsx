@@ -10,7 +10,7 @@ import { Button, Dialog, Trouble } from "../../parts/Parts";
 import { bodyOf, NO_CHOICE, wrongWith, type Choice } from "./choice";
 import { ChoiceFields } from "./ChoiceFields";
 import { ChosenIssues, type Taken } from "./ChosenIssues";
-import { runnersOf, useWorkSessions, workKey } from "./data";
+import { runnersOf, untilAnswered, useWorkSessions, workKey } from "./data";
 import { branchOf, directoryOf } from "./lifecycle";
 import { Preparation, type Sent } from "./Preparation";
 import { isOpen, Preview, useLook } from "./Preview";
@@ -22,6 +22,7 @@ export type What =
   | { kind: "milestone"; milestone: Milestone };
 
 const MOST = 20;
+const NOBODY: ReadonlyMap<number, Taken> = new Map();
 
 interface Props {
   project: Project;
@@ -43,7 +44,7 @@ export function SpawnDialog({ project, what, onClose, onSent }: Props) {
   };
   const send = useAttempt(async () => {
     try {
-      setSent(await sendOff(project.project_id, what, order, choice, key.current));
+      setSent(await untilAnswered(() => sendOff(project.project_id, what, order, choice, key.current)));
       onSent?.();
     } catch (error) {
       if (error instanceof Problem && error.status > 0) key.current = newKey();
@@ -53,7 +54,9 @@ export function SpawnDialog({ project, what, onClose, onSent }: Props) {
     }
   });
   const issues = useChosen(project, order);
-  const taken = useTaken(project, order, issues, send.problem);
+  const held = useTaken(project, order, issues, send.problem);
+  // While it is sent, what takes them may be this.
+  const taken = send.busy ? NOBODY : held;
   const nobody = runnersOf(project).length === 0;
   const possible = order.length > 0 && order.length <= MOST && taken.size === 0;
   const wrong = wrongWith(choice);

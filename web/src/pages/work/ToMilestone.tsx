@@ -10,7 +10,7 @@ import layout from "../../parts/layout.module.css";
 import { Button, Dialog, Trouble } from "../../parts/Parts";
 import { TextField } from "../agents/Fields";
 import { workAddress } from "./address";
-import { useMilestones, workKey } from "./data";
+import { untilAnswered, useMilestones, workKey } from "./data";
 import { readNumbers } from "./lifecycle";
 import css from "./Work.module.css";
 
@@ -43,7 +43,7 @@ export function ToMilestone({ project, named, numbers, milestone, onClose, onDon
     setWrong(into === "" && !title.trim() ? "Say what it is to bring." : "");
     if (into === "" && !title.trim()) return;
     let number = planned.find((one) => one.milestone_id === into)?.number;
-    if (number === undefined) number = (await call("POST /milestones", { body: { project_id, title, tasks }, idempotencyKey: key.current })).number;
+    if (number === undefined) number = (await untilAnswered(() => call("POST /milestones", { body: { project_id, title, tasks }, idempotencyKey: key.current }))).number;
     else for (const one of tasks) await call("POST /tasks", { body: { project_id, number: one, milestone_id: into } });
     await queries.invalidateQueries({ queryKey: workKey(project_id) });
     onDone?.();

@@ -172,10 +172,26 @@ async function follow(jobId: string, signal: AbortSignal, tell: (job: Job) => vo
   }
 }
 
+const MOST_TRIES = 60;
+const AWAY = new Set([0, 502, 503, 504]);
+
+/** Asks until the coordinator answers; only for what is done once however often it is asked. */
+export async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+  for (let left = MOST_TRIES; ; left -= 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      const passing = error instanceof Problem && (AWAY.has(error.status) || error.code === "idempotency_in_flight");
+      if (!passing || left === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+}
+
 /** The job once it has ended; its failure is a Problem in the runner's words. */
 export async function ended(job: Job): Promise<Job> {
   let found = job;
-  while (found.ended_at === null) found = await call("GET /jobs/{job_id}/wait", { path: { job_id: job.job_id }, query: { timeout: 20 } });
+  while (found.ended_at === null) found = await untilAnswered(() => call("GET /jobs/{job_id}/wait", { path: { job_id: job.job_id }, query: { timeout: 20 } }));
   if (found.status !== "done") throw failureOf(found);
   return found;
 }
