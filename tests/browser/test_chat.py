@@ -152,6 +152,7 @@ def test_s1_what_was_written_when_the_login_ended_is_sent_after_the_next_one(sce
     expect(page.get_by_text("Being sent")).to_be_visible()
     scene.coordinator.http.delete(f"/tokens/{login['token_id']}").raise_for_status()
     expect(page.get_by_text("This browser is not logged in.")).to_be_visible()
+    assert visitor.faults_of_looks() == []
     page.unroute("**/messages")
     visitor.log_in(place)
     expect(page.get_by_text("kept", exact=True)).to_be_visible()
@@ -221,5 +222,6 @@ def test_a81_the_standalone_chat_is_one_agent_and_goes_on_after_a_reload(scene: 
     assert visitor.faults_of_looks() == []
     visitor.go("/chat/")
     expect(page.get_by_role("link", name=re.compile("reviewer"))).to_be_visible()
+    assert visitor.faults_of_looks() == []
     until(lambda: len(scene.prompts(session_id)) == 2, 5, "two runs")
     assert visitor.heard == []
