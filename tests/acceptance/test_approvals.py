@@ -143,6 +143,20 @@ def test_d8_a_decision_for_the_session_allows_what_is_like_it_until_it_is_taken_
     assert decide(coordinator, pending(coordinator, third), "deny")[0] == 200
 
 
+def test_a_question_is_answered_on_the_command_line(stage: Stage) -> None:
+    """H3: an answer to each question, and no permission without one."""
+    coordinator = stage.coordinator
+    question = {"question": "Which port?", "options": [{"label": "80"}, {"label": "8080"}]}
+    run = coordinator.start_run(f"ask AskUserQuestion {json.dumps({'questions': [question]})}")
+    pending(coordinator, run)
+    for words in ((), ("--answer", "80", "--answer", "81")):
+        refused = stage.callboard("approve", run.session_id, *words)
+        assert (refused.code, "It asks: Which port?" in refused.err) == (2, True)
+    stage.callboard("approve", run.session_id, "--answer", "8080")
+    coordinator.ended(run.run_id)
+    assert '"answers": {"Which port?": "8080"}' in coordinator.said(run.session_id)[-1]
+
+
 def asked_by(stage: Stage, run: RunCreated) -> str | None:
     """Who made the first decision in a session."""
     found = stage.coordinator.client.send(approvals.list_(session_id=run.session_id, limit=200)).items

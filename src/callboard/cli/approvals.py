@@ -1,6 +1,7 @@
 """Approvals on the command line: what agents ask permission for, and a person's decision."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from cyclopts import Parameter
@@ -11,7 +12,7 @@ from callboard.cli.output import Part, span
 from callboard.cli.references import session_id_of
 from callboard.client import calls
 from callboard.client.transport import Client
-from callboard.domain.approval import ApprovalStatus
+from callboard.domain.approval import ASK, ApprovalStatus, with_answers
 from callboard.domain.errors import Conflict, InvalidRequest, NotFound
 from callboard.domain.ids import APPROVAL, is_id
 from callboard.wire.requests import Decide
@@ -43,13 +44,14 @@ def approve(
     /,
     *,
     session: Annotated[bool, Parameter(help="For the rest of the session; it says what that allows.")] = False,
+    answer: Annotated[tuple[str, ...], Parameter(help="To what it asks; once for each of its questions.")] = (),
     reason: Reason = None,
     where: Where = NO_WHERE,
     show: Show = NO_SHOW,
 ) -> int:
-    """Allow what an agent asks permission for, once or for the rest of its session."""
+    """Allow what an agent asks permission for, once or for the rest of its session; answer what it asks."""
     body = Decide(decision="allow", content_hash=_LOOKED_AT, reason=reason, scope="session" if session else "once")
-    return _decide(reference, body, Context(show, where))
+    return _decide(reference, body, Context(show, where), answer)
 
 
 def deny(reference: Reference, /, *, reason: Reason = None, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
@@ -74,10 +76,19 @@ def ask_again(
     return 0
 
 
-def _decide(reference: str, body: Decide, context: Context) -> int:
-    """`body` gets the content_hash of what was looked at."""
+def _decide(reference: str, body: Decide, context: Context, answers: Sequence[str] = ()) -> int:
+    """`body` gets the content_hash of what was looked at, and the answers to what it asks."""
     waiting = _waiting(context.client, reference, context.settings["project"])
     body.content_hash = waiting.content_hash
+    if answers or (body.decision == "allow" and waiting.tool_name == ASK):
+        body.updated_input = with_answers(waiting.tool_name, waiting.tool_input, answers)
+        if body.updated_input is None:
+            raise InvalidRequest(
+                f"It asks: {waiting.description}" if waiting.tool_name == ASK else "It asks no question.",
+                hint="Give --answer TEXT once for each question, or deny it."
+                if waiting.tool_name == ASK
+                else "Leave --answer out.",
+            )
     decided = context.client.send(calls.approvals.decide(waiting.approval_id, body))
     if body.scope == "session":
         context.output.note(f"Allowed from now on: {waiting.session_allows}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import posixpath
+from collections.abc import Sequence
 from typing import Any, Final, Literal, get_args
 
 import msgspec
@@ -62,8 +63,20 @@ def question_of(tool_name: str, tool_input: dict[str, Any]) -> str | None:
     plan, questions = tool_input.get("plan"), tool_input.get("questions")
     if tool_name != ASK:
         return plan[:MAX_QUESTION] if isinstance(plan, str) and plan else "May I go on by my plan?"
-    asked = [one.get("question") for one in questions if isinstance(one, dict)] if isinstance(questions, list) else []
-    return " ".join(one for one in asked if isinstance(one, str))[:MAX_QUESTION] or None
+    return " ".join(_questions(questions))[:MAX_QUESTION] or None
+
+
+def with_answers(tool_name: str, tool_input: dict[str, Any], answers: Sequence[str]) -> dict[str, Any] | None:
+    """The input of a question with an answer to each of its parts, as its agent reads it; None when they do not fit."""
+    asked = _questions(tool_input.get("questions")) if tool_name == ASK else []
+    if not asked or len(asked) != len(answers):
+        return None
+    return tool_input | {"answers": dict(zip(asked, answers, strict=True))}
+
+
+def _questions(given: object) -> list[str]:
+    found = [one.get("question") for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    return [one for one in found if isinstance(one, str) and one]
 
 
 def waits_for(tool_name: str) -> WaitingFor:
