@@ -143,6 +143,7 @@ def test_d8_a_decision_for_the_session_allows_what_is_like_it_until_it_is_taken_
     assert decide(coordinator, pending(coordinator, third), "deny")[0] == 200
 
 
+@pytest.mark.either_database
 def test_a_question_is_answered_on_the_command_line(stage: Stage) -> None:
     """H3: an answer to each question, and no permission without one."""
     coordinator = stage.coordinator
