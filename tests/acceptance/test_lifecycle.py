@@ -84,6 +84,17 @@ def test_a53_reports_move_the_lifecycle_and_illegal_ones_are_refused(lone: World
     assert_no_history(work)
 
 
+def assert_dead_ends_have_a_way_on(lone: World, work: HandWorker, way: str) -> None:
+    """A83: of a halted session the next command is said once, wherever somebody ran into it."""
+    hint = f"next:  Let it go on: {way}"
+    told = lone.command_line(work.coordinator)("update", "--id", work.session_id, "--status", "working")
+    assert (told.code, told.err.splitlines()[:2]) == (8, ["error: 1: working is not possible from stuck.", hint])
+    again = lone.command_line(work.coordinator)("spawn", "1", "--project", "a54")
+    assert (again.code, f"{hint}; or end it: callboard cancel 1" in again.err) == (8, True)
+    why = lone.command_line(work.coordinator)("why", work.session_id)
+    assert f"next: {way}" in why.out
+
+
 def test_a54_stuck_ends_the_run_and_forward_and_restart_go_on(lone: World, coordinator: Coordinator) -> None:
     """A54: after the report was answered; the next prompt and the state file have the guidance and no history."""
     work = HandWorker(lone, coordinator, "a54")
@@ -97,6 +108,7 @@ def test_a54_stuck_ends_the_run_and_forward_and_restart_go_on(lone: World, coord
     assert (session["group"], reserved(work)) == ("needs_you", [1])
     assert session["work"]["actions"] == ["pause", "restart", "cancel", "forward", "heartbeat", "delete"]
     assert work.act("resume").json()["code"] == "illegal_move"
+    assert_dead_ends_have_a_way_on(lone, work, 'callboard forward 1 "…", then callboard restart 1')
     said = coordinator.http.post(f"/sessions/{work.session_id}/messages", json={"text": "hello"})
     assert (said.status_code, said.json()["code"]) == (409, "work_halted")
 

@@ -156,6 +156,11 @@ def test_a_spawn_that_nobody_prepares_says_what_to_do_and_leaves_nothing(world: 
     told = shop.refused(7, "spawn", "1", "2")
     assert f"callboard runner --project-dir {shop.repository.path}" in told
     assert query(shop.coordinator, "SELECT * FROM active_issues") == []
+    reason = next(line for line in told.splitlines() if line.startswith("error: ")).removeprefix("error: ")
+    assert f"because      {reason}" in shop.callboard("get", "1").out
+    why = shop.callboard("why", "1").out
+    assert f"Its worktree was not made: {reason}" in why
+    assert "\nnext: When that is mended: callboard spawn 1 2\n" in why
     world.runner(shop.coordinator)
     shop.do("spawn", "2", "1")
     assert shop.left == names("issues-2-1")

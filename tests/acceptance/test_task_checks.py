@@ -136,18 +136,35 @@ def test_r15_a_stop_amid_a_check_leaves_no_process_and_begins_no_iteration(world
     assert shop.task(1)["outcome"] == "stopped"
 
 
+def a_wait_is_for_the_whole_task(shop: Shop) -> None:
+    """A83: `wait` and `restart --wait` end with the task, as it did, and not with an iteration."""
+    first = shop.callboard("task", "run", "3", "--check", "test", "--max-iterations", "1", "--executor", "worker")
+    assert first.code == 1, first.err
+    assert max(len(line) for line in first.err.splitlines() if " user:" in line) < 120
+    waited = shop.callboard("wait", "3")
+    assert (waited.code, waited.out, "#3 max_iterations: After 1 iteration" in waited.err) == (1, "Done.\n", True)
+    assert 'next: callboard forward 3 "…", then callboard restart 3' in waited.err
+    assert shop.callboard("restart", "3", "--wait").code == 0
+    fourth = str(shop.issue("Issue 4"))
+    shop.do("task", "run", fourth, "--check", "test", "--executor", "worker", "--detach")
+    assert shop.callboard("wait", fourth).code == 0
+    for session in shop.ask("GET", "/sessions")["items"]:
+        assert (session["lifecycle"], session["run_count"]) == ("complete", 2)
+
+
 @sqlite_only
 def test_a61_a_milestone_at_the_command_line(world: World) -> None:
     shop = Shop(world)
     shop.do("task", "set", "1", "--check", "test", "--depends-on", "2", "--max-iterations", "2")
     shop.task(2, checks=["test"], max_iterations=2)
+    a_wait_is_for_the_whole_task(shop)
     assert shop.do("milestone", "new", "First light", "1", "2")["number"] == 1
     done = shop.callboard("milestone", "start", "1", "--executor", "worker")
     assert done.code == 0, done.err
     assert done.out.index("#2  passed") < done.out.index("#1  passed")
     ended = shop.do("milestone", "end", "1")
     assert (ended["state"], ended["summary"]) == ("ended", "Done.")
-    (session,) = shop.ask("GET", "/sessions")["items"]
+    session, *_ = shop.ask("GET", "/sessions")["items"]
     assert (session["handle"], session["workspace"]["branch"], session["run_count"]) == ("2", "milestone-1", 5)
     assert (session["lifecycle"], session["summary"]) == ("complete", "Done.")
     assert [one["tasks"][0]["outcome"] for one in shop.do("milestone", "list")["items"]] == ["passed"]

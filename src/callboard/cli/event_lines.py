@@ -44,7 +44,8 @@ def _message(payload: _Payload, whole: bool) -> list[Part]:
     role = str(payload.get("role", "assistant"))
     style: Style = "blue" if role == "user" else "green"
     text = text_of(payload)
-    return [span(f"{role}:", style, "bold"), " ", text if whole else fit(one_line(text), INPUT_CELLS * 4)]
+    cells = INPUT_CELLS // 2 if role == "user" else INPUT_CELLS * 4  # who asked knows what was asked
+    return [span(f"{role}:", style, "bold"), " ", text if whole else fit(one_line(text), cells)]
 
 
 def _pre_tool(payload: _Payload, whole: bool) -> list[Part]:

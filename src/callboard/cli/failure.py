@@ -8,6 +8,8 @@ from callboard.client.errors import Unreachable
 from callboard.domain.errors import CallboardError, Unauthenticated
 
 _CANDIDATES = 20
+_SAID = ("illegal_move",)
+"""Errors whose sentence has all that their details have."""
 
 
 class Failure(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -37,7 +39,7 @@ def report_error(output: Output, error: CallboardError) -> int:
         output.warn(msgspec.json.encode(failure).decode())
         return exit_code
     output.warn(span("error: ", "red", "bold"), error.detail)
-    for one in error.errors[:_CANDIDATES]:
+    for one in error.errors[:_CANDIDATES] if error.code not in _SAID else ():
         output.warn("  - ", _line(one))
     if hint:
         output.warn(span("next:  ", "bold"), hint)

@@ -4,13 +4,10 @@ from typing import Final
 
 from callboard.cli.output import Output, span
 from callboard.cli.text import one_line, short_id
+from callboard.domain.lifecycle import HALTED, way_on
 from callboard.wire.responses import Session
 
-_NEXT: Final = {
-    "stuck": 'callboard forward {handle} "…", then callboard restart {handle}',
-    "paused": "callboard resume {handle}",
-    "cancelled": "callboard worktrees",
-}
+_NEXT: Final = {"cancelled": "callboard worktrees"}
 
 
 def show_change(output: Output, session: Session, *, to_worker: bool = False) -> int:
@@ -23,6 +20,8 @@ def show_change(output: Output, session: Session, *, to_worker: bool = False) ->
     else:
         why = session.work.stuck_reason if session.work and session.lifecycle == "stuck" else None
         output.line("  ".join([handle, session.lifecycle or "", *([one_line(why)] if why else [])]))
-        if session.lifecycle in _NEXT and not to_worker:
-            output.note(span(f"next: {_NEXT[session.lifecycle].format(handle=handle)}", "dim"))
+        state = session.lifecycle or ""
+        step = _NEXT.get(state) or (way_on(state, handle) if state in HALTED else "")
+        if step and not to_worker:
+            output.note(span(f"next: {step}", "dim"))
     return 0

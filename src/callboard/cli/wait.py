@@ -25,10 +25,14 @@ def wait(
     where: Where = NO_WHERE,
     show: Show = NO_SHOW,
 ) -> int:
-    """Wait for the end of a run and print its result; the exit code tells how it ended."""
+    """Wait for the end of a run and print its result; the exit code tells how it ended.
+
+    Of a session that works on a task: of all its iterations, and the exit code is 0 when its checks have passed.
+    """
     context = Context(show, where)
     run_id = run_id_of(context.client, reference, context.settings["project"])
-    return wait_and_show(context, run_id, None if timeout is None else seconds_of(timeout))
+    limit = None if timeout is None else seconds_of(timeout)
+    return wait_and_show(context, run_id, limit, alone=is_id(RUN, reference))
 
 
 def stop(

@@ -5,7 +5,7 @@ from contextlib import closing, suppress
 
 from callboard.cli.context import Context
 from callboard.cli.event_lines import event_parts
-from callboard.cli.exit_codes import OK, WaitedTooLong, WaitsForInput, of_run
+from callboard.cli.exit_codes import FAILED, OK, WaitedTooLong, WaitsForInput, of_run
 from callboard.cli.output import span
 from callboard.cli.text import duration
 from callboard.client import calls, clock
@@ -13,6 +13,7 @@ from callboard.client.errors import Unreachable
 from callboard.client.stream import StreamFilter, follow
 from callboard.client.transport import Client
 from callboard.domain.errors import CallboardError
+from callboard.domain.lifecycle import way_on
 from callboard.domain.run import ENDED
 from callboard.wire.responses import Event, Run
 
@@ -24,11 +25,40 @@ PATIENCE_SECONDS = 120.0
 """How long the coordinator may be away while a run is waited for."""
 
 
-def wait_and_show(context: Context, run_id: str, timeout_seconds: float | None = None) -> int:
-    """Wait for a run, print its result and return its exit code."""
+def wait_and_show(context: Context, run_id: str, timeout_seconds: float | None = None, *, alone: bool = False) -> int:
+    """Wait for a run, print its result and return its exit code.
+
+    An iteration of a task has those that follow it behind it, unless it is waited for `alone`: then the last one is
+    shown, and what became of the task is the exit code.
+    """
+    deadline = None if timeout_seconds is None else clock.monotonic_seconds() + timeout_seconds
     run = wait_for_end(context, run_id, timeout_seconds)
+    while not alone and (following := _following(context.client, run)) is not None:
+        left = None if deadline is None else max(0.0, deadline - clock.monotonic_seconds())
+        run = wait_for_end(context, following, left)
     show_end(context, run)
-    return of_run(run)
+    return of_run(run) if alone or of_run(run) != OK or run.task_id is None else _of_task(context, run, run.task_id)
+
+
+def _following(client: Client, run: Run) -> str | None:
+    """The run that the end of an iteration has brought."""
+    latest = client.send(calls.sessions.get(run.session_id)).latest_run_id if run.task_id else None
+    return None if latest == run.run_id else latest
+
+
+def _of_task(context: Context, run: Run, task_id: str) -> int:
+    """The exit code of a task after its last iteration, in a milestone of all its tasks; what is to be done is said."""
+    session = context.client.send(calls.sessions.get(run.session_id))
+    tasks = [context.client.send(calls.tasks.get_task(task_id))]
+    if tasks[0].milestone_id is not None and tasks[0].milestone_id == session.milestone_id:
+        tasks = context.client.send(calls.tasks.get_milestone(tasks[0].milestone_id)).tasks
+    failed = [task for task in tasks if task.outcome != "passed"]
+    for task in failed:
+        why = session.work.stuck_reason if session.work else None
+        context.output.warn(span(f"#{task.number} {task.outcome or task.status}", "red"), f": {why}" if why else "")
+    if failed and (step := way_on(session.lifecycle or "", session.handle or "")):
+        context.output.note(span(f"next: {step}", "dim"))
+    return FAILED if failed else OK
 
 
 def wait_for_end(context: Context, run_id: str, timeout_seconds: float | None = None) -> Run:
@@ -67,16 +97,17 @@ def show_end(context: Context, run: Run) -> None:
         output.line(run.result_text)
     if of_run(run) != OK:
         output.note(span(f"{run.run_id} {run.reason}", "red"), f": {_why(run)}")
-        output.note(span(f"next: callboard logs {run.session_id}  or  {_again(run)}", "dim"))
+        output.note(span(f"next: callboard logs {run.session_id}  or  {_again(context.client, run)}", "dim"))
 
 
-def _again(run: Run) -> str:
+def _again(client: Client, run: Run) -> str:
     """The command that goes on: where the conversation is lost, or the budget, a retry would only miss it again."""
     if run.reason == "executor_session_missing":
         return f"callboard resume {run.session_id} PROMPT --from-log"
     if run.reason == "budget_exceeded":
         return f"callboard budget {run.session_id}"
-    return f"callboard retry {run.run_id}"
+    session = client.send(calls.sessions.get(run.session_id))
+    return way_on(session.lifecycle or "", session.handle or "") or f"callboard retry {run.run_id}"
 
 
 def _why(run: Run) -> str:

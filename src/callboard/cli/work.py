@@ -136,7 +136,7 @@ def _show(output: Output, session: Session) -> None:
         span(_numbers(session) or session.title or "", "bold"), "  ", _lifecycle(session), "  ", state_of(session)
     )
     for issue in session.issues:
-        output.line(span(f"  {'issue':<12}", "dim"), f"#{issue['number']} {issue.get('title') or ''}", _origin(issue))
+        output.line(span(f"  {'issue':<13}", "dim"), f"#{issue['number']} {issue.get('title') or ''}", _origin(issue))
     work, place = session.work, session.workspace
     facts = {
         "session": session.session_id,
@@ -145,6 +145,7 @@ def _show(output: Output, session: Session) -> None:
         "branch": (place.branch if place else None) or "",
         "base": _base(session),
         "stuck": (work.stuck_reason if work else None) or "",
+        "because": (work.ended_reason if work else None) or "",
         "guidance": (work.guidance if work else None) or "",
         "pull request": (work.pull_request_url if work else None) or "",
         "waits for": session.waiting_for or "",
@@ -159,4 +160,4 @@ def _show(output: Output, session: Session) -> None:
     }
     for name, value in facts.items():
         if value:
-            output.line(span(f"  {name:<12}", "dim"), value)
+            output.line(span(f"  {name:<13}", "dim"), value)

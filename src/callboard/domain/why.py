@@ -3,6 +3,7 @@
 import msgspec
 
 from callboard.domain.demands import Demands, Offer, Reason, match
+from callboard.domain.lifecycle import way_on
 from callboard.domain.portability import STAYS, Stays
 from callboard.domain.run import ENDED, REASON_SENTENCES
 from callboard.domain.runner import RunnerState
@@ -49,11 +50,14 @@ class UsedUp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Halted(msgspec.Struct, frozen=True, kw_only=True):
-    """The work that a run belongs to, of which nothing runs now."""
+    """The work that a run belongs to, of which nothing runs now, or never will."""
 
     handle: str
     lifecycle: str
     stuck_reason: str | None
+    never_begun: str | None = None
+    """Why its worktree was not made, so that nothing of it ever ran."""
+    issues: tuple[int, ...] = ()
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +142,8 @@ def duration(time_ms: int) -> str:
 
 def _ended(run: RunFacts) -> Answer:
     reason = run.reason or "failed"
+    if run.halted is not None and reason != "completed":
+        return _ended_with_work(run, run.halted)
     parts = [REASON_SENTENCES[reason]]
     if reason == "stopped" and run.stopped_by:
         parts = [STOPPED_BY[run.stopped_by]]
@@ -149,6 +155,25 @@ def _ended(run: RunFacts) -> Answer:
         sentence=" ".join(parts),
         next_step=step and step.format(run_id=run.run_id, session_id=run.session_id, pool=run.pool_session_id),
     )
+
+
+def _ended_with_work(run: RunFacts, work: Halted) -> Answer:
+    """A retry would be refused: the work itself has to go on first, or be begun anew."""
+    if work.never_begun is not None:
+        numbers = " ".join(str(number) for number in work.issues)
+        return Answer(
+            code="ended",
+            sentence=f"Its worktree was not made: {work.never_begun}",
+            next_step=f"When that is mended: callboard spawn {numbers}",
+        )
+    plain = _ended(msgspec.structs.replace(run, halted=None))
+    said = f"{plain.sentence} {_how_it_stands(work)}"
+    step = None if work.lifecycle == "complete" else way_on(work.lifecycle, work.handle)
+    return Answer(code="ended", sentence=said, next_step=step)
+
+
+def _how_it_stands(work: Halted) -> str:
+    return f"The work on {work.handle} is {work.lifecycle}" + (f": {work.stuck_reason}" if work.stuck_reason else ".")
 
 
 def _live(run: RunFacts) -> Answer:
@@ -207,7 +232,7 @@ def _pending(run: RunFacts) -> Answer:
 
 
 def _halted(work: Halted) -> Answer:
-    said = f"The work on {work.handle} is {work.lifecycle}" + (f": {work.stuck_reason}" if work.stuck_reason else ".")
+    said = _how_it_stands(work)
     step = f"callboard resume {work.handle}"
     if work.stuck_reason:
         step = f'Say what to do: callboard forward {work.handle} "…"; then: callboard restart {work.handle}'

@@ -99,7 +99,7 @@ class Workspace(Response, kw_only=True):
 
 
 class WorkState(Response, kw_only=True):
-    """What only a work session has; within a session."""
+    """What only a work session has. `ended_reason`: of the cancel, or of no worktree; `actions`: what people may do."""
 
     state: str
     """`preparing`, `prepared`, `undoing` (it is tried again after an `undo_error`), `undone` or `removed`."""
@@ -107,13 +107,13 @@ class WorkState(Response, kw_only=True):
     base_branch: str | None
     lifecycle_before: str | None
     stuck_reason: str | None
+    ended_reason: str | None
     pull_request_url: str | None
     guidance: str | None
     heartbeat_at: str | None
     lifecycle_at: str
     task_id: str | None
     actions: list[str]
-    """What people may do to it as it stands."""
 
 
 class Children(Response, kw_only=True):

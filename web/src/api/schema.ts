@@ -1264,6 +1264,7 @@ export interface WorkState {
   base_branch: string | null;
   lifecycle_before: string | null;
   stuck_reason: string | null;
+  ended_reason: string | null;
   pull_request_url: string | null;
   guidance: string | null;
   heartbeat_at: string | null;

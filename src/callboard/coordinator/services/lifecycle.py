@@ -26,7 +26,7 @@ from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest
 from callboard.domain.idempotency import Idempotency
-from callboard.domain.lifecycle import ENDED, UNDER_WAY, IllegalMove, moved
+from callboard.domain.lifecycle import ENDED, HALTED, UNDER_WAY, IllegalMove, moved, way_on
 from callboard.domain.text import check_text
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.idempotency import remember, remembered
@@ -187,6 +187,12 @@ def _work(tx: Transaction, session: Row) -> Row:
     return work
 
 
+def _instead(work: Row) -> str:
+    """What to do in the place of a move that the state does not allow."""
+    way = way_on(work["lifecycle"], work["handle"])
+    return f"Let it go on: {way}" if work["lifecycle"] in HALTED else f"Begin anew: {way}" if way else ""
+
+
 def _moved(work: Row, request: ChangeLifecycle) -> str:
     move = request.report or request.action or ""
     try:
@@ -195,7 +201,7 @@ def _moved(work: Row, request: ChangeLifecycle) -> str:
         raise Conflict(
             f"{work['handle']}: {refused}.",
             code="illegal_move",
-            hint=f"Possible from {work['lifecycle']}: {', '.join(refused.legal) or 'nothing'}.",
+            hint=_instead(work),
             errors=[{"lifecycle": work["lifecycle"], "move": move, "legal": refused.legal}],
         ) from None
 

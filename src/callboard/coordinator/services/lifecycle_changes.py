@@ -35,10 +35,10 @@ def change(tx: Transaction, work: Row, to: str, *, by: By, reason: str | None = 
     session_id, before = work["session_id"], work["lifecycle"]
     if not tx.run("move_lifecycle", session_id=session_id, lifecycle=to, from_lifecycle=before, now=tx.now_ms):
         raise RuntimeError(f"the lifecycle of {session_id} moved inside a transaction that had locked it")
-    keeps_reason = work["stuck_reason"] if to in ("stuck", "paused") else None
+    keeps_reason = work["stuck_reason"] if to in ("stuck", "paused") or before == "cancelled" else None
     noted = {
         "lifecycle_before": before if to == "paused" else None,
-        "stuck_reason": reason or keeps_reason if to == "stuck" else keeps_reason,
+        "stuck_reason": reason or keeps_reason if to in ("stuck", "cancelled") else keeps_reason,
     }
     tx.run("note_lifecycle", session_id=session_id, now=tx.now_ms, **noted)
     _tell(tx, work, {"from": before, "to": to, "by": by, "reason": reason})

@@ -12,7 +12,7 @@ import msgspec
 from callboard.domain import runner as runners
 from callboard.domain.approval import session_allows
 from callboard.domain.budget import UNITS, Pools
-from callboard.domain.lifecycle import legal_actions
+from callboard.domain.lifecycle import ENDED, legal_actions
 from callboard.domain.run import REASON_SENTENCES
 from callboard.domain.session import group_of
 from callboard.domain.usage import UsageTotal
@@ -205,13 +205,14 @@ def _work_state(row: Columns, lifecycle: str) -> wire.WorkState:
         "undo_error",
         "base_branch",
         "lifecycle_before",
-        "stuck_reason",
         "pull_request_url",
         "guidance",
         "task_id",
     )
     return wire.WorkState(
         **{name: row[name] for name in same},
+        stuck_reason=None if lifecycle in ENDED else row["stuck_reason"],
+        ended_reason=row["stuck_reason"] if lifecycle in ENDED else None,
         heartbeat_at=rfc3339_or_none(row["heartbeat_at"]),
         lifecycle_at=rfc3339(row["lifecycle_at"]),
         actions=legal_actions(lifecycle),

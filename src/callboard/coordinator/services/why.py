@@ -17,7 +17,7 @@ from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands
 from callboard.domain.lifecycle import UNDER_WAY
 from callboard.domain.portability import moves_at_ms
-from callboard.domain.run import after_lost
+from callboard.domain.run import ENDED, after_lost
 from callboard.domain.runner import LeaseRules, runner_state
 from callboard.domain.why import (
     Answer,
@@ -38,6 +38,7 @@ MAX_RUNNERS: Final = 200
 """How many runners an answer shows, those that fit first."""
 ASKS_CHARACTERS: Final = 200
 """How much of what an agent asks for is said."""
+_NOT_MADE: Final = ("undoing", "undone")
 _SINCE: Final = {"claimed": "claimed_at", "running": "started_at", "interrupted": "interrupted_at"}
 
 
@@ -123,7 +124,7 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules, runners: tuple[RunnerFa
         asked_ms=asked["requested_at"] if asked else 0,
         lost_deadline_ms=_lost_deadline(run, rules),
         no_match_deadline_ms=_no_match_deadline(tx, run) if claimable else None,
-        halted=_halted(tx, run) if pending and not claimable else None,
+        halted=_halted(tx, run) if (pending and not claimable) or run["status"] in ENDED else None,
         preparing=_preparing(tx, run) if pending and not claimable else None,
         blocker=_blocker(tx, run) if pending and not claimable else None,
         before=_before(tx, run) if claimable else 0,
@@ -164,7 +165,13 @@ def _halted(tx: Transaction, run: Row) -> Halted | None:
     work = work_of(tx, run["session_id"])
     if work is None or work["lifecycle"] in UNDER_WAY:
         return None
-    return Halted(handle=work["handle"], lifecycle=work["lifecycle"], stuck_reason=work["stuck_reason"])
+    return Halted(
+        handle=work["handle"],
+        lifecycle=work["lifecycle"],
+        stuck_reason=work["stuck_reason"],
+        never_begun=work["stuck_reason"] if work["state"] in _NOT_MADE else None,
+        issues=tuple(one["number"] for one in json.loads(work["issues"])),
+    )
 
 
 def _preparing(tx: Transaction, run: Row) -> Preparing | None:

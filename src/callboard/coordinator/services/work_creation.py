@@ -20,6 +20,7 @@ from callboard.domain import ids as id_kinds
 from callboard.domain.errors import Conflict, NotFound
 from callboard.domain.event import SESSION_UPDATED
 from callboard.domain.ids import Ids
+from callboard.domain.lifecycle import way_on
 from callboard.domain.work_names import WorkNames, issue_problems, names_of, refusal
 from callboard.store.database import Row, Transaction
 from callboard.wire.jobs import IssueText, Prepare
@@ -189,10 +190,13 @@ def _conflict(taken: list[dict[str, Any]]) -> Conflict:
             hint="Ask again.",
         )
     told = "; ".join(f"issue {one['issue']} is in the active session {one['session_id']}" for one in taken)
+    handle = taken[0]["handle"]
+    way = way_on(taken[0]["status"], handle)
+    first = f"Let it go on: {way}" if way else f"Look at it: callboard get {handle}"
     return Conflict(
         f"{told[0].upper()}{told[1:]}.",
         code="issue_conflict",
-        hint=f"Look at it: callboard get {taken[0]['handle']}; or end it: callboard cancel {taken[0]['handle']}",
+        hint=f"{first}; or end it: callboard cancel {handle}",
         errors=taken,
     )
 
