@@ -21,6 +21,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("br
 DONE: Final = 'say It was **late**.\ntool Read {"file_path": "a.py"}\nusage opus 1200 340 21000\nresult Fixed.'
 
 
+OPENED: Final = """new MutationObserver((_, observer) => {
+  const chips = [...document.querySelectorAll("button[aria-pressed]")];
+  if (!chips.some((one) => /^All 1\\d{4}$/.test(one.textContent))) return;
+  observer.disconnect();
+  window.opened = performance.now();
+}).observe(document, { childList: true, subtree: true, characterData: true });"""
+
+
 class Stage:
     """A coordinator with sessions in every state that a person meets."""
 
@@ -217,10 +225,18 @@ def test_a81_ten_thousand_events_open_scroll_and_filter_without_a_long_task(stag
         for n in range(10_000)
     ]
     session = stage.coordinator.http.post("/sessions/import", json={"lines": lines}).json()
+    visitor.context.add_init_script(OPENED)
     page = visitor.log_in(f"/ui/sessions/{session['session_id']}")
-    expect(page.get_by_role("button", name=re.compile(r"^All 1\d{4}$"))).to_be_visible(timeout=20_000)
+    assert min(_opened_after(page) for _ in range(3)) <= 2_000
     page.evaluate(LONG_TASKS)
     assert min(_longest_of_a_look_around(page) for _ in range(3)) <= 100
+
+
+def _opened_after(page: Page) -> float:
+    """Loads the page anew; after how many milliseconds the whole log was there."""
+    page.reload()
+    page.wait_for_function("() => window.opened", timeout=20_000)
+    return float(page.evaluate("window.opened"))
 
 
 def _longest_of_a_look_around(page: Page) -> float:

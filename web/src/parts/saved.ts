@@ -1,5 +1,6 @@
 // Filters that somebody keeps, in this browser: a text each, the newest first.
 import { Store } from "../live/stores";
+import { keep } from "./kept";
 
 const KEY = "callboard.filters";
 const MOST = 12;
@@ -19,6 +20,6 @@ export const saved = new Store<readonly string[]>(kept());
 export function toggleSaved(text: string): void {
   const before = saved.get();
   const after = before.includes(text) ? before.filter((one) => one !== text) : [text, ...before].slice(0, MOST);
-  localStorage.setItem(KEY, JSON.stringify(after));
+  keep(localStorage, KEY, JSON.stringify(after));
   saved.set(after);
 }
