@@ -95,6 +95,7 @@ def test_a81_home_says_who_needs_somebody_also_in_the_title_and_by_keyboard(stag
     needs = page.get_by_role("region", name=re.compile("Needs you"))
     expect(needs.get_by_text("run psql -f 4.sql")).to_be_visible()
     expect(page).to_have_title(re.compile(r"^\(1\) Home"))
+    expect(page.get_by_text("No registered runner has the tag gpu.")).to_be_visible()
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(stage.asking.session_id))

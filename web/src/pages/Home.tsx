@@ -1,9 +1,13 @@
 // The callboard: who needs you, what is to review, what works, what waits, what is done.
+import { useQuery } from "@tanstack/react-query";
 import { useMemo, useRef, useState } from "react";
+import { call } from "../api/client";
 import { useKeys, type Key } from "../keyboard/registry";
 import { GROUPS, rowsOf, type BoardState, type Group, type Row } from "../live/board";
+import { useFresh } from "../live/fresh";
 import { fitsFilter, readFilter, type Filter } from "../live/filter";
 import { board, loadBoard, useStore } from "../live/stores";
+import type { Event } from "../live/types";
 import { go, Link, useQueryParameter } from "../navigation";
 import { filterableSession, useProjectNames } from "../parts/filterable";
 import { FilterBox } from "../parts/FilterBox";
@@ -21,6 +25,7 @@ export default function Home() {
   const [words, setWords] = useQueryParameter("q");
   const filter = useMemo(() => readFilter(words), [words]);
   const projects = useProjectNames();
+  const whys = useWhys(state.totals.queued > 0);
   const search = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
   useKeys(useMemo(() => keysOf(list, search), []));
@@ -34,11 +39,28 @@ export default function Home() {
       {phase === "loading" ? <Loading what="the callboard" /> : (
         <div ref={list} className={css.groups}>
           {isEmpty(state) && <FirstSteps />}
-          {GROUPS.map((group) => <GroupOfRows key={group} group={group} state={state} filter={filter} projects={projects} />)}
+          {GROUPS.map((group) => <GroupOfRows key={group} group={group} state={state} filter={filter} projects={projects} whys={whys} />)}
         </div>
       )}
     </div>
   );
+}
+
+const WHY_MS = 15_000;
+const WHY_GATHER_MS = 2_000;
+const MOST_WHYS = 50;
+const MOVES = (event: Event) => event.type.startsWith("run_");
+
+/** Why each session waits that stands in front of the queue, in the coordinator's words; asked for while any waits. */
+function useWhys(wanted: boolean): ReadonlyMap<string, string> {
+  useFresh(["queue", "whys"], MOVES, WHY_GATHER_MS);
+  const found = useQuery({
+    queryKey: ["queue", "whys"],
+    queryFn: () => call("GET /queue", { query: { limit: MOST_WHYS } }),
+    enabled: wanted,
+    refetchInterval: WHY_MS,
+  });
+  return useMemo(() => new Map(found.data?.items.map((one) => [one.run.session_id, one.why.sentence])), [found.data]);
 }
 
 function isEmpty(state: BoardState): boolean {
@@ -61,9 +83,11 @@ interface GroupProps {
   state: BoardState;
   filter: Filter;
   projects: ReadonlyMap<string, string>;
+  /** Why sessions wait, by their ids. */
+  whys: ReadonlyMap<string, string>;
 }
 
-function GroupOfRows({ group, state, filter, projects }: GroupProps) {
+function GroupOfRows({ group, state, filter, projects, whys }: GroupProps) {
   const [shown, setShown] = useState(SHOWN);
   const look = GROUP_LOOKS[group];
   const filtered = filter.tokens.length > 0;
@@ -79,7 +103,7 @@ function GroupOfRows({ group, state, filter, projects }: GroupProps) {
       </h2>
       {rows.length > 0 && (
         <ul className={css.rows}>
-          {rows.slice(0, shown).map((row) => <Item key={row.session_id} row={row} project={row.project_id === null ? undefined : projects.get(row.project_id)} />)}
+          {rows.slice(0, shown).map((row) => <Item key={row.session_id} row={row} project={row.project_id === null ? undefined : projects.get(row.project_id)} why={group === "queued" ? whys.get(row.session_id) : undefined} />)}
         </ul>
       )}
       {rows.length > shown && (
@@ -93,19 +117,25 @@ function GroupOfRows({ group, state, filter, projects }: GroupProps) {
 }
 
 /** A row, and below it what it asks, once somebody wants to answer it here. */
-function Item({ row, project }: { row: Row; project: string | undefined }) {
+interface ItemProps {
+  row: Row;
+  project: string | undefined;
+  why: string | undefined;
+}
+
+function Item({ row, project, why }: ItemProps) {
   const [open, setOpen] = useState(false);
   const answerable = isAnswerable(row);
   return (
     <li>
-      <SessionRow row={row} project={project} />
+      <SessionRow row={row} project={project} why={why} />
       {answerable && <button type="button" data-answer className={css.answer} aria-expanded={open} onClick={() => setOpen(!open)}>{open ? "▾ Not now" : "▸ Answer here"}</button>}
       {answerable && open && <Peek row={row} />}
     </li>
   );
 }
 
-function SessionRow({ row, project }: { row: Row; project: string | undefined }) {
+function SessionRow({ row, project, why }: ItemProps) {
   const waits = row.group === "needs_you" || row.group === "queued";
   return (
     <Link to={`/sessions/${row.session_id}`} className={css.row} data-row>
@@ -117,7 +147,7 @@ function SessionRow({ row, project }: { row: Row; project: string | undefined })
           {row.queued_runs > 0 && row.group !== "queued" && <span className={css.queued}>+{row.queued_runs} queued</span>}
           <Chips row={row} project={project} />
         </span>
-        <span className={css.headline}>{row.headline ? <Line text={row.headline} /> : <Line text={row.reason_text ?? ""} />}</span>
+        <span className={css.headline}><Line text={why || row.headline || (row.reason_text ?? "")} /></span>
       </span>
       <span className={css.who}>
         <Line text={[row.agent_name, row.executor_type].filter(Boolean).join(" · ")} />

@@ -1,11 +1,12 @@
 // Messages in Markdown. Markup of the author is shown as text, images are links that nobody follows for us, and links
 // lead to the web or nowhere. Loaded when the first message is drawn; what cannot be drawn is shown as it is.
 import { Component, lazy, Suspense, type ReactNode } from "react";
+import { patiently } from "../patiently";
 import { inert } from "./inert";
 import css from "./Markdown.module.css";
 import { isTame } from "./tame";
 
-const Rendered = lazy(() => import("./MarkdownText"));
+const Rendered = lazy(patiently(() => import("./MarkdownText")));
 
 export function Markdown({ text }: { text: string }) {
   const shown = inert(text);
