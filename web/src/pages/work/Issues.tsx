@@ -6,6 +6,7 @@ import type { Issue, Project, Task } from "../../api/schema";
 import { useKeys, type Key } from "../../keyboard/registry";
 import { Link, useQueryParameter } from "../../navigation";
 import { useAction } from "../../parts/actions";
+import { nameOf } from "../../parts/format";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Loading, State, Trouble } from "../../parts/Parts";
@@ -186,7 +187,7 @@ const Row = memo(function Row({ issue, task, holder, unread, place, named, onCho
         {task && <TaskTags task={task} />}
       </span>
       {(holder || unread) && (
-        <Link to={`/sessions/${holder?.session_id ?? issue.session_id}`} className={css.holder}>
+        <Link to={`/sessions/${holder?.session_id ?? issue.session_id}`} className={css.holder} title={holder ? nameOf(holder) : undefined}>
           <State look={holder ? lifecycleLook(holder.lifecycle) : { icon: "▶", word: "In work", tone: "work" }} />
           <span className="unseen">in a session </span>
         </Link>

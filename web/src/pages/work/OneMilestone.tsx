@@ -1,10 +1,10 @@
 // One milestone: its tasks in their order with what came of each, its start, and its end with the summary.
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { call } from "../../api/client";
-import type { Milestone, Project } from "../../api/schema";
+import { call, newKey } from "../../api/client";
+import type { Milestone, Project, Task } from "../../api/schema";
 import { Link, useQueryParameter } from "../../navigation";
-import { useAttempt } from "../../parts/actions";
+import { useAction, useAttempt } from "../../parts/actions";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Markdown } from "../../parts/Markdown";
@@ -21,6 +21,7 @@ import { ToMilestone } from "./ToMilestone";
 import css from "./Work.module.css";
 
 const GONE = new Set(["cancelled", "deleted"]);
+const HALTED = new Set(["stuck", "paused"]);
 
 export function OneMilestone({ project, named, number }: { project: Project; named: string; number: number }) {
   const milestones = useMilestones(project);
@@ -34,6 +35,8 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
   const session = found.session_id ? sessions.get(found.session_id) : undefined;
   // One whose session came to nothing is started anew.
   const startable = found.state === "planned" || (found.state === "active" && session !== undefined && GONE.has(session.lifecycle ?? ""));
+  // Come through, and its session takes one task after another.
+  const idle = found.state === "active" && session !== undefined && isActive(session) && !HALTED.has(session.lifecycle ?? "") && found.tasks.every((task) => task.status === "ended");
   const left = found.tasks.some((task) => task.outcome !== "passed");
   return (
     <>
@@ -60,7 +63,13 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
         <Progress milestone={found} />
         {found.tasks.length === 0 ? <p className={layout.soft}>It has none yet. Choose <Link to={workAddress(named)}>issues</Link> and put them into it.</p> : (
           <ol className={layout.box} style={{ boxShadow: "none" }}>
-            {found.tasks.map((task) => <li key={task.task_id} className={css.task}><TaskHead task={task} named={named} /><Checks task={task} ofProject={project.settings.checks ?? []} /></li>)}
+            {found.tasks.map((task) => (
+              <li key={task.task_id} className={css.task}>
+                <TaskHead task={task} named={named} within />
+                <Checks task={task} ofProject={project.settings.checks ?? []} />
+                {idle && task.outcome !== null && task.outcome !== "passed" && <TryAgain task={task} />}
+              </li>
+            ))}
           </ol>
         )}
       </section>
@@ -70,6 +79,16 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
       {ending && <EndDialog milestone={found} onClose={() => setEnding(false)} />}
     </>
   );
+}
+
+function TryAgain({ task }: { task: Task }) {
+  const queries = useQueryClient();
+  const [run, running] = useAction(async () => {
+    await call("POST /tasks/{task_id}/run", { path: { task_id: task.task_id }, body: {}, idempotencyKey: newKey() });
+    await readAgain(queries, { session_id: task.session_id ?? "" });
+    return `#${task.number} is tried once more, in the same session.`;
+  });
+  return <div><Button className={css.small} disabled={running} onClick={() => void run()}>↻ Try again<span className="unseen"> #{task.number}</span></Button></div>;
 }
 
 function EndDialog({ milestone, onClose }: { milestone: Milestone; onClose: () => void }) {

@@ -48,7 +48,7 @@ export function Checks({ task, ofProject }: { task: Task; ofProject: readonly st
   );
 }
 
-export function TaskHead({ task, named, milestone }: { task: Task; named: string; milestone?: number | undefined }) {
+export function TaskHead({ task, named, milestone, within = false }: { task: Task; named: string; milestone?: number | undefined; within?: boolean }) {
   return (
     <div className={layout.line}>
       <span className={css.number}>#{task.number}</span>
@@ -58,7 +58,7 @@ export function TaskHead({ task, named, milestone }: { task: Task; named: string
       {task.context === "persistent" && <span className={layout.tag}>one conversation</span>}
       {task.depends_on.length > 0 && <span className={layout.tag}>after {task.depends_on.map((one) => `#${one}`).join(" ")}</span>}
       {milestone !== undefined && <Link to={workAddress(named, "milestones", milestone)} className={layout.tag}>milestone {milestone}</Link>}
-      {task.session_id && <Link to={`/sessions/${task.session_id}`} className={layout.small}>its session</Link>}
+      {task.session_id && !within && <Link to={`/sessions/${task.session_id}`} className={layout.small}>its session</Link>}
     </div>
   );
 }
