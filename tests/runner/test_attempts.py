@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.runner.proxy import Forward
 from tests.runner.world import World, alive, payload_of, said_by_agent, types_of
 
 ORDER = [
@@ -128,6 +129,22 @@ async def test_an_executor_that_cannot_start_fails_the_run_with_a_sentence(world
     assert run.error is not None
     assert (run.status, run.error.code) == ("failed", "launch_refused")
     assert "what" in run.error.message
+
+
+async def test_a57_a_runner_gives_no_text_from_elsewhere_to_a_shell_whatever_it_is_told(world: World) -> None:
+    """A57: the second line, for a coordinator that is old or wrong; nothing is started."""
+    await world.start_coordinator()
+
+    async def of_an_issue(_route: str, forward: Forward) -> bytes:
+        return (await forward()).replace(b'"trigger":"user"', b'"trigger":"task"')
+
+    async with world.meddling(of_an_issue) as url:
+        await world.start_runner(allow_shell=True, url=url)
+        made = await world.start_run("touch canary", executor_type="command")
+        run = await world.ended(made.run_id)
+    assert run.error is not None
+    assert (run.status, run.error.code) == ("failed", "prompt_is_script")
+    assert not (world.project / "canary").exists()
 
 
 async def test_a_crash_fails_the_run_with_the_tail_of_stderr(world: World) -> None:

@@ -25,7 +25,7 @@ class Offer:
     slots: Annotated[PositiveInt | None, Parameter(help="Most runs at once; default: two for each core.")] = None
     name: Annotated[str | None, Parameter(help="Name, to tell several runners of one directory apart.")] = None
     hostname: Annotated[str | None, Parameter(help="Name of this machine; default: the system's.")] = None
-    allow_shell: Annotated[bool, Parameter(help="Let the executor `command` run any prompt with sh.")] = False
+    allow_shell: Annotated[bool, Parameter(help="Let the executor `command` run what people ask for with sh.")] = False
     config: Annotated[Path | None, Parameter(help="TOML file with these settings and with executors.")] = None
 
     def as_arguments(self) -> list[str]:

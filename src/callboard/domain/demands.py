@@ -18,6 +18,7 @@ ReasonCode = Literal[
     "hostname_differs",
     "host_preferred",
     "executor_missing",
+    "prompt_is_script",
     "outside_roots",
     "tag_missing",
     "needs_shared_tag",
@@ -29,6 +30,7 @@ REASON_CODES: Final[dict[str, str]] = {
     "hostname_differs": "The run must go to {wanted}; this runner is on {found}.",
     "host_preferred": "The conversation is on {wanted}, which may take the run alone for {found} more.",
     "executor_missing": "The run needs the executor {wanted}; this runner offers {found}.",
+    "prompt_is_script": "{wanted} runs its prompt as a script on this runner; this one holds text from elsewhere.",
     "outside_roots": "The directory {wanted} is outside this runner's roots ({found}).",
     "tag_missing": "The run demands the tag {wanted}; this runner has {found}.",
     "needs_shared_tag": "This runner only takes runs that share one of its tags ({found}).",
@@ -48,6 +50,8 @@ class Demands(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     repository: str | None = None
     """Of a worktree: the repository that it belongs to; who may work in that may work in the worktree."""
     tags: tuple[str, ...] = ()
+    prompt_as_data: bool = False
+    """The prompt holds text from elsewhere: no interpreter may get it as a script."""
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +62,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     executor_types: tuple[str, ...]
     tags: tuple[str, ...] = ()
     require_matching_tags: bool = False
+    script_executor_types: tuple[str, ...] = ()
+    """Executors that run their prompt as a script."""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +141,8 @@ def _place_reasons(demands: Demands, offer: Offer) -> list[Reason]:
         reasons.append(
             Reason(code="executor_missing", wanted=demands.executor_type, found=", ".join(offer.executor_types))
         )
+    if demands.prompt_as_data and demands.executor_type in offer.script_executor_types:
+        reasons.append(Reason(code="prompt_is_script", wanted=demands.executor_type))
     if demands.project_dir is not None and not _directory_fits(demands, offer):
         reasons.append(Reason(code="outside_roots", wanted=demands.project_dir, found=", ".join(offer.roots)))
     return reasons

@@ -49,6 +49,7 @@ WAITS_FOR_HOST: Final = ("no_matching_runner", "runner_lost", "runner_draining",
 LACKS: Final = {
     "hostname_differs": "is on the host {wanted}",
     "executor_missing": "offers the executor {wanted}",
+    "prompt_is_script": "takes the prompt of {wanted} as data",
     "outside_roots": "may work in {wanted}",
     "tag_missing": "has the tag {wanted}",
     "needs_shared_tag": "takes runs that share none of its tags",
@@ -56,6 +57,7 @@ LACKS: Final = {
 REMEDIES: Final = {
     "hostname_differs": "Start the runner on {wanted}.",
     "executor_missing": "Start a runner that offers it: callboard runner --executor {wanted}",
+    "prompt_is_script": "Name a program in the runner's file, [executors.{wanted}] with argv: it gets text as data.",
     "outside_roots": "Start a runner that may work there: callboard runner --root {wanted}",
     "tag_missing": "Start a runner that has it: callboard runner --tag {wanted}",
     "needs_shared_tag": "Give the run a tag of the runner, or start a runner without require_matching_tags.",

@@ -22,6 +22,8 @@ class OfferedExecutor:
     table: Mapping[str, Any]
     passed: tuple[str, ...] = ()
     """Names of environment variables that its agents get besides the allowed ones."""
+    executes_prompt: bool = False
+    """Whether it runs its prompt as a script, so that no text from elsewhere may be in it."""
 
 
 @dataclass(kw_only=True)

@@ -165,6 +165,7 @@ class RunnerProcess:
             launch_token=identity.launch_token,
             roots=[str(root) for root in settings.roots],
             executor_types=sorted(executors),
+            script_executor_types=sorted(name for name, one in executors.items() if one.executes_prompt),
             tags=list(settings.tags),
             require_matching_tags=settings.require_matching_tags,
             slots=settings.slots,

@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Final, cast, get_args
 
 import msgspec
 
@@ -29,6 +29,11 @@ from callboard.runner.trust import untrusted_files
 from callboard.runner.unstarted import boot_id
 from callboard.wire.runner import Claim
 
+PROMPT_IS_SCRIPT: Final = (
+    "[executors.{}] runs its prompt as a script here, and this prompt holds text from elsewhere. "
+    "Name a program that takes the prompt as data."
+)
+
 
 class NotLaunchable(Exception):
     """Nothing was started. `retry` is False when this runner can never start it."""
@@ -46,6 +51,8 @@ def prepare(context: RunnerContext, held: HeldAttempt) -> tuple[Invocation, Laun
         raise NotLaunchable(
             "executor_missing", f"This runner has no executor {held.claim.executor_type!r}.", retry=False
         )
+    if offered.executes_prompt and holds_foreign_text(held.claim):
+        raise NotLaunchable("prompt_is_script", PROMPT_IS_SCRIPT.format(held.claim.executor_type), retry=False)
     try:
         invocation = invocation_of(context, held, offered)
         launch = base.launch(offered.executor, invocation)
@@ -60,6 +67,11 @@ def prepare(context: RunnerContext, held: HeldAttempt) -> tuple[Invocation, Laun
     except OSError as cause:
         raise NotLaunchable("runner_state_unwritable", str(cause), retry=True) from cause
     return invocation, launch
+
+
+def holds_foreign_text(claim: Claim) -> bool:
+    """Whether others than the person who asked have words in the prompt; of old coordinators by what the run is."""
+    return claim.prompt_as_data or claim.repository is not None or claim.trigger not in ("user", "external")
 
 
 def _checks(context: RunnerContext, held: HeldAttempt, directory: str) -> list[CheckOrder]:

@@ -10,11 +10,12 @@ import structlog
 
 from callboard.domain.errors import InvalidRequest
 from callboard.executors import EXECUTORS, load
+from callboard.executors.interpreters import executes_prompt
 from callboard.runner.config import ExecutorTable, RunnerSettings
 from callboard.runner.context import OfferedExecutor
 
 SHELL: Final = ExecutorTable(type="command", argv=["sh", "-c"], prompt="argument")
-"""`command` when the runner allows any prompt to run as a shell script."""
+"""`command` when the runner allows what a person asks for to run as a shell script."""
 _LOG = structlog.get_logger(__name__)
 
 
@@ -32,8 +33,12 @@ def offered_executors(settings: RunnerSettings, environment: Mapping[str, str]) 
         if missing := _missing(name, table, environment):
             _refuse_or_leave_out(name, missing, settings)
         else:
+            kind, settings_of_it = _kind(name, table), table.settings()
             offered[name] = OfferedExecutor(
-                executor=load(_kind(name, table)), table=table.settings(), passed=tuple(table.environment)
+                executor=load(kind),
+                table=settings_of_it,
+                passed=tuple(table.environment),
+                executes_prompt=kind == "command" and executes_prompt(settings_of_it),
             )
     return offered
 

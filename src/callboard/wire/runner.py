@@ -38,6 +38,8 @@ class Register(Report, kw_only=True):
     launch_token: Annotated[str, Meta(min_length=8, max_length=64)]
     roots: ShortList = []
     executor_types: ShortList = []
+    script_executor_types: ShortList | None = None
+    """Those of `executor_types` that run their prompt as a script; from runners that do not know it: `command`."""
     tags: ShortList = []
     require_matching_tags: bool = False
     slots: Annotated[int, Meta(ge=1, le=10_000)] = 1
@@ -165,6 +167,8 @@ class Claim(msgspec.Struct, kw_only=True):
     """What is kept of the conversation, where this runner may need it."""
     checks: list[Check] = []
     """What judges the agent's work, once it has completed."""
+    prompt_as_data: bool = False
+    """Whether the prompt holds text from elsewhere, so that no interpreter may get it as a script."""
     repository: str | None = None
     """Whose `.callboard/config.toml` may say what a check executes; null: the working directory's."""
 
@@ -329,10 +333,7 @@ class Bind(Report, kw_only=True):
 
 
 class AnnounceTranscript(Report, kw_only=True):
-    """POST /sessions/{id}/transcript: the transcript after the run, by the attempt that owns the run.
-
-    Announced until nothing of it is missing; then it takes the place of the one before.
-    """
+    """POST /sessions/{id}/transcript, by the attempt that owns the run, until nothing is missing; replaces the last."""
 
     run_id: str
     attempt: Number

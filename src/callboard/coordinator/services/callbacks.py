@@ -11,6 +11,7 @@ from callboard.coordinator.services import callback_changes
 from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.callback_changes import STOPPED_SENTENCE
 from callboard.coordinator.services.following_run import request_like
+from callboard.coordinator.services.foreign_text import only_executed
 from callboard.coordinator.services.lifecycle_changes import may_run, work_of
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.locking import lock_for_run
@@ -32,6 +33,8 @@ GONE_SENTENCE: Final = "The session that was to be told does not exist any more.
 ARCHIVED_SENTENCE: Final = "The session that was to be told is archived."
 HALTED_SENTENCE: Final = "The work of the session is {lifecycle}; it goes with the next run that somebody starts."
 NO_RUN_SENTENCE: Final = "The session that was to be told has no run of ours that could be followed by another."
+
+SCRIPT_SENTENCE: Final = "The session's executor {!r} runs its prompt as a script, so that it is told no result."
 
 
 class CallbackService:
@@ -76,6 +79,9 @@ class CallbackService:
         before = tx.one("run_by_id", run_id=session["latest_run_id"]) if session["latest_run_id"] else None
         if before is None:
             _end_all(tx, session, rows, "give_up", NO_RUN_SENTENCE)
+            return
+        if only_executed(tx, before["executor_type"]):
+            _end_all(tx, session, rows, "give_up", SCRIPT_SENTENCE.format(before["executor_type"]))
             return
         made = create(tx, _resume_after(before), self._ids, self._limits)
         for row in rows:

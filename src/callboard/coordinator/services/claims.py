@@ -5,6 +5,7 @@ from typing import Any
 
 from callboard.coordinator.services.budget_changes import left_for
 from callboard.coordinator.services.fleet import FleetRunner
+from callboard.coordinator.services.foreign_text import in_prompt_of
 from callboard.coordinator.services.portability import copy_for
 from callboard.coordinator.services.task_runs import claimed
 from callboard.domain import ids
@@ -33,7 +34,10 @@ def build_claim(tx: Transaction, run: Row, runner: FleetRunner) -> Claim:
         run_number=run["number"],
         type=run["type"],
         trigger=run["trigger"],
-        prompt=_prompt(tx, run, cut_off=cut_off, told_until=kept.run_number if kept and behind else None),
+        prompt=(run["prompt"] or "")
+        if run["executor_type"] in runner.offer.script_executor_types  # nothing is added to a script
+        else _prompt(tx, run, cut_off=cut_off, told_until=kept.run_number if kept and behind else None),
+        prompt_as_data=in_prompt_of(run),
         parameters=json.loads(run["parameters"]) if run["parameters"] else {},
         context=run["context"],
         executor_type=run["executor_type"],

@@ -369,7 +369,9 @@ def _claim_one(tx: Transaction, entry: Entry, runner: FleetRunner, giving: _Givi
     )
     refresh_session(tx, run["session_id"])
     changed(tx, run, "claimed")
-    return build_claim(tx, assign(tx, with_worker_prompt(tx, run, giving.ids), giving.ids), runner)
+    if run["executor_type"] not in runner.offer.script_executor_types:
+        run = assign(tx, with_worker_prompt(tx, run, giving.ids), giving.ids)
+    return build_claim(tx, run, runner)
 
 
 def _queue_elsewhere(tx: Transaction, run_id: str) -> None:

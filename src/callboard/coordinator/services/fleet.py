@@ -34,6 +34,7 @@ def offer_of(row: Row) -> Offer:
         executor_types=tuple(json.loads(row["executor_types"])),
         tags=tuple(json.loads(row["tags"])),
         require_matching_tags=bool(row["require_matching_tags"]),
+        script_executor_types=tuple(json.loads(row["script_executor_types"])),
     )
 
 

@@ -10,6 +10,7 @@ from callboard.coordinator.services.access import require_steering, visible_sess
 from callboard.coordinator.services.affinity import affinity_of, grounded, prefer
 from callboard.coordinator.services.agent_choice import named_agent
 from callboard.coordinator.services.fleet import record_class
+from callboard.coordinator.services.foreign_text import guarded
 from callboard.coordinator.services.inheritance import narrowed
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.new_run import NewRun
@@ -77,7 +78,7 @@ def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limit
     usual, asked = (agent or {}).get("executor"), new.request.limits
     new = _with_agent(tx, new, agent, named_executor(new.request) or usual or new.executor_type)
     request = new.request
-    demands = grounded(tx, _demands(new, None, None, None), parent)
+    demands = guarded(tx, new, None, grounded(tx, _demands(new, None, None, None), parent))
     if parent is not None:
         check_tree(tx, parent, limits)
     session_id, run_id = new.session_id or run_ids.new(ids.SESSION), run_ids.new(ids.RUN)
@@ -130,7 +131,7 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     new = _without_budget(new)
     _draw(tx, new, session["session_id"])
     binding = None if request.from_log else tx.one("open_binding", session_id=session["session_id"])
-    demands = grounded(tx, _demands(new, session, binding, session["project_dir"]), session)
+    demands = guarded(tx, new, session, grounded(tx, _demands(new, session, binding, session["project_dir"]), session))
     current = live or _lost_run(tx, session)
     if current and request.on_busy == "interrupt":
         more = {"root_session_id": session["root_session_id"], "session_project_id": session["project_id"]}

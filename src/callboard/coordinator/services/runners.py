@@ -88,6 +88,7 @@ class RunnerService:
             name=request.name,
             roots=json.dumps(request.roots or [request.project_dir]),
             executor_types=json.dumps(request.executor_types),
+            script_executor_types=json.dumps(_scripts(request)),
             tags=json.dumps(sorted(set(request.tags))),
             require_matching_tags=int(request.require_matching_tags),
             slots=request.slots,
@@ -276,3 +277,9 @@ def _require_fleet_rights(caller: Caller) -> None:
 def _require_reader(caller: Caller) -> None:
     if not caller.is_person:
         raise Forbidden(f"{caller.kind_in_words} token may not see the runners.")
+
+
+def _scripts(request: Register) -> list[str]:
+    """Executors that run their prompt as a script; of a runner that does not know the word, those that may."""
+    told = ["command"] if request.script_executor_types is None else request.script_executor_types
+    return sorted(set(told) & set(request.executor_types))

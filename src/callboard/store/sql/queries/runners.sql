@@ -12,12 +12,14 @@ SELECT * FROM runners WHERE runner_id > :after ORDER BY runner_id LIMIT :limit;
 
 -- name: upsert_runner
 -- Registers a runner, or a newer process of it.
-INSERT INTO runners (runner_id, hostname, project_dir, name, roots, executor_types, tags, require_matching_tags, slots,
+INSERT INTO runners (runner_id, hostname, project_dir, name, roots, executor_types, script_executor_types,
+    tags, require_matching_tags, slots,
     version, facts, epoch, launch_token, credential_hash, registered_at, last_heard_at)
-VALUES (:runner_id, :hostname, :project_dir, :name, :roots, :executor_types, :tags, :require_matching_tags, :slots,
+VALUES (:runner_id, :hostname, :project_dir, :name, :roots, :executor_types, :script_executor_types,
+    :tags, :require_matching_tags, :slots,
     :version, :facts, :epoch, :launch_token, :credential_hash, :now, :now)
 ON CONFLICT (runner_id) DO UPDATE SET roots = excluded.roots, executor_types = excluded.executor_types,
-    tags = excluded.tags, require_matching_tags = excluded.require_matching_tags, slots = excluded.slots,
+    script_executor_types = excluded.script_executor_types, tags = excluded.tags, require_matching_tags = excluded.require_matching_tags, slots = excluded.slots,
     version = excluded.version, facts = excluded.facts, epoch = excluded.epoch, launch_token = excluded.launch_token,
     last_heard_at = excluded.last_heard_at;
 

@@ -1,0 +1,53 @@
+"""Prompts that others than the person who asks have words in: no interpreter may get one as a script. Makes no runs."""
+
+import json
+from typing import Final
+
+import msgspec
+
+from callboard.coordinator.services.fleet import offer_of
+from callboard.coordinator.services.new_run import NewRun
+from callboard.domain.callback import NONCE_PARAMETER
+from callboard.domain.caller import SYSTEM
+from callboard.domain.demands import Demands
+from callboard.domain.errors import Conflict
+from callboard.store.database import Row, Transaction
+
+SENTENCE: Final = "The executor {!r} runs its prompt as a script here, and this one would hold text from elsewhere."
+NEXT_STEP: Final = (
+    'Take another executor, or name a program in the runner\'s file: [executors.NAME] with type = "command" and argv; '
+    "it gets the prompt as data."
+)
+
+
+def guarded(tx: Transaction, new: NewRun, session: Row | None, demands: Demands) -> Demands:
+    """The demands of a run, with that on its prompt. Conflict `prompt_is_script` where it would only be executed."""
+    if not _holds_foreign_text(tx, new, session):
+        return demands
+    if new.caller is not SYSTEM and only_executed(tx, demands.executor_type):
+        raise Conflict(SENTENCE.format(demands.executor_type), code="prompt_is_script", hint=NEXT_STEP)
+    return msgspec.structs.replace(demands, prompt_as_data=True)
+
+
+def only_executed(tx: Transaction, executor_type: str) -> bool:
+    """Whether each runner that offers an executor, and there is one, has it run its prompt as a script."""
+    offers = [offer for row in tx.all("all_runners") if executor_type in (offer := offer_of(row)).executor_types]
+    return bool(offers) and all(executor_type in offer.script_executor_types for offer in offers)
+
+
+def in_prompt_of(run: Row) -> bool:
+    """Whether the prompt of a run holds text from elsewhere; also of runs from before that was demanded."""
+    carries = bool(run["parameters"]) and NONCE_PARAMETER in json.loads(run["parameters"])
+    return carries or run["lifecycle"] is not None or bool(json.loads(run["demands"]).get("prompt_as_data"))
+
+
+def _holds_foreign_text(tx: Transaction, new: NewRun, session: Row | None) -> bool:
+    """Only what a person says in this very request, outside of work on issues, is nobody else's."""
+    if new.trigger not in (None, "user") or not new.caller.is_person or new.caller is SYSTEM:
+        return True
+    if new.forked_from is not None or new.request.parameters is not None:
+        return True
+    if session is not None and session["handle"] is not None:
+        return True
+    before = tx.one("run_by_id", run_id=new.retry_of) if new.retry_of else None
+    return before is not None and bool(json.loads(before["demands"]).get("prompt_as_data"))

@@ -1,0 +1,53 @@
+"""Whether a program takes what it is given as a script to execute. Looks at its arguments alone; starts nothing."""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any, Final
+
+_SHELLS: Final = "ash bash csh dash fish ksh mksh pwsh sh tcsh zsh"
+_LANGUAGES: Final = "bun deno lua node perl php python pypy ruby tclsh"
+_INTERPRETERS: Final = frozenset(f"{_SHELLS} {_LANGUAGES}".split())
+_WRAPPERS: Final = frozenset(
+    {"busybox", "command", "env", "exec", "nice", "nohup", "setsid", "stdbuf", "time", "timeout"}
+)
+_VERSION: Final = re.compile(r"[\d.]+$")
+_READS_STANDARD_INPUT: Final = frozenset({"-", "-s", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+_EXECUTES_NEXT: Final = re.compile(r"--(?:command|eval|execute|print)|-[A-Za-z]*[ceEpr]")
+_TAKES_VALUE: Final = frozenset({"-o", "+o", "-O", "+O", "-W", "-X"})
+
+
+def executes_prompt(settings: Mapping[str, Any]) -> bool:
+    """Whether a table of a `command` hands the prompt to an interpreter as its script; in doubt it does."""
+    how, argv = settings.get("prompt", "stdin"), [str(part) for part in settings.get("argv") or ()]
+    if how == "none":
+        return False
+    called = _interpreter_in(argv)
+    if called is None:
+        return False
+    operands = _operands(called)
+    if how == "argument":
+        return not operands or _EXECUTES_NEXT.fullmatch(called[-1]) is not None
+    return not operands or not _READS_STANDARD_INPUT.isdisjoint(called)
+
+
+def _interpreter_in(argv: list[str]) -> list[str] | None:
+    """The arguments of the interpreter that is started, itself or by a wrapper; None when there is none."""
+    wrapped = bool(argv) and _name(argv[0]) in _WRAPPERS
+    for place, part in enumerate(argv if wrapped else argv[:1]):
+        if _name(part) in _INTERPRETERS:
+            return argv[place + 1 :]
+    return None
+
+
+def _name(program: str) -> str:
+    name = PurePath(program).name.lower().removesuffix(".exe")
+    return _VERSION.sub("", name) or name
+
+
+def _operands(arguments: list[str]) -> list[str]:
+    return [
+        part
+        for place, part in enumerate(arguments)
+        if not part.startswith(("-", "+")) and (place == 0 or arguments[place - 1] not in _TAKES_VALUE)
+    ]

@@ -1,0 +1,57 @@
+"""Text from elsewhere never becomes a script: an executor `command` that is a shell takes a person's words alone."""
+
+import json
+
+import pytest
+
+from tests.acceptance.test_callbacks import CALLBOARD, callbacks_to
+from tests.acceptance.test_spawn import Shop
+from tests.support.coordinator import until
+from tests.support.database import sqlite_only
+from tests.support.world import World
+
+BODY = "it's\ntouch CANARY\n$(touch CANARY)\n"
+TABLES = '[executors.reader]\ntype = "command"\nargv = ["sh", "-c", "cat > told"]\n'
+
+
+@sqlite_only
+@pytest.mark.timeout(120)
+def test_a57_no_issue_no_agent_and_no_childs_result_reaches_a_shell(world: World) -> None:
+    """A57: work is refused at its start, with what to do; a program gets the prompt as data; a person's words run."""
+    shop = _shop(world)
+    coordinator = shop.coordinator
+    for words in (["spawn", "3"], ["task", "run", "3"], ["milestone", "start", "1"]):
+        told = shop.refused(8, *words, "--executor", "command")
+        assert "runs its prompt as a script" in told
+        assert "[executors.NAME]" in told
+    made = shop.do("spawn", "3", "--executor", "reader")
+    coordinator.ended(made["run_id"])
+    (told_file,) = world.folder.glob("*/told")
+    assert "$(touch CANARY)" in told_file.read_text(encoding="utf-8")
+    assert "as a script" in shop.refused(8, "resume", "3", "echo", "--executor", "command")
+
+    order = json.dumps({"prompt": "touch CANARY", "executor_type": "command"})
+    asked = coordinator.ended(coordinator.start_run(f"mcp start_agent_session {order}").run_id)
+    assert "runs its prompt as a script" in coordinator.http.get(f"/sessions/{asked.session_id}/events").text
+
+    child = "printf 'result $(touch CANARY)' | " + f"{CALLBOARD} run - --executor scripted --mode async_callback -q"
+    parent = coordinator.completed(child, executor_type="command")
+
+    def given_up() -> bool:
+        return [one.status for one in callbacks_to(coordinator, parent.session_id)] == ["undeliverable"]
+
+    until(given_up, 30, "the shell is told no result")
+    forked = coordinator.http.post(f"/sessions/{parent.session_id}/fork", json={"prompt": "echo"})
+    assert forked.json()["code"] == "prompt_is_script", forked.text
+    fresh = coordinator.completed("echo 'touch CANARY'", executor_type="command", context="fresh")
+    assert coordinator.resume_completed(fresh.session_id, "echo two").result_text == "two"
+    assert list(world.folder.rglob("CANARY")) == []
+
+
+def _shop(world: World) -> Shop:
+    shop = Shop(world)
+    executors = ["command", "reader", "scripted"]
+    world.runner(shop.coordinator, executors=executors, allow_shell=True, tables=TABLES)
+    shop.do("task", "new", "plain", "--body", BODY)
+    shop.do("milestone", "new", "First", "1")
+    return shop
