@@ -104,6 +104,7 @@ def test_s6_a_check_that_this_machine_does_not_know_fails_with_where_to_name_it(
     assert f"or in {file} and trust that file as it is: callboard trust" in refused.err
     shop.do("project", "add", "--name", "web")
     trusted = shop.do("trust", "--data-dir", str(shop.runner.state_dir))
+    assert shop.callboard("trust", "-q", "--data-dir", str(shop.runner.state_dir)).out == f"{file}\n"
     assert trusted["checks"] == {"own": ["test", "-e", "answer"]}
     assert shop.do("task", "run", "3", "--executor", "worker")["last_checks"][0]["name"] == "own"
 
@@ -168,3 +169,17 @@ def test_a61_a_milestone_at_the_command_line(world: World) -> None:
     assert (session["handle"], session["workspace"]["branch"], session["run_count"]) == ("2", "milestone-1", 5)
     assert (session["lifecycle"], session["summary"]) == ("complete", "Done.")
     assert [one["tasks"][0]["outcome"] for one in shop.do("milestone", "list")["items"]] == ["passed"]
+    what_is_printed_can_be_typed(shop)
+
+
+def what_is_printed_can_be_typed(shop: Shop) -> None:
+    """A83: numbers with and without their sign; and a worktree in which nothing can begin is not passed off as work."""
+    (last, *_) = shop.callboard("task", "list", "-q").out.split()
+    assert shop.do("task", "show", last) == shop.do("task", "show", f"#{last}")
+    assert shop.do("get", f"#{last}")["handle"] == last
+    assert shop.do("milestone", "show", "#1")["number"] == 1
+    assert shop.callboard("usage", f"#{last}", "-q").out.split() == [shop.do("get", last)["session_id"]]
+    number = shop.issue("Issue 5")
+    spawned = shop.callboard("spawn", f"#{number}")
+    assert (spawned.code, "warning: Nothing works there yet. No registered" in spawned.err) == (0, True), spawned.err
+    assert "next:  Start a runner that offers it: callboard runner --executor" in spawned.err

@@ -151,8 +151,12 @@ def test_something_else_at_the_address_is_told_from_a_coordinator(send: Send) ->
 
 
 def test_an_answer_in_an_unknown_form_is_a_defect_and_no_crash(send: Send) -> None:
-    with AnsweringServer(Answer(200, b'{"status": 5}')) as server, pytest.raises(Internal, match="/readyz"):
-        send(server.url, calls.health.ready())
+    bad = b'{"status": 5}'
+    for answer, theirs in ((Answer(200, bad), "older"), (Answer(200, bad, {"x-callboard-version": "0.0.7"}), "0.0.7")):
+        with AnsweringServer(answer) as server, pytest.raises(Internal, match="/readyz") as raised:
+            send(server.url, calls.health.ready())
+        assert (raised.value.code, f"its coordinator is {theirs}." in raised.value.detail) == ("answer_unknown", True)
+        assert "Start the coordinator anew" in raised.value.hint
 
 
 def test_fields_of_a_newer_coordinator_are_left_out(send: Send) -> None:

@@ -6,7 +6,7 @@ from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 
 from callboard.cli.context import Context
-from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
+from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where, number
 from callboard.cli.output import Output, Part, span
 from callboard.cli.projects import InProject, project_of
 from callboard.cli.shown import ago
@@ -19,7 +19,7 @@ from callboard.domain.errors import NotFound
 from callboard.domain.work_names import read_issues
 from callboard.wire.tasks import EndMilestone, Milestone, NewMilestone
 
-Number = Annotated[int, Parameter(help="Number of the milestone.")]
+Number = Annotated[int, Parameter(help="Number of the milestone.", converter=number)]
 _COLUMNS: Final = ("MILESTONE", "STATE", "TASKS", "TITLE", "AGE", "SESSION")
 _TITLE: Final = 3
 _WORKER, _GROUND = Worker(), Ground()

@@ -1,10 +1,11 @@
 """Options that many commands share, as the command line shows them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
 from callboard.cli.output import Color
 
@@ -35,3 +36,13 @@ class Where:
 
 NO_SHOW: Final = Show()
 NO_WHERE: Final = Where()
+
+
+def plain_number(word: str) -> str:
+    """A number as lists print it, such as #42, without its sign; other words as they are."""
+    return word[1:] if word.startswith("#") and word[1:].isdecimal() else word
+
+
+def number(_: type, tokens: Sequence[Token]) -> int:
+    """What is typed for a number. ValueError for other words."""
+    return int(plain_number(tokens[0].value))

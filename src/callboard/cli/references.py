@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from callboard.cli.options import plain_number
 from callboard.cli.projects import project_here
 from callboard.client import calls
 from callboard.client.transport import Client
@@ -58,6 +59,7 @@ def run_id_of(client: Client, reference: str, project: str | None = None) -> str
 def find_session(client: Client, reference: str, project: str | None) -> Session:
     """The session that a short reference means."""
     _check_not_empty(reference)
+    reference = plain_number(reference)
     if project is None and reference.isdigit():
         with suppress(Forbidden):  # an agent knows no projects; what it sees is its own work and what is below that
             here = project_here(client)

@@ -1,7 +1,7 @@
 """`spawn`: work on issues in a worktree of its own; it waits until that is there."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
@@ -56,6 +56,7 @@ class Ground:
 
 
 _WORKER, _GROUND = Worker(), Ground()
+_NOTHING_BEGINS: Final = ("no_runner", "no_matching_runner", "runner_lost", "runner_draining", "budget")
 
 
 def spawn(
@@ -101,6 +102,8 @@ def follow(context: Context, spawned: Spawned) -> int:
     if job.status != "done":
         return report_failure(context, job)
     _show(context, spawned, job)
+    if spawned.run_id is not None:
+        _warn(context, spawned.run_id)
     return _tell_strangers(context, job.answer) if spawned.dry_run else 0
 
 
@@ -127,6 +130,14 @@ def _show(context: Context, spawned: Spawned, job: Job) -> None:
         if not spawned.dry_run:
             handle = spawned.handle
             output.note(span(f"follow: callboard logs -f {handle}   look: callboard get {handle}", "dim"))
+
+
+def _warn(context: Context, run_id: str) -> None:
+    """A worktree in which nothing can begin is no success: what is missing is said at once."""
+    why = context.client.send(calls.runs.why(run_id))
+    if why.code in _NOTHING_BEGINS and not context.output.json_wanted:
+        context.output.warn(span("warning: ", "yellow", "bold"), f"Nothing works there yet. {why.sentence}")
+        context.output.warn(span("next:  ", "bold"), why.next_step or f"callboard why {run_id}")
 
 
 def _tell_strangers(context: Context, made: dict[str, Any]) -> int:

@@ -8,7 +8,7 @@ from cyclopts import Group, Parameter
 from cyclopts.types import PositiveInt
 
 from callboard.cli.context import STDIN, Context
-from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
+from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where, number, plain_number
 from callboard.cli.output import Output, Part, span
 from callboard.cli.projects import InProject, project_of
 from callboard.cli.spawn import Ground, Worker
@@ -19,7 +19,7 @@ from callboard.domain.issue_authors import read_accepted
 from callboard.wire.tasks import RunTask, SetTask, Task
 from callboard.wire.work import NewIssue, Project
 
-Number = Annotated[int, Parameter(help="Number of the issue.")]
+Number = Annotated[int, Parameter(help="Number of the issue.", converter=number)]
 TASK: Final = Group("How it is worked on", sort_key=40)
 _COLUMNS: Final = ("TASK", "STATUS", "ITERATION", "CHECKS", "AFTER", "MILESTONE", "TITLE")
 _TITLE: Final = 6
@@ -133,7 +133,8 @@ def list_tasks(
         return 0
     milestones = context.client.send(calls.tasks.list_milestones(project_id=found.project_id, limit=200))
     numbers = {one.milestone_id: one.number for one in milestones.items}
-    context.output.listing(page, _COLUMNS, [_row(one, numbers) for one in page.items], flexible=_TITLE)
+    rows = [_row(one, numbers, sign="" if context.output.quiet else "#") for one in page.items]
+    context.output.listing(page, _COLUMNS, rows, flexible=_TITLE)
     return 0
 
 
@@ -183,7 +184,7 @@ def _settings(context: Context, project: Project, number: int, ways: Ways) -> Se
     if ways.check is not None:
         given["checks"] = _unless_none(ways.check)
     if ways.depends_on is not None:
-        needed = _unless_none(ways.depends_on)
+        needed = [plain_number(one) for one in _unless_none(ways.depends_on)]
         given["depends_on"] = [int(one) if one.isascii() and one.isdecimal() else one for one in needed]
     if ways.milestone is not None:
         given["milestone_id"] = None if ways.milestone == NONE else _milestone(context, project, ways.milestone)
@@ -195,7 +196,8 @@ def _unless_none(words: list[str]) -> list[str]:
 
 
 def _milestone(context: Context, project: Project, number: str) -> str:
-    asked = int(number) if number.isascii() and number.isdecimal() else None
+    plain = plain_number(number)
+    asked = int(plain) if plain.isascii() and plain.isdecimal() else None
     page = context.client.send(calls.tasks.list_milestones(project_id=project.project_id, number=asked))
     if asked is None or not page.items:
         raise NotFound(
@@ -206,9 +208,9 @@ def _milestone(context: Context, project: Project, number: str) -> str:
     return page.items[0].milestone_id
 
 
-def _row(task: Task, milestones: dict[str, int]) -> list[Part]:
+def _row(task: Task, milestones: dict[str, int], *, sign: str) -> list[Part]:
     return [
-        span(f"#{task.number}", "bold"),
+        span(f"{sign}{task.number}", "bold"),
         outcome_of(task),
         f"{task.iteration}/{task.max_iterations}",
         _checks(task) or "the project's",
@@ -227,7 +229,7 @@ def _print(output: Output, task: Task) -> None:
         output.value(task)
         return
     if output.quiet:
-        output.line(task.task_id)
+        output.line(str(task.number))
         return
     output.line(span(f"#{task.number}", "bold"), "  ", outcome_of(task), f"  {task.title}")
     facts = {

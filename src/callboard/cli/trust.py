@@ -50,10 +50,14 @@ def trust(
         files = [{"file": str(file), "new": added} for file, added in new.items()]
         output.value({"files": files, "checks": {name: table.argv for name, table in checks.items()}})
         return 0
+    if output.quiet:
+        for file in new:
+            output.line(str(file))
+        return 0
     for file, added in new.items():
         output.note(f"{file} is trusted on this machine as it is now{'' if added else ', as before'}.")
     for name, table in checks.items():
-        output.line(name if output.quiet else f"{name}: {shlex.join(table.argv)}")
+        output.line(f"{name}: {shlex.join(table.argv)}")
     return 0
 
 

@@ -47,6 +47,8 @@ def usage(
     found = context.client.send(calls.sessions.usage(session_id))
     if output.json_wanted:
         output.value(found)
+    elif output.quiet:
+        output.line(session_id)
     else:
         _show_session(output, found)
     return 0

@@ -259,7 +259,19 @@ def _outcome(call: Call[T], status: int, headers: Mapping[str, str], content: by
     try:
         return _Answer(msgspec.json.decode(content or b"{}", type=call.response))
     except msgspec.DecodeError as cause:
-        return _Failure(Internal(f"The answer to {call.method} {call.path} is not in the known form: {cause}."))
+        return _Failure(_unknown_form(call, headers.get("x-callboard-version"), cause))
+
+
+def _unknown_form(call: Call[T], version: str | None, cause: msgspec.DecodeError) -> Internal:
+    """Mostly the coordinator was started before the program that asks it was renewed."""
+    said = f"its coordinator is {version}" if version else "its coordinator is older"
+    return Internal(
+        f"The answer to {call.method} {call.path} is not in the known form: {cause}. This is Callboard {__version__}, "
+        f"{said}.",
+        code="answer_unknown",
+        hint="Start the coordinator anew from this installation (`callboard serve`, `callboard up`), or use the "
+        "callboard that it came with.",
+    )
 
 
 def _unreachable(url: str, cause: Exception) -> Unreachable:

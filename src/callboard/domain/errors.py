@@ -132,6 +132,7 @@ CODES: Final[dict[str, str]] = {
     DISK_FULL: "There is no room where the database is; free some, and try again. Nothing was lost.",
     "store_timeout": "The database did not answer in time; nothing is known of this request's effect, try again.",
     "backup_failed": "The copy of the database could not be made; nothing is left of it.",
+    "answer_unknown": "The coordinator's answer has another form than this client knows; their versions differ.",
     "internal": "A defect; the log has the details under the request's id.",
 }
 """The closed list of codes with one sentence each; generated into docs/reference/errors.md."""

@@ -27,7 +27,7 @@ def is_of_project(author: str, association: str, named: Iterable[str]) -> bool:
 
 def read_accepted(words: Sequence[str]) -> dict[str, str]:
     """The texts that a person accepts, as NUMBER=HASH each; InvalidRequest for words that are none."""
-    found = [_ACCEPTED.fullmatch(word) for word in words]
+    found = [_ACCEPTED.fullmatch(word.removeprefix("#")) for word in words]
     wrong = [word for word, match in zip(words, found, strict=True) if match is None]
     if wrong:
         raise InvalidRequest(

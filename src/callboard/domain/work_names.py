@@ -75,7 +75,7 @@ def _problem(value: Any, seen: set[int]) -> str | None:
 
 def read_issues(words: Sequence[str]) -> list[int]:
     """The numbers that a person typed; InvalidRequest names all that are none, and all that are given twice."""
-    numbers = [int(word) if _NUMBER.fullmatch(word) else word for word in words]
+    numbers = [int(plain) if _NUMBER.fullmatch(plain := word.removeprefix("#")) else word for word in words]
     return check_issues(numbers)
 
 

@@ -5,6 +5,8 @@ from typing import Any, Final
 import msgspec
 from starlette.types import Send
 
+from callboard import __version__
+
 Header = tuple[bytes, bytes]
 
 SECURITY_HEADERS: Final[tuple[Header, ...]] = (
@@ -34,7 +36,9 @@ class Answer:
         self.headers = headers
 
 
-JSON_HEADERS: Final = (JSON, *API_HEADERS)
+VERSION: Final[Header] = (b"x-callboard-version", __version__.encode())
+"""So that a client of another version can say why it does not understand."""
+JSON_HEADERS: Final = (JSON, VERSION, *API_HEADERS)
 NO_CONTENT: Final = 204
 
 ALREADY_SENT: Final = Answer(200)
