@@ -4,15 +4,17 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser.evil import EvilServer
+from tests.browser.pages import Visitor
 from tests.browser.turncoat import ADDRESS
 from tests.browser.victim import Victim
 from tests.support.built_pages import built_pages
+from tests.support.coordinator import Coordinator
 from tests.support.world import World
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
@@ -80,6 +82,22 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     made.set_default_timeout(10_000)
     yield made
     made.close()
+
+
+class HasCoordinator(Protocol):
+    """The stage of a file's tests, as far as whoever visits it knows it."""
+
+    @property
+    def coordinator(self) -> Coordinator:
+        """Return the coordinator that serves the pages."""
+        ...
+
+
+@pytest.fixture
+def visitor(stage: HasCoordinator, browser: Browser) -> Iterator[Visitor]:
+    """Yield a person who has a window and is not logged in yet; each file has its own `stage`."""
+    with Visitor(browser, stage.coordinator) as person:
+        yield person
 
 
 @pytest.fixture(scope="module")

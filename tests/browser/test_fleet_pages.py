@@ -1,12 +1,11 @@
 """A81: trees, the queue and the runners in a real Chromium, with a real coordinator, runner and scripted agents."""
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from callboard.wire.responses import RunCreated
 from tests.browser.pages import LONG_TASKS, Visitor
@@ -48,13 +47,6 @@ class Stage:
 def stage(pages_world: World) -> Stage:
     """Return the stage of this file's tests."""
     return Stage(pages_world)
-
-
-@pytest.fixture
-def visitor(stage: Stage, browser: Browser) -> Iterator[Visitor]:
-    """Yield a person who has a window and is not logged in yet."""
-    with Visitor(browser, stage.coordinator) as person:
-        yield person
 
 
 PAGES: Final = {

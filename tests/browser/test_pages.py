@@ -2,7 +2,6 @@
 
 import gzip
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,13 +56,6 @@ class Stage:
 def stage(pages_world: World) -> Stage:
     """Return the stage of this file's tests."""
     return Stage(pages_world)
-
-
-@pytest.fixture
-def visitor(stage: Stage, browser: Browser) -> Iterator[Visitor]:
-    """Yield a person who has a window and is not logged in yet."""
-    with Visitor(browser, stage.coordinator) as person:
-        yield person
 
 
 PAGES: Final = {

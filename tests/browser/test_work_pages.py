@@ -2,12 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.pages import Visitor
 from tests.support.coordinator import QUICK, Coordinator, until
@@ -54,13 +53,6 @@ class Stage:
 def stage(pages_world: World) -> Stage:
     """Return the stage of this file's tests."""
     return Stage(pages_world)
-
-
-@pytest.fixture
-def visitor(stage: Stage, browser: Browser) -> Iterator[Visitor]:
-    """Yield a person who has a window and is not logged in yet."""
-    with Visitor(browser, stage.coordinator) as person:
-        yield person
 
 
 PAGES: Final = {
