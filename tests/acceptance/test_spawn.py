@@ -101,7 +101,7 @@ def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
         assert made["session_id"] in told
     before = row_counts(shop.coordinator), query(shop.coordinator, "SELECT session_id, updated_at FROM sessions")
     (listed,) = shop.do("list")["items"]
-    assert listed["budget"]["left_microdollars"] == 2_000_000
+    people_see_it(shop, place)
     for reference in ("1", "2", made["session_id"][-8:]):
         assert shop.do("get", reference) == listed
     assert [issue["number"] for issue in listed["issues"]] == [2, 1]
@@ -119,6 +119,13 @@ def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
     again = shop.do("spawn", "2", "1", "--new-branch")
     assert (again["branch"], shop.do("get", "1")["session_id"]) == ("issues-2-1-2", again["session_id"])
     assert shop.left == names("issues-2-1", "issues-2-1-2")
+
+
+def people_see_it(shop: Shop, place: Path) -> None:
+    """All issues, the place and what is left to spend."""
+    shown = shop.callboard("get", "1").out
+    assert ("budget       $2.0000 left" in shown, f":{place}\n" in shown) == (True, True)
+    assert "Use JWT (and 1 more)" in shop.callboard("list").out
 
 
 def what_cannot_be_meant_is_refused(shop: Shop) -> None:

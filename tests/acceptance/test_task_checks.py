@@ -162,6 +162,8 @@ def test_a61_a_milestone_at_the_command_line(world: World) -> None:
     assert shop.do("milestone", "new", "First light", "1", "2")["number"] == 1
     done = shop.callboard("milestone", "start", "1", "--executor", "worker")
     assert done.code == 0, done.err
+    assert "next: callboard milestone end 1" in done.err
+    assert "next: callboard milestone end 1" in shop.callboard("get", "1").err
     assert done.out.index("#2  passed") < done.out.index("#1  passed")
     ended = shop.do("milestone", "end", "1")
     assert (ended["state"], ended["summary"]) == ("ended", "Done.")

@@ -228,10 +228,11 @@ def test_a61_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: T
     outcomes = {task["number"]: task["outcome"] for task in found["tasks"]}
     assert outcomes == {2: "max_iterations", 3: "skipped", 4: "passed", 1: "passed", 5: "skipped"}
     assert [task["number"] for task in found["tasks"]] == [2, 3, 4, 1, 5]
-    assert shop.session(session_id)["lifecycle"] == "working"
+    session = shop.session(session_id)
+    assert (session["lifecycle"], session["waiting_for"], session["group"]) == ("working", "report", "needs_you")
 
     ended = shop.coordinator.http.post(f"/milestones/{milestone}/end")
-    assert ended.json()["state"] == "ending"
+    assert (ended.json()["state"], shop.session(session_id)["waiting_for"]) == ("ending", None)
     asked = shop.iterate(result_text="What was done: the lamp is lit.")
     listed = [(content["current_issue"], len(content["issues"])) for content in shop.files]
     assert listed == [(4, 5), (1, 5), (None, 5)]

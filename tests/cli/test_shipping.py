@@ -91,6 +91,8 @@ def test_a_session_ships_and_is_deleted_only_when_nothing_is_lost(world: World, 
     assert "notes" in refused["detail"]
     deleted = said("delete", "42", "--confirm", refused["hint"].rpartition(" ")[2])
     assert (deleted["lifecycle"], Path(made["path"]).exists()) == ("deleted", False)
+    shown = everything.callboard("get", spawned["session_id"]).out
+    assert (f"{made['path']} (removed)\n" in shown, f"pull request {url}\n" in shown) == (True, True)
     assert everything.repository.branches == set()
     github.down = True
     away = shop.job(shop.spawned(42, executor_type="worker")["job_id"])

@@ -74,6 +74,24 @@ def test_every_fact_of_a_refusal_is_shown(capsys: pytest.CaptureFixture[str]) ->
     assert "  - status allowed, decided_by tok_1\n" in capsys.readouterr().err
 
 
+def test_a_refusal_is_in_the_words_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A83: a person knows no bodies; `--json` keeps the API's words."""
+    refused = {
+        ("/title", "Expected `str` of length <= 200"): "error: The title must have at most 200 characters.\n",
+        ("/limits/budget_microdollars", "Expected `int` <= 9000000"): "error: --budget must be at most 9.\n",
+        ("/limits/budget_tokens", "Expected `int` >= 0"): "error: --budget-tokens must be at least 0.\n",
+    }
+    for (pointer, message), said in refused.items():
+        error = InvalidRequest(f"{pointer}: {message}.", errors=[{"pointer": pointer, "message": message}])
+        report_error(Output(), error)
+        told = capsys.readouterr().err
+        assert (told.startswith(said), "Expected" in told) == (True, False)
+        report_error(Output(json=True), error)
+        assert message in capsys.readouterr().err
+    report_error(Output(), Conflict("It is busy.", code="session_busy", hint="Use on_busy=enqueue to wait."))
+    assert "Use --on-busy enqueue to wait." in capsys.readouterr().err
+
+
 def test_an_empty_password_is_none() -> None:
     assert not holds_secret("postgres://user:@host/name")
     assert holds_secret("postgres://user:word@host/name")

@@ -4,6 +4,7 @@ import msgspec
 
 from callboard.cli.exit_codes import NOT_ALLOWED, UNREACHABLE, USAGE, of_error
 from callboard.cli.output import Output, span
+from callboard.cli.plain_words import plain_error, plain_hint
 from callboard.client.errors import Unreachable
 from callboard.domain.errors import CallboardError, Unauthenticated
 
@@ -38,11 +39,12 @@ def report_error(output: Output, error: CallboardError) -> int:
         )
         output.warn(msgspec.json.encode(failure).decode())
         return exit_code
-    output.warn(span("error: ", "red", "bold"), error.detail)
-    for one in error.errors[:_CANDIDATES] if error.code not in _SAID else ():
+    plain = plain_error(error.errors)
+    output.warn(span("error: ", "red", "bold"), plain or error.detail)
+    for one in error.errors[:_CANDIDATES] if not plain and error.code not in _SAID else ():
         output.warn("  - ", _line(one))
     if hint:
-        output.warn(span("next:  ", "bold"), hint)
+        output.warn(span("next:  ", "bold"), plain_hint(hint))
     if not isinstance(error, Unreachable):
         request = f"  request {error.request_id}" if error.request_id else ""
         output.warn(span(f"code:  {error.code}{request}", "dim"))

@@ -166,7 +166,8 @@ def _show(output: Output, project: Project) -> None:
         if value:
             output.line(span(f"  {name:<12}", "dim"), str(value))
     for one in project.locations:
-        online = f"{len(one.runner_ids)} runners" if one.runner_ids else "no runner is online there"
+        count = len(one.runner_ids)
+        online = f"{count} runner{'s' * (count > 1)}" if count else "no runner is online there"
         output.line(span("  place       ", "dim"), f"{one.hostname}:{one.path}", span(f"  {online}", "dim"))
 
 

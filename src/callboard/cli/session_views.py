@@ -109,14 +109,15 @@ def _facts(session: Session) -> dict[str, str]:
         "runs": f"{session.run_count}, {session.queued_runs} waiting",
         "events": str(session.last_seq),
         "usage": _usage(session.usage),
-        "budget": _budget(session),
+        "budget": budget_of(session),
         "created": session.created_at,
         "resumed": session.last_resumed_at or "",
         "archived": session.archived_at or "",
     }
 
 
-def _budget(session: Session) -> str:
+def budget_of(session: Session) -> str:
+    """What is left of the budget that it draws from; empty without one."""
     found = session.budget
     if found is None:
         return ""

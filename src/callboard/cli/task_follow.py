@@ -10,6 +10,7 @@ from callboard.cli.output import Output, Part, Style, span
 from callboard.cli.waiting import wait_for_end
 from callboard.client import calls
 from callboard.domain.checks import CheckOutcome
+from callboard.domain.lifecycle import way_on
 from callboard.wire.tasks import Milestone, Task, TaskStarted
 
 T = TypeVar("T")
@@ -44,6 +45,10 @@ def follow_milestone(context: Context, started: TaskStarted) -> int:
     else:
         for task in milestone.tasks:
             show_end(context.output, task)
+    if milestone.state == "active":
+        session = context.client.send(calls.sessions.get(started.session_id))
+        step = way_on(session.lifecycle or "", started.handle) or f"callboard milestone end {milestone.number}"
+        context.output.note(span(f"next: {step}", "dim"))
     return OK if all(task.outcome == "passed" for task in milestone.tasks) else FAILED
 
 

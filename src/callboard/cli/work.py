@@ -11,10 +11,12 @@ from callboard.cli.output import Output, Part, Style, span
 from callboard.cli.projects import InProject, project_of
 from callboard.cli.references import session_of
 from callboard.cli.run import SessionReference
+from callboard.cli.session_views import budget_of
 from callboard.cli.shown import ago, name_of, state_of
 from callboard.cli.text import money
 from callboard.client import calls
 from callboard.client.call import PageOf
+from callboard.domain.lifecycle import HALTED, way_on
 from callboard.wire.responses import Session
 
 _COLUMNS: Final = ("ISSUES", "LIFECYCLE", "RUN", "TITLE", "BRANCH", "WORKTREE", "AGE", "SESSION")
@@ -90,7 +92,18 @@ def get(reference: SessionReference, /, *, where: Where = NO_WHERE, show: Show =
         output.line(session.session_id)
     else:
         _show(output, session)
+        _show_next(context, session)
     return 0
+
+
+def _show_next(context: Context, session: Session) -> None:
+    """What a person has to do so that it goes on."""
+    step = way_on(session.lifecycle or "", session.handle or "") if session.lifecycle in HALTED else ""
+    if session.milestone_id is not None and session.waiting_for == "report":
+        milestone = context.client.send(calls.tasks.get_milestone(session.milestone_id))
+        step = f"callboard milestone end {milestone.number}"
+    if step:
+        context.output.note(span(f"next: {step}", "dim"))
 
 
 def _base(session: Session) -> str:
@@ -107,6 +120,20 @@ def _origin(issue: dict[str, Any]) -> Part:
     return span(f"  by {issue.get('author') or 'somebody'}, text {issue['content_hash']}{accepted}", "dim")
 
 
+def _path(session: Session) -> str:
+    """Where the worktree is, and what has become of it if it is not there."""
+    state = session.work.state if session.work else ""
+    if session.workspace is None:
+        return state
+    return session.workspace.path if state == "prepared" else f"{session.workspace.path} ({state})"
+
+
+def _title(session: Session) -> str:
+    first: dict[str, Any] = session.issues[0] if session.issues else {}
+    more = f" (and {len(session.issues) - 1} more)" if len(session.issues) > 1 else ""
+    return str(first.get("title") or session.title or "") + more
+
+
 def _numbers(session: Session) -> str:
     return " ".join(f"#{issue['number']}" for issue in session.issues)
 
@@ -117,15 +144,14 @@ def _lifecycle(session: Session) -> Part:
 
 
 def _row(session: Session, *, short: bool) -> list[Part]:
-    first: dict[str, Any] = session.issues[0] if session.issues else {}
     place = session.workspace
     return [
         span(_numbers(session), "bold"),
         _lifecycle(session),
         state_of(session),
-        str(first.get("title") or session.title or ""),
+        _title(session),
         (place.branch if place else None) or "",
-        place.path if place else (session.work.state if session.work else ""),
+        _path(session),
         ago(session.updated_at),
         name_of(session.session_id, short=short),
     ]
@@ -140,7 +166,7 @@ def _show(output: Output, session: Session) -> None:
     work, place = session.work, session.workspace
     facts = {
         "session": session.session_id,
-        "worktree": f"{place.hostname}:{place.path}" if place else (work.state if work else ""),
+        "worktree": f"{place.hostname}:{_path(session)}" if place else _path(session),
         "half made": (work.undo_error if work else None) or "",
         "branch": (place.branch if place else None) or "",
         "base": _base(session),
@@ -157,6 +183,7 @@ def _show(output: Output, session: Session) -> None:
         "executor": session.executor_type or "",
         "runs": f"{session.run_count}, {session.queued_runs} waiting",
         "usage": money(session.usage),
+        "budget": budget_of(session),
     }
     for name, value in facts.items():
         if value:

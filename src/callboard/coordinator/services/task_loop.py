@@ -8,7 +8,7 @@ from typing import Final
 
 from callboard.coordinator.services import state_files, task_runs
 from callboard.coordinator.services.budget_changes import exhausted_sentence
-from callboard.coordinator.services.lifecycle_changes import change, work_of
+from callboard.coordinator.services.lifecycle_changes import REPORT, change, work_of
 from callboard.domain.event import SESSION_UPDATED
 from callboard.domain.lifecycle import CHECKS_PASSED, RUN_FAILED, UNDER_WAY, follows
 from callboard.domain.tasks import HALTING, dependants, in_order, judge, sentence_of
@@ -87,6 +87,7 @@ def _milestone_goes_on(tx: Transaction, work: Row, task: Row, outcome: str, said
                 _note_end(tx, work, tasks[number], "skipped")
     if not begin_next(tx, work, task["milestone_id"]):
         _write_state(tx, work["session_id"])
+        tx.run("wait_for", session_id=work["session_id"], waiting_for=REPORT)  # somebody has to end the milestone
     return work["lifecycle"] in UNDER_WAY
 
 

@@ -128,6 +128,7 @@ def add_run(tx: Transaction, work: Row, prompt: str) -> str:
     if before is None:
         raise RuntimeError(f"{session_id} has lost its latest run")
     run_id = IdsOf(tx).new(ids.RUN)
+    tx.run("waits_no_longer_for", session_id=session_id, waiting_for="report")
     taken = tx.one(
         "add_run_to_session",
         session_id=session_id,
