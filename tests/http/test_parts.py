@@ -114,6 +114,7 @@ def test_what_may_be_sent_again_says_so() -> None:
         "/runs/{run_id}/retry",
         "/sessions",
         "/sessions/import",
+        "/sessions/{session_id}/fork",
         "/sessions/{session_id}/lifecycle",
         "/sessions/{session_id}/jobs",
         "/sessions/{session_id}/messages",
