@@ -154,6 +154,21 @@ def test_nothing_is_put_over_what_is_there(place: Place) -> None:
     assert place.git("rev-parse", "issue-42") == tip
 
 
+def test_branches_that_git_allows_no_other_beside_are_told_in_words(place: Place) -> None:
+    """Issue 5: a branch below the name, and the name itself at work in the repository; each with the next step."""
+    place.git("branch", "issue-42/x")
+    with pytest.raises(WorkspaceRefused) as refused:
+        place.prepare()
+    assert (refused.value.code, "--new-branch" in refused.value.hint) == ("branch_exists", True)
+    assert place.prepare(new_branch=True).branch == "issue-42-2"
+    place.undo()
+    place.git("branch", "-m", "issue-42/x", "issue-42")
+    place.git("checkout", "--quiet", "issue-42")
+    with pytest.raises(WorkspaceRefused) as refused:
+        place.prepare(reuse_branch=True)
+    assert (refused.value.code, "git switch" in refused.value.hint) == ("branch_in_use", True)
+
+
 def test_a_committed_link_at_the_worktrees_folder_is_not_followed(place: Place) -> None:
     """S10: what a repository brings does not decide where worktrees are made."""
     outside = place.folder / "outside"

@@ -92,12 +92,16 @@ def plan(repository: Repository, order: Prepare, roots: Sequence[Path]) -> Plan:
         branch = check_branch(order.branch + suffix)
         tip = repository.branch_tip(branch)
         place = free_place(root, order.directory_name + suffix)
-        if tip is None and place is not None:
+        below = tip is None and repository.has_branches_below(branch)
+        if tip is None and place is not None and not below:
             return Plan(place, branch, base, base.commit, creates_branch=True)
         if order.new_branch:
             continue
         if place is None:
             raise _taken(root / order.directory_name)
+        if below:
+            sentence = f"There are branches below {branch}/, beside which git allows none that is called {branch!r}."
+            raise WorkspaceRefused("branch_exists", sentence, "Take the next free name: --new-branch.")
         if not order.reuse_branch:
             hint = "Go on with it: --reuse-branch. Take the next free name: --new-branch."
             raise WorkspaceRefused("branch_exists", f"There is a branch {branch!r} already.", hint)
@@ -190,6 +194,10 @@ def _answer(planned: Plan, order: Prepare, hostname: str) -> Prepared:
 
 def _check_unused(repository: Repository, branch: str) -> None:
     """git lets a branch be checked out once only; it says where."""
+    if repository.current_branch() == branch:
+        sentence = f"The branch {branch!r} is checked out in {repository.path}."
+        hint = "Check out another one there (git switch), or take the next free name: --new-branch."
+        raise WorkspaceRefused("branch_in_use", sentence, hint)
     for linked in repository.worktrees():
         if repository.head(linked)[0] == branch:
             sentence = f"The branch {branch!r} is checked out in {linked.path}."

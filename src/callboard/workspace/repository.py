@@ -108,6 +108,16 @@ class Repository:
         """The commit of a local branch; None when there is no such branch."""
         return self.commit_of(f"refs/heads/{branch}")
 
+    def current_branch(self) -> str | None:
+        """The branch that is checked out in the repository itself; None for a detached HEAD."""
+        ref = self.git.run(self.git_dir, "symbolic-ref", "--quiet", "HEAD", fine=(0, 1, 128)).text
+        return ref.removeprefix("refs/heads/") or None
+
+    def has_branches_below(self, branch: str) -> bool:
+        """Whether there are branches such as `BRANCH/x`, beside which git allows no `BRANCH`."""
+        listed = self.git.run(self.git_dir, "for-each-ref", "--count=1", "--format=%(refname)", f"refs/heads/{branch}/")
+        return bool(listed.text)
+
     def base(self, asked: str | None) -> Base:
         """The branch to begin at, and its commit: the local one, else that of `origin`."""
         if self.git.run(self.git_dir, "rev-parse", "--is-bare-repository").text == "true":
