@@ -233,6 +233,8 @@ def test_a61_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: T
 
     ended = shop.coordinator.http.post(f"/milestones/{milestone}/end")
     assert (ended.json()["state"], shop.session(session_id)["waiting_for"]) == ("ending", None)
+    other = shop.coordinator.http.post(f"/milestones/{milestone}/end", json={"summary": "Other words."})
+    assert (other.status_code, other.json()["code"]) == (409, "milestone_state")
     asked = shop.iterate(result_text="What was done: the lamp is lit.")
     listed = [(content["current_issue"], len(content["issues"])) for content in shop.files]
     assert listed == [(4, 5), (1, 5), (None, 5)]
@@ -240,6 +242,8 @@ def test_a61_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: T
     assert asked["checks"] == []
     found = shop.get(f"/milestones/{milestone}")
     assert (found["state"], found["summary"]) == ("ended", "What was done: the lamp is lit.")
+    other = shop.coordinator.http.post(f"/milestones/{milestone}/end", json={"summary": "Other words."})
+    assert (other.status_code, other.json()["code"]) == (409, "milestone_state")
     session = shop.session(session_id)
     assert (session["lifecycle"], session["summary"]) == ("complete", found["summary"])
     assert session["ended_at"] is not None

@@ -146,8 +146,10 @@ class MilestoneService:
             if session_id is not None:
                 lock_for_run(tx, session_id)
             milestone = _find(tx, caller, milestone_id)
-            if milestone["state"] != "ended":
+            if milestone["state"] not in ("ending", "ended"):
                 self._end(tx, milestone, request.summary)
+            elif request.summary not in (None, milestone["summary"]):
+                raise _has_summary(milestone)
             return _render(tx, _find(tx, caller, milestone_id))
 
         return await self._database.write(work)
@@ -160,8 +162,6 @@ class MilestoneService:
                 code="milestone_state",
                 hint=f"callboard milestone start {milestone['number']}",
             )
-        if milestone["state"] == "ending":
-            return
         _check_through(tx, milestone, found)
         if summary is not None:
             task_loop.end_milestone(tx, found, milestone["milestone_id"], summary)
@@ -174,6 +174,16 @@ class MilestoneService:
         task_runs.is_summary(tx, milestone["milestone_id"], run_id, found["session_id"])
         tx.run("move_milestone", milestone_id=milestone["milestone_id"], state="ending", from_state="active")
         run_changes.refresh_session(tx, found["session_id"])
+
+
+def _has_summary(milestone: Row) -> Conflict:
+    number, state = milestone["number"], milestone["state"]
+    return Conflict(
+        f"The milestone {number} is {state}: its summary "
+        + ("is being written by the agent." if state == "ending" else "is stored, and stays."),
+        code="milestone_state",
+        hint=f"Look at it: callboard milestone show {number}",
+    )
 
 
 def _find(tx: Transaction, caller: Caller, milestone_id: str) -> Row:
