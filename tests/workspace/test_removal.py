@@ -28,7 +28,7 @@ def test_what_holds_no_work_goes_with_its_branch_and_its_journal(place: Place) -
     (place.worktree / "closed").mkdir(mode=0o500)
     assert _remove(place, made) == Removed(path=made.path, branch_removed=True)
     assert place.left() == []
-    assert _remove(place, made) == Removed(path=made.path, branch_removed=False)
+    assert _remove(place, made) == Removed(path=made.path, branch_removed=False, was_there=False)
 
 
 def test_what_was_half_removed_is_removed_whole(place: Place) -> None:

@@ -1,5 +1,6 @@
 """`ship`, `delete` and `worktrees`: what becomes of worktrees. Nothing is removed unasked, and no work is lost."""
 
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
@@ -14,6 +15,7 @@ from callboard.cli.references import session_of
 from callboard.cli.run import SessionReference
 from callboard.cli.waiting import wait_for_end
 from callboard.client import calls
+from callboard.domain.errors import NotFound
 from callboard.domain.lifecycle import ENDED
 from callboard.wire.responses import Session
 from callboard.wire.work import ChangeLifecycle, Job, Location, Project, RequestJob
@@ -105,7 +107,7 @@ def worktrees(
     found = project_of(context, project)
     places = [place for place in found.locations if host in (None, place.hostname)]
     if remove is not None:
-        return _remove_one(context, found, places, remove, confirm)
+        return _remove_one(context, found, places, str(Path.cwd() / remove), confirm)
     listed: list[dict[str, Any]] = []
     for place in places:
         if not place.runner_ids:
@@ -131,6 +133,13 @@ def _look(context: Context, project: Project, place: Location) -> Job:
     return _done(context, job, f"Looking at {place.hostname}:{place.path}")
 
 
+def _is_settled(job: Job) -> bool:
+    """Whether the worktree was of this place: it was removed there, or is kept there for a reason."""
+    if job.status == "done":
+        return bool(job.answer.get("was_there", True))
+    return (job.error or {}).get("code") != "not_a_worktree"
+
+
 def _remove_one(context: Context, project: Project, places: list[Location], path: str, confirm: str | None) -> int:
     """At the place whose worktree it is; the last refusal stands when it is none of any."""
     job: Job | None = None
@@ -138,10 +147,12 @@ def _remove_one(context: Context, project: Project, places: list[Location], path
         options = {"hostname": place.hostname, "repository": place.path, "path": path, "keep_branch": True}
         asked = RequestJob(kind="remove", confirm=confirm, options=options)
         job = _done(context, context.client.send(calls.work.ask_project(project.project_id, asked)), "The removal")
-        if job.status == "done" or (job.error or {}).get("code") != "not_a_worktree":
+        if _is_settled(job):
             break
     if job is None or job.status != "done":
         return report_failure(context, job) if job is not None else 1
+    if not job.answer.get("was_there", True):
+        raise NotFound(f"There is no worktree at {path}.", hint="callboard worktrees --all shows those that are there.")
     if context.output.json_wanted:
         context.output.value(job.answer)
     else:

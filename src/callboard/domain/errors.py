@@ -76,6 +76,7 @@ CODES: Final[dict[str, str]] = {
     "job_failed": "A runner could not do what was asked of it.",
     "job_taken": "The job is another runner's.",
     "worktree_missing": "The worktree of the session is not there, or not there any more.",
+    "worktree_in_use": "It is the worktree of work that goes on; that is ended first.",
     "worktree_present": "The worktree of the session is still there; delete that first.",
     "not_work": "The session works on no issue, so that it has no lifecycle.",
     "illegal_move": "The lifecycle does not allow this report or action; `errors` names what it allows.",

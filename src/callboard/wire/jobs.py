@@ -112,6 +112,8 @@ class Removed(Asked, kw_only=True):
     branch_removed: bool
     lost: list[str] = []
     """What was lost with it, as was confirmed."""
+    was_there: bool = True
+    """False: there was neither a worktree nor a record of one, or it was removed before."""
 
 
 class Ship(Asked, kw_only=True):

@@ -94,8 +94,9 @@ def _without_worktree(repository: Repository, journal: Journal, order: Remove, b
         if only_here and order.confirm != value:
             raise _unconfirmed(branch, f"{only_here} commits of it are only here", value)
         removed = _remove_branch(repository, branch)
+    known = any(entry.path == str(path) for entry in journal.entries())
     _forget(journal, path)
-    return Removed(path=str(path), branch_removed=removed)
+    return Removed(path=str(path), branch_removed=removed, was_there=known)
 
 
 def _listed(repository: Repository, linked: Linked) -> Worktree:

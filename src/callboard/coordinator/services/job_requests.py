@@ -1,6 +1,7 @@
 """What people ask a runner to do in a repository: look at it, ship it, remove a worktree. Makes jobs, does none."""
 
 import json
+import posixpath
 from typing import Any, Final
 
 import msgspec
@@ -84,6 +85,8 @@ class JobRequestService:
             if answered := remembered(tx, idempotency):
                 return msgspec.json.decode(answered, type=Job)
             new = _project_job(find_project(tx, caller, project_id), caller, request)
+            if isinstance(new.request, Remove):
+                _check_left_over(tx, new, new.request.path)
             return self._asked(tx, new, idempotency)
 
         return await self._database.write(work)
@@ -159,6 +162,19 @@ def _project_job(project: Row, caller: Caller, request: RequestJob) -> NewJob:
         hostname=place.hostname,
         path=place.repository,
     )
+
+
+def _check_left_over(tx: Transaction, new: NewJob, path: str) -> None:
+    """Conflict `worktree_in_use` when it is the worktree of work that goes on."""
+    plain = posixpath.normpath(path)
+    rows = tx.all("work_at_path", project_id=new.project_id, path=plain, folder=posixpath.basename(plain))
+    for row in rows:
+        if new.hostname is None or row["hostname"] in (None, new.hostname):
+            raise Conflict(
+                f"{path} is the worktree of {row['session_id']}, which is {row['lifecycle']}.",
+                code="worktree_in_use",
+                hint=f"This ends that work, and removes it: callboard delete {row['handle']}",
+            )
 
 
 def _session_job(tx: Transaction, session: Row, caller: Caller, request: RequestJob) -> NewJob:
