@@ -6,16 +6,17 @@ from typing import Any, Final
 import pytest
 
 from tests.support.command import CommandLine
-from tests.support.coordinator import QUICK, Coordinator
-from tests.support.database import postgresql_only, query, row_counts
+from tests.support.coordinator import QUICK, Coordinator, until
+from tests.support.database import postgresql_only, query, row_counts, sqlite_only
 from tests.support.repository import Repository
-from tests.support.world import World
+from tests.support.world import World, hold
 
 pytestmark = pytest.mark.timeout(120)  # twenty commands, each a process, on a machine that may be busy
 
 REFUSED: Final = (
     (("1", "01", "+5", "-3", "0", "٤", "1"), 2, ("01", "+5", "-3", "0", "٤", "1: given twice")),
     (tuple(str(number) for number in range(1, 23)), 2, ("22 issues: at most 20",)),
+    (("0", "1", "998"), 2, ("0: no number", "998: no such issue")),
     (("7", "1", "9"), 3, ("issue 7, 9",)),
     (("1", "--host", "nowhere"), 8, ("no place on nowhere", "callboard project add")),
 )
@@ -126,6 +127,38 @@ def people_see_it(shop: Shop, place: Path) -> None:
     shown = shop.callboard("get", "1").out
     assert ("budget       $2.0000 left" in shown, f":{place}\n" in shown) == (True, True)
     assert "Use JWT (and 1 more)" in shop.callboard("list").out
+
+
+@sqlite_only
+def test_the_projects_own_agent_works_and_its_worktree_is_not_taken_away_under_it(world: World) -> None:
+    """40, 50: the agent of another directory is never meant; `project add` uploads; only leftovers are removed."""
+    shop = Shop(world)
+    world.runner(shop.coordinator)
+    for place, word in ((world.folder / "other", "foreign"), (world.project, "own")):
+        (agents := place / ".callboard" / "agents").mkdir(parents=True)
+        text = f"---\nname: coder\nexecutor: scripted\n---\nsay {word}\n{hold('agent')}\n"
+        (agents / "coder.md").write_text(text, encoding="utf-8")
+    shop.do("agent", "sync", "--project-dir", str(world.folder / "other"))
+    assert "callboard agent sync" in shop.refused(3, "spawn", "1", "--agent", "coder")
+    shop.do("project", "add")
+    made = shop.do("spawn", "1", "--agent", "coder")
+    until(lambda: "own" in shop.coordinator.said(made["session_id"]), 30, "the agent of this project says so")
+
+    assert "callboard delete 1" in shop.refused(8, "worktrees", "--remove", made["path"])
+    assert "no worktree at /nope" in shop.refused(3, "worktrees", "--remove", "/nope")
+    assert Path(made["path"]).is_dir()
+    (Path(made["path"]) / "agent").touch()
+    shop.coordinator.ended(made["run_id"])
+    later = shop.do("resume", "1", "Go on.", "--agent", "coder")
+    assert shop.coordinator.ended(later["run_id"]).status == "completed"
+    (taken,) = shop.coordinator.http.post(
+        f"/projects/{shop.do('project', 'show')['project_id']}/spawn", json={"issues": [1]}
+    ).json()["errors"]
+    assert (taken["title"], taken["lifecycle"]) == ("The login test is flaky", "working")
+    shop.lifecycle(made["session_id"], report="complete")
+    (Path(made["path"]) / "agent").unlink()
+    shop.do("worktrees", "--remove", made["path"])
+    assert not Path(made["path"]).exists()
 
 
 def what_cannot_be_meant_is_refused(shop: Shop) -> None:

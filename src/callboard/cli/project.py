@@ -16,6 +16,7 @@ from callboard.cli.projects import project_of
 from callboard.cli.settings import named_checks, read_settings, whole_path
 from callboard.cli.trust import withheld
 from callboard.client import calls
+from callboard.client.agent_files import project_source, upload
 from callboard.domain.errors import InvalidRequest
 from callboard.wire.work import AddProject, Project, ProjectSettings
 from callboard.workspace.git import Git
@@ -62,6 +63,7 @@ def add(
         ),
     )
     project = context.client.send(calls.work.add_project(body))
+    _upload_agents(context, Path(facts.path), body.hostname)
     if context.output.json_wanted:
         context.output.value(project)
     elif context.output.quiet:
@@ -71,6 +73,14 @@ def add(
         _tell_withheld(context, directory=Path(facts.path))
         _tell_next(context.output, project, body)
     return 0
+
+
+def _upload_agents(context: Context, directory: Path, hostname: str) -> None:
+    """The repository's agents; what is wrong with a file, or waits for a person, is said and hinders nothing."""
+    if hostname != socket.gethostname():
+        return
+    for problem in upload(context.client, project_source(directory, hostname)).errors:
+        context.output.warn(span(f"{problem.path}: ", "red"), problem.message)
 
 
 def list_projects(*, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:

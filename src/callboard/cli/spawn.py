@@ -1,5 +1,6 @@
 """`spawn`: work on issues in a worktree of its own; it waits until that is there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -14,11 +15,12 @@ from callboard.cli.output import span
 from callboard.cli.projects import InProject, project_of
 from callboard.cli.run import BOUNDS, PLACE, WHAT, budget_limits
 from callboard.client import calls
+from callboard.domain.errors import NotFound
 from callboard.domain.issue_authors import read_accepted
-from callboard.domain.work_names import read_issues
+from callboard.domain.work_names import MAX_ISSUES, as_numbers, issue_problems, refusal
 from callboard.domain.worker_prompt import shown
 from callboard.wire.requests import Limits, PermissionMode
-from callboard.wire.work import Job, Spawn, Spawned
+from callboard.wire.work import Job, Project, Spawn, Spawned
 
 
 @Parameter(name="*", group=WHAT)
@@ -72,8 +74,9 @@ def spawn(
     An issue that is in an active session already is refused; when anything fails nothing is left of it.
     """
     context = Context(show, where)
+    project = project_of(context, ground.project)
     body = Spawn(
-        issues=read_issues(issues),
+        issues=_numbers(context, project, issues),
         agent_name=worker.agent,
         executor_type=worker.executor,
         model=worker.model,
@@ -86,8 +89,27 @@ def spawn(
         dry_run=dry_run,
         accept_text=read_accepted(ground.accept_text or ()),
     )
-    project = project_of(context, ground.project)
     return follow(context, context.client.send(calls.work.spawn(project.project_id, body)))
+
+
+def _numbers(context: Context, project: Project, words: Sequence[str]) -> list[int]:
+    """The numbers that were typed; InvalidRequest names all that are wrong, those of no issue too."""
+    values = as_numbers(words)
+    problems = issue_problems(values)
+    if not problems:
+        return values
+    plain = dict.fromkeys(value for value in values if isinstance(value, int))
+    known = project.tracker != "local" or len(plain) > MAX_ISSUES
+    unknown = [number for number in plain if not known and not _is_issue(context, project, number)]
+    raise refusal([*problems, *((number, "no such issue") for number in unknown)])
+
+
+def _is_issue(context: Context, project: Project, number: int) -> bool:
+    try:
+        context.client.send(calls.work.get_issue(project.project_id, number))
+    except NotFound:
+        return False
+    return True
 
 
 def follow(context: Context, spawned: Spawned) -> int:

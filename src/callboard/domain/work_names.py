@@ -75,8 +75,12 @@ def _problem(value: Any, seen: set[int]) -> str | None:
 
 def read_issues(words: Sequence[str]) -> list[int]:
     """The numbers that a person typed; InvalidRequest names all that are none, and all that are given twice."""
-    numbers = [int(plain) if _NUMBER.fullmatch(plain := word.removeprefix("#")) else word for word in words]
-    return check_issues(numbers)
+    return check_issues(as_numbers(words))
+
+
+def as_numbers(words: Sequence[str]) -> list[Any]:
+    """What a person typed, with a number for each word that is plainly one."""
+    return [int(plain) if _NUMBER.fullmatch(plain := word.removeprefix("#")) else word for word in words]
 
 
 def check_issues(values: Sequence[Any]) -> list[int]:

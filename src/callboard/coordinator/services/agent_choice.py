@@ -1,7 +1,7 @@
 """Which agent is meant by a name: that of the project before that of the user before the API's own. Changes nothing."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -35,17 +35,37 @@ def choose(tx: Transaction, name: str, *, fits: Callable[[Row], bool], directory
     return min(fitting, key=_order)
 
 
-def named_agent(tx: Transaction, request: CreateRun, project_id: str | None, directory: str | None) -> Snapshot | None:
-    """The agent that a request names, as it is now; `directory` is where the run works unless it is asked elsewhere."""
+def named_agent(
+    tx: Transaction, request: CreateRun, project_id: str | None, session: Row | None, directory: str | None = None
+) -> Snapshot | None:
+    """The agent that a request names, as it is now: in its directory, else in this one, else the session's.
+
+    Of a session in a worktree that is the repository, in which the files of its project are.
+    """
     if request.agent_name is None:
         return None
     more = request.additional_demands
-    place = request.project_dir or (more.project_dir if more else None) or directory
+    place = request.project_dir or (more.project_dir if more else None) or directory or _home_of(session)
 
     def fits(row: Row) -> bool:
         return row["project_id"] in (None, project_id)
 
     return snapshot_of(choose(tx, request.agent_name, fits=fits, directory=place))
+
+
+def place_of_agent(tx: Transaction, name: str | None, places: Sequence[str]) -> str:
+    """Of a project's places the first that has an agent of this name in its files; else the first."""
+    rows = tx.all("agents_by_name", name=name) if name is not None else []
+    own = [row for row in rows if row["scope"] == "project"]
+    return next((place for place in places if any(_is_there(row, place) for row in own)), places[0])
+
+
+def _home_of(session: Row | None) -> str | None:
+    if session is None:
+        return None
+    place: str | None = json.loads(session["workspace"]).get("repository") if session["workspace"] else None
+    own: str | None = session["project_dir"]
+    return place or own
 
 
 def hidden_by(row: Row, others: Iterable[Row]) -> list[Row]:
@@ -85,7 +105,7 @@ def agent_not_found(name: str, *, elsewhere: bool = False) -> NotFound:
     return NotFound(
         f"There is no agent {name[:80]!r} here{where}.",
         code="agent_not_found",
-        hint="`callboard agent list` shows them; without an agent the prompt runs as it is.",
+        hint="`callboard agent list` shows them, `callboard agent sync` uploads those of this directory.",
     )
 
 

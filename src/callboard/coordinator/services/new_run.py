@@ -34,6 +34,8 @@ class NewRun(msgspec.Struct, kw_only=True):
     """The session whose turns the prompt of a new one tells."""
     held: bool = False
     """Something has to be made ready before the run may be claimed."""
+    agent_directory: str | None = None
+    """Where the agent is looked for, while the directory of the run is not known."""
     agent: Snapshot | None = None
     """The agent of the run, once that is known; its defaults are in the request then."""
 

@@ -74,7 +74,7 @@ def _with_agent(tx: Transaction, new: NewRun, agent: Snapshot | None, executor_t
 
 def _start(tx: Transaction, new: NewRun, parent: Row | None, run_ids: Ids, limits: TreeLimits) -> RunCreated:
     project_id = _project(tx, new, parent)
-    agent = named_agent(tx, new.request, project_id, parent["project_dir"] if parent else None)
+    agent = named_agent(tx, new.request, project_id, parent, new.agent_directory)
     usual, asked = (agent or {}).get("executor"), new.request.limits
     new = _with_agent(tx, new, agent, named_executor(new.request) or usual or new.executor_type)
     request = new.request
@@ -124,7 +124,7 @@ def _resume(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> R
     _check_resumable(new, session, live, limits)
     worktree_waits = _waits_for_worktree(tx, session)
     work = work_runs.check_work(tx, new, session)
-    agent = named_agent(tx, request, session["project_id"], session["project_dir"])
+    agent = named_agent(tx, request, session["project_id"], session)
     usual = (agent or {}).get("executor")
     executor_type = named_executor(request) or usual or session["executor_type"] or new.executor_type
     new = _with_agent(tx, new, agent or _agent_before(tx, new, session), executor_type)

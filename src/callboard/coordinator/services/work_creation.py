@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from callboard.coordinator.services import job_changes
+from callboard.coordinator.services.agent_choice import place_of_agent
 from callboard.coordinator.services.job_changes import NewJob
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.new_run import NewRun
@@ -92,7 +93,11 @@ def _session(
         title=work.run.request.title or title_of(shown),
         additional_demands=AdditionalDemands(hostname=work.hostname) if work.hostname else None,
     )
-    run = msgspec.structs.replace(work.run, request=request, session_id=session_id, held=True)
+    paths = [place["path"] for place in _places(tx, work)]
+    directory = place_of_agent(tx, request.agent_name, paths)
+    run = msgspec.structs.replace(
+        work.run, request=request, session_id=session_id, agent_directory=directory, held=True
+    )
     created = create(tx, run, new_ids, limits)
     place = {"session_id": session_id}
     tx.run("begin_work", **place, handle=names.handle, issues=json.dumps(shown), milestone_id=work.milestone_id)
@@ -135,13 +140,18 @@ def _checked(tx: Transaction, work: NewWork) -> tuple[list[IssueText], WorkNames
             raise _unknown(project, unknown)
     if problems:
         raise refusal(problems)
-    places = tx.all("locations_of_projects", ids=json.dumps([project["project_id"]]))
-    there = [one for one in places if work.hostname in (None, one["hostname"])]
+    there = _places(tx, work)
     if not there:
         raise _nowhere(project, work.hostname)
     prefix = settings_of(project).worktree_prefix
     base = posixpath.basename(there[0]["path"]) + "-" if prefix is None else prefix
     return [_text(number, row) for number, row in rows.items()], names_of(work.issues, base, work.branch)
+
+
+def _places(tx: Transaction, work: NewWork) -> list[Row]:
+    """Where the work may be done."""
+    places = tx.all("locations_of_projects", ids=json.dumps([work.project["project_id"]]))
+    return [one for one in places if work.hostname in (None, one["hostname"])]
 
 
 def _unknown(project: Row, numbers: list[int]) -> NotFound:
@@ -178,7 +188,9 @@ def _holders(tx: Transaction, work: NewWork, besides: str = "") -> list[dict[str
         row = tx.one("holder_of_issue", project_id=work.project["project_id"], number=number)
         if row is not None and row["session_id"] != besides:
             where = {name: row[name] for name in ("session_id", "handle")}
-            found.append(where | {"issue": number, "title": f"issue {number}", "status": row["lifecycle"]})
+            titles = {one["number"]: one.get("title") for one in json.loads(row["issues"] or "[]")}
+            told = {"issue": number, "title": titles.get(number) or "", "lifecycle": row["lifecycle"]}
+            found.append(where | told)
     return found
 
 
@@ -191,7 +203,7 @@ def _conflict(taken: list[dict[str, Any]]) -> Conflict:
         )
     told = "; ".join(f"issue {one['issue']} is in the active session {one['session_id']}" for one in taken)
     handle = taken[0]["handle"]
-    way = way_on(taken[0]["status"], handle)
+    way = way_on(taken[0]["lifecycle"], handle)
     first = f"Let it go on: {way}" if way else f"Look at it: callboard get {handle}"
     return Conflict(
         f"{told[0].upper()}{told[1:]}.",

@@ -139,7 +139,7 @@ function useTaken(project: Project, order: readonly number[], issues: ReadonlyMa
     const found = new Map<number, Taken>();
     for (const one of refusal?.code === "issue_conflict" ? refusal.errors : []) {
       const number = Number(one.issue);
-      if (order.includes(number)) found.set(number, { session_id: String(one.session_id), title: null, lifecycle: String(one.status) });
+      if (order.includes(number)) found.set(number, { session_id: String(one.session_id), title: null, lifecycle: String(one.lifecycle) });
     }
     for (const number of order) {
       const session_id = issues.get(number)?.session_id;
