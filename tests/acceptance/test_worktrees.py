@@ -120,6 +120,10 @@ def test_a_session_works_in_its_own_worktree_and_nothing_of_it_is_lost(world: Wo
     assert (tree / "made.txt").read_text().strip() == str(tree)
     shown = shop.coordinator.http.get(f"/sessions/{session_id}/diff").json()
     assert ([one["path"] for one in shown["files"]], shown["uncommitted"]) == (["made.txt"], True)
+    (tree / "made.txt").rename(world.folder / "aside")
+    shown = shop.coordinator.http.get(f"/sessions/{session_id}/diff").json()
+    assert (shown["text"], shown["files"], shown["uncommitted"], shown["unpushed"]) == ("", [], False, 0)
+    (world.folder / "aside").rename(tree / "made.txt")
     refused = shop.ask(session_id, "remove")
     assert refused["error"]["code"] == "work_would_be_lost"
     assert "made.txt" in refused["error"]["message"]

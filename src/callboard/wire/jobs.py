@@ -18,10 +18,14 @@ class JobOrder(msgspec.Struct, kw_only=True):
 
 
 class Asked(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The request of a job, or what it answers; unknown fields of newer sides are accepted."""
+    """The request of a job; unknown fields of newer sides are accepted."""
 
 
-class IssueText(Asked, kw_only=True):
+class Answer(msgspec.Struct, kw_only=True):
+    """What a job answers: whole, as those who read it know no defaults; unknown fields of newer sides are accepted."""
+
+
+class IssueText(Answer, kw_only=True):
     """An issue as its tracker has it."""
 
     number: int
@@ -66,7 +70,7 @@ class Prepare(Asked, kw_only=True):
     """Hashes by number of an issue: exactly these texts may, whoever wrote them."""
 
 
-class Prepared(Asked, kw_only=True):
+class Prepared(Answer, kw_only=True):
     """What `prepare` answers."""
 
     hostname: str
@@ -105,7 +109,7 @@ class Remove(Asked, kw_only=True):
     keep_branch: bool = False
 
 
-class Removed(Asked, kw_only=True):
+class Removed(Answer, kw_only=True):
     """What `remove` answers."""
 
     path: str
@@ -130,7 +134,7 @@ class Ship(Asked, kw_only=True):
     """What the project's `origin` is known to be: nothing is pushed elsewhere."""
 
 
-class Shipped(Asked, kw_only=True):
+class Shipped(Answer, kw_only=True):
     """What `ship` answers."""
 
     pull_request_url: str
@@ -145,7 +149,7 @@ class Diff(Asked, kw_only=True):
     max_bytes: int = 1_048_576
 
 
-class DiffText(Asked, kw_only=True):
+class DiffText(Answer, kw_only=True):
     """What `diff` answers."""
 
     text: str
@@ -162,7 +166,7 @@ class ListWorktrees(Asked, kw_only=True):
     prefix: str
 
 
-class Worktree(Asked, kw_only=True):
+class Worktree(Answer, kw_only=True):
     """One of them."""
 
     path: str
