@@ -120,11 +120,15 @@ WHERE a.project_id = :project_id AND a.number = :number;
 
 -- name: work_at_path
 -- Work that goes on, or that an agent still works on, in the worktree at a path of a project; also while that is made.
-SELECT w.session_id, w.hostname, s.handle, s.lifecycle FROM work_sessions w JOIN sessions s ON s.session_id = w.session_id
-WHERE w.project_id = :project_id
+SELECT w.session_id, w.hostname, s.handle, s.lifecycle FROM active_issues a
+JOIN work_sessions w ON w.session_id = a.session_id JOIN sessions s ON s.session_id = a.session_id
+WHERE a.project_id = :project_id AND w.project_id = :project_id
     AND ((w.state = 'prepared' AND s.project_dir = :path) OR (w.state = 'preparing' AND w.directory_name = :folder))
-    AND (s.lifecycle NOT IN ('complete', 'cancelled', 'deleted') OR EXISTS (
-        SELECT 1 FROM runs r WHERE r.session_id = s.session_id AND r.status IN ('claimed', 'running')));
+UNION
+SELECT w.session_id, w.hostname, s.handle, s.lifecycle FROM runs r
+JOIN work_sessions w ON w.session_id = r.session_id JOIN sessions s ON s.session_id = r.session_id
+WHERE r.status IN ('claimed', 'running') AND w.project_id = :project_id
+    AND ((w.state = 'prepared' AND s.project_dir = :path) OR (w.state = 'preparing' AND w.directory_name = :folder));
 
 -- name: insert_session_issue
 -- An issue that a session works on.
