@@ -70,6 +70,9 @@ def test_a81_two_tabs_and_an_end_settle_each_approval_once(coordinator: Coordina
         desk.page.keyboard.press("a")
         expect(request_of(phone.page, "Add an index").get_by_text("Allowed")).to_be_visible(timeout=PATIENCE)
         expect(request_of(phone.page, "Add an index").get_by_role("button", name="Deny")).to_have_count(0)
+        expect(request_of(desk.page, "Add an index").get_by_text("Allowed")).to_be_visible(timeout=PATIENCE)
+        desk.page.keyboard.press("r")
+        expect(request_of(desk.page, "Rename it").get_by_label("Reason, told to the agent")).to_be_focused()
         request_of(phone.page, "Rename it").get_by_label("Reason, told to the agent").fill("not now")
         request_of(phone.page, "Rename it").get_by_role("button", name="Deny").click()
         expect(change.get_by_text("Denied")).to_be_visible(timeout=PATIENCE)
@@ -99,6 +102,15 @@ def test_a81_what_was_decided_elsewhere_or_expired_under_the_finger_says_so(
         card.get_by_role("button", name="Allow once").click()
         expect(card.get_by_text("Expired", exact=False).first).to_be_visible(timeout=PATIENCE)
         expect(card.get_by_role("button", name="Allow once")).to_have_count(0)
+        late = asking(coordinator, "run make", "Build it too")
+        page.reload()
+        (waits,) = coordinator.http.get("/approvals", params={"status": "pending"}).json()["items"]
+        card = request_of(page, f"run of .*{late.session_id[-6:]}")
+        expect(card).to_be_visible(timeout=PATIENCE)
+        decision = {"decision": "allow", "content_hash": waits["content_hash"]}
+        coordinator.http.post(f"/approvals/{waits['approval_id']}/decide", json=decision).raise_for_status()
+        card.get_by_role("button", name="Deny").click()
+        expect(page.get_by_text("Somebody was faster: it is allowed already.")).to_be_visible()
 
 
 def test_d8_what_a_session_is_allowed_and_what_it_asks_is_decided_by_key(

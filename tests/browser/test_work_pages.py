@@ -253,6 +253,7 @@ def test_a81_issues_are_made_put_into_a_milestone_and_come_through_it(visitor: V
     dialog.get_by_role("button", name=f"Start #3, #{made} on milestone-2").click()
     dialog.get_by_role("button", name="Close").click()
     expect(page.get_by_text("2 of 2 passed")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("All passed, to be ended")).to_be_visible()
     page.get_by_role("button", name="End").click()
     dialog.get_by_label("Summary").select_option("mine")
     dialog.get_by_label("Your summary").fill("Nothing is **open**.")

@@ -140,13 +140,17 @@ def duration(time_ms: int) -> str:
     return f"{seconds} s"
 
 
+def sentence_of_end(reason: str | None, stopped_by: str | None) -> str | None:
+    """Why a run ended, by who stopped it where somebody did; None while it has not."""
+    whose = STOPPED_BY.get(stopped_by or "") if reason == "stopped" else None
+    return whose or REASON_SENTENCES.get(reason or "")
+
+
 def _ended(run: RunFacts) -> Answer:
     reason = run.reason or "failed"
     if run.halted is not None and reason != "completed":
         return _ended_with_work(run, run.halted)
-    parts = [REASON_SENTENCES[reason]]
-    if reason == "stopped" and run.stopped_by:
-        parts = [STOPPED_BY[run.stopped_by]]
+    parts = [sentence_of_end(reason, run.stopped_by) or REASON_SENTENCES["failed"]]
     if run.error_message and run.error_message not in parts and reason not in ("completed", "stopped"):
         parts.append(run.error_message)
     step = AFTER_END.get(reason, RETRY)

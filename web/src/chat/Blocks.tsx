@@ -136,6 +136,9 @@ function FooterView({ footer, session, run }: { footer: Footer; session: Session
   const { end } = footer;
   const completed = end.reason === "completed";
   const stopped = /stopped|budget|cancel/.test(end.reason);
+  // Our own sentence stands above; what is below was said by the agent.
+  const told = end.error?.message ?? "";
+  const says = end.reason === "stopped" || told === run?.reason_text ? "" : told;
   const models = footer.models.length > 0 ? footer.models.join(", ") : run?.model;
   return (
     <>
@@ -143,7 +146,7 @@ function FooterView({ footer, session, run }: { footer: Footer; session: Session
         <div className={stopped ? css.stopped : css.failure} role={stopped ? undefined : "alert"}>
           <State look={stopped ? { icon: "◼", word: "Stopped", tone: "wait" } : { icon: "✕", word: "Failed", tone: "bad" }} />
           <span dir="auto">{run?.reason_text ?? inert(end.reason.replaceAll("_", " "))}</span>
-          {end.error && <details className={css.details} open={(end.error.message ?? "").length < SHORT}><summary>What it said</summary><pre tabIndex={0} dir="auto">{inert(end.error.message ?? "")}</pre>
+          {says !== "" && <details className={css.details} open={says.length < SHORT}><summary>What it said</summary><pre tabIndex={0} dir="auto">{inert(says)}</pre>
             {end.exit_code !== null && <p>exit code {end.exit_code}</p>}</details>}
           {footer.last && <Retry session={session} runId={footer.run_id} />}
         </div>

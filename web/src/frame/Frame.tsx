@@ -11,6 +11,7 @@ import { go, Link, usePath } from "../navigation";
 import { Notices } from "../parts/actions";
 import { timeOfDay } from "../parts/format";
 import { Loading } from "../parts/Parts";
+import { shownName } from "../parts/title";
 import { patiently } from "../patiently";
 import { findRoute, ROUTES } from "../routes";
 import { nextTheme, theme } from "../theme/theme";
@@ -27,7 +28,8 @@ export function Frame() {
   const needs = useStore(board).state.totals.needs_you;
   const asked = useApprovals();
   const shade = THEMES[useStore(theme)];
-  useTitle(found?.route.title ?? "Not found", needs);
+  const name = useStore(shownName);
+  useTitle(`${name ? `${name} · ` : ""}${found?.route.title ?? "Not found"}`, needs);
   useKeys(GLOBAL_KEYS);
   useEffect(() => {
     // Who presses Ctrl+K types on at once: it is there by then, and nothing waited for it.
@@ -39,8 +41,8 @@ export function Frame() {
   const nav = useRef<HTMLElement>(null);
   useEffect(() => {
     // Not as the effect's value: newer browsers return a promise here.
-    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }, [path, needs > 0]);
+    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [path, needs > 0, asked !== null]);
   const Page = found?.route.page;
   return (
     <div className={css.frame}>

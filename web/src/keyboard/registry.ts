@@ -33,6 +33,17 @@ function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
+/** Escape leaves a field; Enter leaves one that filters, to the list below it. */
+function leave(event: KeyboardEvent, field: HTMLElement): void {
+  const filters = field instanceof HTMLInputElement && field.type === "search";
+  if (event.key !== "Escape" && !(filters && event.key === "Enter")) return;
+  // The browser's own Escape would empty it.
+  if (filters) event.preventDefault();
+  field.blur();
+  if (event.key === "Enter") keys.get().findLast((one) => one.keys === "j")?.run();
+  else first = { key: "Escape", at: Date.now() };
+}
+
 export function onKey(event: KeyboardEvent): void {
   if (event.altKey || event.isComposing) return;
   if (event.ctrlKey || event.metaKey) {
@@ -42,12 +53,7 @@ export function onKey(event: KeyboardEvent): void {
     return;
   }
   if (event.key === "Escape" && overlay.get()) return overlay.set(false);
-  if (isTyping(event.target)) {
-    if (event.key !== "Escape") return;
-    (event.target as HTMLElement).blur();
-    first = { key: "Escape", at: Date.now() };
-    return;
-  }
+  if (isTyping(event.target)) return leave(event, event.target as HTMLElement);
   // A dialog is alone with the person: what lies behind it is not moved.
   if (document.querySelector("dialog[open]") && !overlay.get()) return;
   const before = first && Date.now() - first.at < CHORD_MS ? `${first.key} ` : "";

@@ -104,20 +104,27 @@ function One({ approval }: { approval: Approval }) {
 }
 
 function keysOf(list: React.RefObject<HTMLDivElement | null>): readonly Key[] {
-  const all = () => [...(list.current?.querySelectorAll<HTMLElement>("[data-open]") ?? [])];
+  const isOpen = (card: HTMLElement) => card.matches("[data-open]:not(:has([data-settled]))");
   const at = () => (document.activeElement as HTMLElement | null)?.closest<HTMLElement>("[data-approval]") ?? null;
   const step = (by: number) => {
-    const open = all();
-    const here = open.indexOf(at() as HTMLElement);
-    const next = open[here < 0 ? (by > 0 ? 0 : open.length - 1) : Math.max(0, Math.min(open.length - 1, here + by))];
+    const cards = [...(list.current?.querySelectorAll<HTMLElement>("[data-approval]") ?? [])];
+    const here = cards.indexOf(at() as HTMLElement);
+    const before = cards.slice(0, here < 0 ? undefined : here);
+    const next = by > 0 ? cards.slice(here + 1).find(isOpen) : before.findLast(isOpen);
     next?.focus();
     next?.scrollIntoView({ block: "nearest" });
   };
   // Only what is marked is decided: a key that hits whatever is first would decide on what came in between.
   const decide = (name: string) => {
     const one = at();
-    if (one) one.querySelector<HTMLButtonElement>(`[data-decide=${name}]`)?.click();
+    if (one && isOpen(one)) one.querySelector<HTMLButtonElement>(`[data-decide=${name}]`)?.click();
     else step(1);
+  };
+  // What is typed next must have a field to go to: without one it would be keys.
+  const reason = () => {
+    const one = at();
+    if (!one || !isOpen(one)) step(1);
+    at()?.querySelector<HTMLElement>("input:not([type=radio], [type=checkbox]), textarea")?.focus();
   };
   return [
     { keys: "j", does: "Next request", where: "Approvals", run: () => step(1) },
@@ -125,7 +132,7 @@ function keysOf(list: React.RefObject<HTMLDivElement | null>): readonly Key[] {
     { keys: "a", does: "Allow the marked one", where: "Approvals", run: () => decide("allow") },
     { keys: "s", does: "Allow the marked one for its session", where: "Approvals", run: () => decide("session") },
     { keys: "d", does: "Deny the marked one", where: "Approvals", run: () => decide("deny") },
-    { keys: "r", does: "Give a reason", where: "Approvals", run: () => at()?.querySelector("input")?.focus() },
+    { keys: "r", does: "Give a reason", where: "Approvals", run: reason },
     ...NUMBER_KEYS,
   ];
 }

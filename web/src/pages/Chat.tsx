@@ -12,6 +12,7 @@ import { board, useStore } from "../live/stores";
 import { go, Link, useQueryParameter } from "../navigation";
 import { nameOf } from "../parts/format";
 import { Age, Line, Loading, Money, SessionState, Trouble } from "../parts/Parts";
+import { useShownName } from "../parts/title";
 import type { Parameters } from "../routes";
 import { ForkDialog, isForkable } from "./session/Fork";
 
@@ -81,6 +82,7 @@ function List({ current }: { current: string }) {
 
 function One({ sessionId }: { sessionId: string }) {
   const session = useSession(sessionId);
+  useShownName(session.data && nameOf(session.data));
   if (session.data === undefined) {
     const missing = session.error instanceof Problem && session.error.status === 404;
     return (

@@ -11,7 +11,7 @@ import type { Event } from "../live/types";
 import { go, Link, useQueryParameter } from "../navigation";
 import { filterableSession, useProjectNames } from "../parts/filterable";
 import { FilterBox } from "../parts/FilterBox";
-import { issuesBesideTitle, nameOf, nameOfRequest } from "../parts/format";
+import { issuesBesideTitle, nameOf, nameOfRequest, withShortIds } from "../parts/format";
 import { inert } from "../parts/inert";
 import { Age, Line, Loading, Money, SessionState, State, Trouble } from "../parts/Parts";
 import { GROUP_LOOKS } from "../parts/states";
@@ -60,7 +60,7 @@ function useWhys(wanted: boolean): ReadonlyMap<string, string> {
     enabled: wanted,
     refetchInterval: WHY_MS,
   });
-  return useMemo(() => new Map(found.data?.items.map((one) => [one.run.session_id, one.why.sentence])), [found.data]);
+  return useMemo(() => new Map(found.data?.items.map((one) => [one.run.session_id, withShortIds(one.why.sentence)])), [found.data]);
 }
 
 function isEmpty(state: BoardState): boolean {

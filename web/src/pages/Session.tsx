@@ -7,7 +7,9 @@ import { useFresh } from "../live/fresh";
 import { SessionLog, useStore } from "../live/stores";
 import { STATE_TYPES, type Event } from "../live/types";
 import { Link, useQueryParameter } from "../navigation";
+import { nameOf } from "../parts/format";
 import { Empty, Loading, Trouble } from "../parts/Parts";
+import { useShownName } from "../parts/title";
 import { VirtualList } from "../parts/VirtualList";
 import type { Parameters } from "../routes";
 import { Changes } from "./session/Changes";
@@ -40,6 +42,7 @@ function OneSession({ sessionId }: { sessionId: string }) {
   const [log] = useState(() => new SessionLog(sessionId));
   const session = useSession(sessionId);
   const known = session.data !== undefined;
+  useShownName(session.data && nameOf(session.data));
   useEffect(() => (known ? log.follow() : undefined), [log, known]);
   const [view, setView] = useQueryParameter("view");
   const missing = session.error instanceof Problem && session.error.status === 404;

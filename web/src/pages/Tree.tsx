@@ -11,6 +11,7 @@ import { Link, useQueryParameter } from "../navigation";
 import { nameOf } from "../parts/format";
 import layout from "../parts/layout.module.css";
 import { Age, Empty, Loading, Money, SessionState, Trouble } from "../parts/Parts";
+import { useShownName } from "../parts/title";
 import type { Parameters } from "../routes";
 import css from "./Tree.module.css";
 import { TreeRows } from "./tree/TreeRows";
@@ -39,6 +40,8 @@ function OneTree({ sessionId }: { sessionId: string }) {
   useFresh(["tree", sessionId], concerns, size > LARGE ? LARGE_GATHER_MS : undefined);
   const [show, setShow] = useQueryParameter("show");
 
+  const top = tree.data?.nodes[0];
+  useShownName(top && nameOf(top));
   if (tree.data === undefined) {
     const missing = tree.error instanceof Problem && tree.error.status === 404;
     return (
@@ -48,7 +51,6 @@ function OneTree({ sessionId }: { sessionId: string }) {
       </div>
     );
   }
-  const top = tree.data.nodes[0];
   return (
     <div className={layout.tall}>
       <div className={layout.head}>

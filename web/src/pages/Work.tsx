@@ -5,6 +5,7 @@ import { Link } from "../navigation";
 import { inert } from "../parts/inert";
 import layout from "../parts/layout.module.css";
 import { Loading, Trouble } from "../parts/Parts";
+import { useShownName } from "../parts/title";
 import type { Parameters } from "../routes";
 import { workAddress } from "./work/address";
 import { Board } from "./work/Board";
@@ -42,6 +43,7 @@ const TABS = [["", "Issues"], ["board", "Board"], ["tasks", "Tasks"], ["mileston
 
 function InProject({ project, named, tab, number }: { project: Project; named: string; tab: string; number: number | null }) {
   useFreshWork(project.project_id);
+  useShownName(number === null ? project.name : `${tab === "milestones" ? "Milestone " : "#"}${number} · ${project.name}`);
   const wide = tab === "board";
   return (
     <div className={wide ? css.wide : layout.page}>

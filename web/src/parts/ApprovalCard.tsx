@@ -53,14 +53,21 @@ const DECLINED = "The person did not answer the question.";
 type Decision = Operations["POST /approvals/{approval_id}/decide"]["body"];
 type Wanted = Pick<Decision, "decision"> & Partial<Decision>;
 
+/** Who decided, and when, stands on the card: the refusal's ids and times are for programs. */
+function tooLate({ status, code, hint, errors }: Problem): Problem {
+  const decided = LOOKS[asText(errors[0]?.status)]?.word.toLowerCase() ?? "decided";
+  return new Problem(status, code, `Somebody was faster: it is ${decided} already.`, hint);
+}
+
 export function ApprovalCard({ approval, decision: told }: { approval: AskedFor; decision: string | null }) {
   const [over, setOver] = useState<Wanted["decision"] | string | null>(null);
   const [decide, busy] = useAction(async (wanted: Wanted) => {
     try {
       await call("POST /approvals/{approval_id}/decide", { path: { approval_id: approval.approval_id }, body: { content_hash: approval.content_hash, ...wanted } });
     } catch (error) {
-      if (error instanceof Problem) setOver(OVER[error.code] ?? null);
-      throw error;
+      if (!(error instanceof Problem)) throw error;
+      setOver(OVER[error.code] ?? null);
+      throw error.code === "approval_decided" ? tooLate(error) : error;
     }
     setOver(wanted.decision);
     if (wanted.decision === "deny") return "The agent is told, and goes on without.";
@@ -71,7 +78,7 @@ export function ApprovalCard({ approval, decision: told }: { approval: AskedFor;
   const plan = planOf(approval.tool_name, approval.tool_input);
   const deny = (reason: string) => void decide({ decision: "deny", ...(reason ? { reason } : {}) });
   return (
-    <div className={`${css.card} ${decision ? css.settled : ""}`}>
+    <div className={`${css.card} ${decision ? css.settled : ""}`} data-settled={decision ? "" : undefined}>
       <Head approval={approval} decision={decision} asks={questions !== null} plans={plan !== null} />
       {!questions && plan === null && <Asked approval={approval} />}
       {questions && (decision ? <Answers questions={questions} answers={(approval.updated_input as { answers?: unknown } | null)?.answers} />

@@ -1,14 +1,30 @@
 // Messages in Markdown. Markup of the author is shown as text, images are links that nobody follows for us, and links
 // lead to the web or nowhere. Loaded when the first message is drawn; what cannot be drawn is shown as it is.
-import { Component, lazy, Suspense, type ReactNode } from "react";
+import { Component, lazy, Suspense, useState, type ReactNode } from "react";
 import { patiently } from "../patiently";
+import { size } from "./format";
 import { inert } from "./inert";
 import css from "./Markdown.module.css";
+import { Button } from "./Parts";
 import { isTame } from "./tame";
 
 const Rendered = lazy(patiently(() => import("./MarkdownText")));
 
+const FOLD_AT = 10_000;
+
+/** A long text shows its beginning until it is asked for. */
 export function Markdown({ text }: { text: string }) {
+  const [whole, setWhole] = useState(false);
+  if (text.length <= FOLD_AT * 1.5) return <Whole text={text} />;
+  return (
+    <>
+      <Whole text={whole ? text : `${text.slice(0, FOLD_AT)} …`} />
+      <Button look="quiet" onClick={() => setWhole(!whole)}>{whole ? "Fold" : `Show all ${size(text)}`}</Button>
+    </>
+  );
+}
+
+function Whole({ text }: { text: string }) {
   const shown = inert(text);
   const plain = <div className={css.plain} dir="auto">{shown}</div>;
   if (!isTame(shown)) return plain;

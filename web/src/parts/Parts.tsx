@@ -4,6 +4,7 @@ import type { UsageTotal } from "../api/schema";
 import { Problem } from "../api/client";
 import { serverNow } from "../live/clock";
 import * as format from "./format";
+import { Hint } from "./Hint";
 import { inert } from "./inert";
 import { lookOf, type Look } from "./states";
 import css from "./Parts.module.css";
@@ -130,7 +131,7 @@ export function Trouble({ problem, again }: { problem: Error; again?: () => void
   return (
     <div role="alert" className={css.trouble}>
       <p><strong>{told ? told.detail : "This page has a defect."}</strong></p>
-      {told?.hint && <p>{told.hint}</p>}
+      {told?.hint && <p><Hint text={told.hint} /></p>}
       {told ? told.requestId && <p className={css.soft}>Request <code>{told.requestId}</code></p> : <p><code>{problem.message}</code></p>}
       {again && <Button onClick={again}>Try again</Button>}
     </div>

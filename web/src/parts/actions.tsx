@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { Problem } from "../api/client";
 import { Store, useStore } from "../live/stores";
+import { Hint } from "./Hint";
 import css from "./actions.module.css";
 
 interface Notice {
@@ -76,7 +77,7 @@ export function Notices() {
     <div className={css.notices} role="status" aria-live="polite">
       {shown.map((one) => (
         <div key={one.id} className={`${css.notice} ${one.bad ? css.bad : ""}`}>
-          <div><p>{one.text}</p>{one.hint && <p className={css.hint}>{one.hint}</p>}</div>
+          <div><p>{one.text}</p>{one.hint && <p className={css.hint}><Hint text={one.hint} /></p>}</div>
           <button type="button" aria-label="Dismiss" onClick={() => dismiss(one.id)}>✕</button>
         </div>
       ))}

@@ -66,8 +66,8 @@ export function size(text: string): string {
   return bytes < 1024 ? `${bytes} B` : bytes < 1024 * 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 /** The moment in the person's own time zone, whole. */
 export function moment(at: string): string {
@@ -82,6 +82,13 @@ export function timeOfDay(at: string): string {
 export function short(id: string): string {
   return id.slice(-6);
 }
+
+/** A sentence for people: ids in it by their ends. */
+export function withShortIds(sentence: string): string {
+  return sentence.replace(/\b(run|ses|tok|apr|rnr)_[0-9a-z]{26}\b/g, (id, kind: string) => `${KINDS[kind] ?? kind} …${short(id)}`);
+}
+
+const KINDS: Record<string, string> = { ses: "session", tok: "token", apr: "request", rnr: "runner" };
 
 /** What a session is called: its title, else its agent, else the end of its id. */
 export function nameOf(session: { title: string | null; agent_name: string | null; session_id: string }): string {

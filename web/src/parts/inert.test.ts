@@ -1,5 +1,7 @@
 // S8, H3: what agents write shows what it is.
 import { expect, test } from "vitest";
+import { withShortIds } from "./format";
+import { lookOf } from "./states";
 import { asText, inert } from "./inert";
 
 test.each([
@@ -20,4 +22,9 @@ test.each([
 
 test("any value is text", () => {
   expect([asText(null), asText(undefined), asText("x\u0000"), asText({ a: "\u202e" })]).toEqual(["", "", "x‹U+0000›", '{\n  "a": "‹U+202E›"\n}']);
+});
+
+test("a sentence names runs by their ends, and paused work is not finished", () => {
+  expect(withShortIds("It waits for run_01k3xq7m5v8p2r4t6w9y0z1abc of it.")).toBe("It waits for run …0z1abc of it.");
+  expect([lookOf({ status: "finished", lifecycle: "paused" }).word, lookOf({ status: "stopping", lifecycle: "paused" }).word]).toEqual(["Paused", "Stopping"]);
 });

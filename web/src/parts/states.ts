@@ -39,9 +39,12 @@ export const RUNNER_LOOKS: Record<string, Look> = {
   lost: { icon: "○", word: "Lost", tone: "bad" },
 };
 
+const LIVE = new Set(["running", "stopping", "interrupted"]);
+
 /** How a session looks: what it waits for outweighs what its run does. */
 export function lookOf(session: { status: string; waiting_for?: string | null; lifecycle?: string | null }): Look {
   if (session.waiting_for) return { icon: "!", word: WAITING[session.waiting_for] ?? "Needs you", tone: "need" };
   if (session.lifecycle === "stuck") return { icon: "!", word: "Stuck", tone: "need" };
+  if (session.lifecycle === "paused" && !LIVE.has(session.status)) return { icon: "‖", word: "Paused", tone: "wait" };
   return STATUSES[session.status] ?? { icon: "•", word: session.status, tone: "wait" };
 }

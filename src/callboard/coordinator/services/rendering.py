@@ -13,9 +13,9 @@ from callboard.domain import runner as runners
 from callboard.domain.approval import session_allows
 from callboard.domain.budget import UNITS, Pools
 from callboard.domain.lifecycle import ENDED, legal_actions
-from callboard.domain.run import REASON_SENTENCES
 from callboard.domain.session import group_of
 from callboard.domain.usage import UsageTotal
+from callboard.domain.why import sentence_of_end
 from callboard.store.events import StoredEvent
 from callboard.wire import responses as wire
 from callboard.wire import steering
@@ -97,7 +97,7 @@ def _end_of_run(row: Columns) -> dict[str, Any]:
     return {
         "stopped_by": row["stopped_by"],
         "reason": row["reason"],
-        "reason_text": REASON_SENTENCES.get(row["reason"]),
+        "reason_text": sentence_of_end(row["reason"], row["stopped_by"]),
         "exit_code": row["exit_code"],
         "error": error,
         "result_text": row["result_text"],
@@ -153,7 +153,7 @@ def render_session(
         run_count=row["run_count"],
         latest_run_id=row["latest_run_id"],
         reason=row["end_reason"] if ended else None,
-        reason_text=REASON_SENTENCES.get(row["end_reason"]) if ended else None,
+        reason_text=sentence_of_end(row["end_reason"], row["end_stopped_by"]) if ended else None,
         exit_code=row["end_exit_code"] if ended else None,
         last_seq=row["last_seq"],
         usage=usage,

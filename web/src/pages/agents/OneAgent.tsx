@@ -8,6 +8,7 @@ import { tell, useAction } from "../../parts/actions";
 import { asText, inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Dialog, Loading, State, Trouble } from "../../parts/Parts";
+import { useShownName } from "../../parts/title";
 import { agentAddress, HiddenBy } from "../Agents";
 import { Editor } from "./Editor";
 import { RunForm } from "./RunForm";
@@ -30,6 +31,7 @@ export function OneAgent({ name }: { name: string }) {
     queryKey: place,
     queryFn: () => callForAnswer("GET /agents/{name}", { path: { name }, query: { project_dir: directory, scope: (scope || undefined) as Scope } }),
   });
+  useShownName(name);
   if (agent.data === undefined) {
     const refused = agent.error instanceof Problem && agent.error.status > 0 && agent.error.status < 500;
     return (

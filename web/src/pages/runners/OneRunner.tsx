@@ -12,6 +12,7 @@ import { asText, inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Dialog, Empty, Id, Loading, State, Took, Trouble } from "../../parts/Parts";
 import { lookOf, RUNNER_LOOKS } from "../../parts/states";
+import { useShownName } from "../../parts/title";
 import { BEAT_MS, moves, nameOfRunner, Offer, runs, Slots, useRunners, Warnings } from "../Runners";
 import css from "../Runners.module.css";
 import { useNameOf } from "../runs/Rows";
@@ -33,6 +34,7 @@ export function OneRunner({ runnerId }: { runnerId: string }) {
     queryFn: async () => (await Promise.all(LIVE.map((status) => call("GET /runs", { query: { runner_id: runnerId, status, limit: 100 } })))).flatMap((page) => page.items),
     refetchInterval: BEAT_MS,
   });
+  useShownName(runner.data && nameOfRunner(runner.data));
   const missing = runner.error instanceof Problem && runner.error.status < 500 && runner.error.status > 0;
   if (runner.data === undefined || missing) {
     return (
@@ -87,7 +89,7 @@ function Facts({ runner }: { runner: Runner }) {
         <dt>May work in</dt><dd className={layout.mono}>{runner.roots.map((root) => <div key={root}>{inert(root)}</div>)}</dd>
         <dt>Offers</dt><dd><Offer runner={runner} /></dd>
         <dt>Heard</dt><dd><Age at={runner.last_heard_at} after=" ago" /></dd>
-        <dt>Joined</dt><dd>{moment(runner.registered_at)}, its {runner.epoch}. process</dd>
+        <dt>Joined</dt><dd>{moment(runner.registered_at)}; {runner.epoch === 1 ? "not restarted since" : `started ${runner.epoch} times`}</dd>
         <dt>Version</dt><dd>{runner.version || "–"}</dd>
         <dt>Clock</dt><dd>{runner.clock_skew_ms === 0 ? "as the coordinator's" : `${(runner.clock_skew_ms / 1000).toFixed(1)} s off`}</dd>
         <MachineFacts facts={runner.facts} />

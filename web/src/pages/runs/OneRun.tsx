@@ -6,10 +6,12 @@ import { useFresh } from "../../live/fresh";
 import { STATE_TYPES, type Event } from "../../live/types";
 import { go, Link } from "../../navigation";
 import { useAction } from "../../parts/actions";
+import { withShortIds } from "../../parts/format";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Id, Loading, Money, State, Tokens, Took, Trouble } from "../../parts/Parts";
 import { lookOf } from "../../parts/states";
+import { useShownName } from "../../parts/title";
 import css from "./Rows.module.css";
 import { Place, useNameOf } from "./Rows";
 import { Deadlines, Demands, NextStep, RunOf, Runners, useWhy } from "./Why";
@@ -35,6 +37,7 @@ export function OneRun({ runId }: { runId: string }) {
 function Shown({ run }: { run: Run }) {
   const why = useWhy(run.run_id);
   const name = useNameOf(run);
+  useShownName(`${name}, run ${run.number}`);
   const pending = run.status === "pending";
   return (
     <div className={layout.page}>
@@ -47,7 +50,7 @@ function Shown({ run }: { run: Run }) {
       <section className={layout.card} aria-label="Why it is where it is">
         {why.data === undefined ? (why.error ? <Trouble problem={why.error} again={() => void why.refetch()} /> : <Loading what="why" />) : (
           <>
-            <div className={layout.line}>{pending && <Place why={why.data} />}<strong>{inert(why.data.sentence)}</strong></div>
+            <div className={layout.line}>{pending && <Place why={why.data} />}<strong>{withShortIds(inert(why.data.sentence))}</strong></div>
             <NextStep why={why.data} />
             <Deadlines why={why.data} />
             {why.data.waits_for_run_id && <p>Before it: <RunOf runId={why.data.waits_for_run_id} /></p>}

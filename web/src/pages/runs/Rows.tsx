@@ -5,7 +5,7 @@ import type { Run, WaitingRun, Why } from "../../api/schema";
 import { Link } from "../../navigation";
 import { asText, inert } from "../../parts/inert";
 import { board, useStore } from "../../live/stores";
-import { nameOf, short } from "../../parts/format";
+import { nameOf, short, withShortIds } from "../../parts/format";
 import layout from "../../parts/layout.module.css";
 import { Age, Line, Money, State, Took } from "../../parts/Parts";
 import { lookOf } from "../../parts/states";
@@ -39,7 +39,7 @@ export function WaitingRow({ waiting, open, onToggle }: { waiting: WaitingRun; o
         <span className={css.soft}>run {run.number}{run.priority !== 0 && ` · priority ${run.priority}`}</span>
         <span className={css.end}><Age at={run.created_at} before="waits " /></span>
       </div>
-      <p className={css.why}>{inert(why.sentence)}</p>
+      <p className={css.why}>{withShortIds(inert(why.sentence))}</p>
       <div className={css.under}>
         <Demands demands={why.demands} />
         <button type="button" className={css.more} aria-expanded={open} onClick={onToggle}>{open ? "▾ Less" : "▸ What each runner says"}</button>

@@ -55,7 +55,7 @@ export function Facts({ session }: { session: Session }) {
           {runs.data ? <ol className={css.runs}>{(runs.data.items as Run[]).map((run) => <RunLine key={run.run_id} run={run} />)}</ol> : <p className={css.soft}>…</p>}
         </Part>
         <Part title="Binding history">
-          {bindings.data && bindings.data.items.length === 0 && <p className={css.soft}>Not bound to a conversation yet.</p>}
+          {bindings.data && bindings.data.items.length === 0 && <p className={css.soft}>{session.status === "pending" ? "Not bound to a conversation yet." : "It has no conversation that could be resumed."}</p>}
           <ol className={css.runs}>{(bindings.data?.items as Binding[] | undefined)?.map((one) => <BindingLine key={one.generation} binding={one} />)}</ol>
         </Part>
       </aside>

@@ -6,7 +6,7 @@ import type { Session } from "../../api/schema";
 import { useKeys } from "../../keyboard/registry";
 import { go, Link } from "../../navigation";
 import { useAction } from "../../parts/actions";
-import { issuesBesideTitle, nameOf, nameOfRequest, short } from "../../parts/format";
+import { issuesBesideTitle, nameOf, nameOfRequest, short, withShortIds } from "../../parts/format";
 import { inert } from "../../parts/inert";
 import { Age, Button, Dialog, Id, Money, SessionState } from "../../parts/Parts";
 import { WorkActions, WorkDialogs } from "../work/Actions";
@@ -67,7 +67,7 @@ function Sentence({ session }: { session: Session }) {
     refetchInterval: 10_000,
   });
   if (waits && why.data) {
-    return <p className={css.sentence}>{why.data.sentence}{why.data.next_step && <> <span className={css.soft}>{why.data.next_step}</span></>}</p>;
+    return <p className={css.sentence}>{withShortIds(why.data.sentence)}{why.data.next_step && <> <span className={css.soft}>{why.data.next_step}</span></>}</p>;
   }
   if (session.reason_text && session.reason !== "completed") return <p className={css.sentence}>{session.reason_text}</p>;
   return null;
@@ -101,10 +101,10 @@ function Actions({ session }: { session: Session }) {
   const askOrStop = () => (session.children.total > session.children.ended ? setAsking(true) : void stop(false));
   const retriable = !busy && failed && !session.archived_at && session.latest_run_id !== null && !session.external;
   const forkable = isForkable(session);
-  const acts = useRef({ retry, archive });
-  acts.current = { retry, archive };
+  const acts = useRef({ retry, archive, askOrStop });
+  acts.current = { retry, archive, askOrStop };
   useKeys(useMemo(() => [
-    ...(busy ? [{ keys: "s", does: "Stop it", where: "Session", run: () => setAsking(true) }] : []),
+    ...(busy ? [{ keys: "s", does: "Stop it", where: "Session", run: () => acts.current.askOrStop() }] : []),
     ...(session.handle === null ? [] : [{ keys: "f", does: "Give its work guidance", where: "Session", run: () => document.querySelector<HTMLElement>("[data-guide]")?.click() }]),
     { keys: "m", does: "Write a message", where: "Session", run: () => document.getElementById("message")?.focus() },
     ...(forkable ? [{ keys: "f", does: "Fork it: another session that goes on from here", where: "Session", run: () => setForking(true) }] : []),

@@ -38,7 +38,7 @@ function Body({ item, session }: { item: Item; session: Session }): ReactNode {
     case "message": return <Message item={item} />;
     case "tool": return <Tool item={item} ended={session.group === "done"} />;
     case "approval": return <ApprovalCard approval={approvalOf(item.id, item.payload, item.at)} decision={item.decision} />;
-    case "result": return <Result item={item} />;
+    case "result": return <Result item={item} printed={session.executor_type === "command"} />;
     case "note": return <Note item={item} />;
   }
 }
@@ -78,7 +78,7 @@ function End({ item }: { item: EndItem }) {
     <div className={css.endHead}>
       <State look={{ ...look, word }} />
       {item.exit_code !== null && <span className={css.soft}>exit code {item.exit_code}</span>}
-      {item.error && <span className={css.error} dir="auto">{inert(item.error.message ?? "")}</span>}
+      {item.error && item.reason !== "stopped" && <span className={css.error} dir="auto">{inert(item.error.message ?? "")}</span>}
     </div>
   );
 }
@@ -194,12 +194,13 @@ export function Folded({ text, prose = false, foldAt = FOLD_AT }: { text: string
   );
 }
 
-function Result({ item }: { item: ResultItem }) {
+/** What a command printed keeps its lines. */
+function Result({ item, printed }: { item: ResultItem; printed: boolean }) {
   const text = item.payload.result_text;
   return (
     <div className={css.resultCard}>
       <div className={css.label}>Result</div>
-      {typeof text === "string" ? <Markdown text={text} /> : <Folded text={asText(item.payload.result_data)} />}
+      {typeof text !== "string" ? <Folded text={asText(item.payload.result_data)} /> : printed ? <Folded text={inert(text)} /> : <Markdown text={text} />}
     </div>
   );
 }

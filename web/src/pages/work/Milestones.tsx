@@ -21,7 +21,10 @@ const LOOKS: Record<string, Look> = {
   ended: { icon: "✓", word: "Ended", tone: "good" },
 };
 
+const COME_THROUGH: Look = { icon: "◆", word: "All passed, to be ended", tone: "review" };
+
 export function milestoneLook(milestone: Milestone): Look {
+  if (milestone.state === "active" && milestone.tasks.length > 0 && milestone.tasks.every((task) => task.outcome === "passed")) return COME_THROUGH;
   return LOOKS[milestone.state] ?? { icon: "•", word: milestone.state, tone: "wait" };
 }
 

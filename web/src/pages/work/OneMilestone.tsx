@@ -51,7 +51,7 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
       </div>
       {session && (
         <div className={layout.line}>
-          <Link to={`/sessions/${session.session_id}`}>Its session</Link><State look={lifecycleLook(session.lifecycle)} />
+          <Link to={`/sessions/${session.session_id}`}>Its session</Link>{!idle && <State look={lifecycleLook(session.lifecycle)} />}
           {found.started_at && <span className={layout.soft}>started <Age at={found.started_at} after=" ago" /></span>}
           {isActive(session) && <WorkActions session={session} small />}
           {session.lifecycle === "stuck" && session.work?.stuck_reason && <span className={layout.bad}>{inert(session.work.stuck_reason)}</span>}
