@@ -78,6 +78,7 @@ def test_a81_a_conversation_is_led_from_its_first_word_to_its_last(scene: Scene,
     say(page, "say queued")
     page.get_by_role("button", name="Change").click()
     expect(page.get_by_label("Message")).to_have_value("say queued")
+    expect(page.get_by_role("feed").get_by_text("say queued")).to_have_count(0)
     page.get_by_label("When it is heard").select_option("now: interrupt it")
     say(page, f"say instead\n{hold('never')}", "Interrupt")
     expect(page.get_by_text("instead", exact=True)).to_be_visible(timeout=20_000)
@@ -85,6 +86,7 @@ def test_a81_a_conversation_is_led_from_its_first_word_to_its_last(scene: Scene,
     expect(page.get_by_role("button", name="Try again")).to_be_visible(timeout=20_000)
     say(page, "say and on")
     expect(page.get_by_text("and on", exact=True)).to_be_visible()
+    expect(page.get_by_role("feed").get_by_text("say queued")).to_have_count(0)
     assert [one.split("\n")[0] for one in scene.prompts(session_id)] == [
         "say It was **late**.", "stream 5 1", "say queued", "say instead", "say and on",
     ]  # fmt: skip

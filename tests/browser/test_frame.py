@@ -93,6 +93,7 @@ def test_a81_sessions_are_found_by_tokens_and_by_name_and_answered_without_being
         page.get_by_label("Filter sessions").fill(text)
         expect(rows).to_have_count(len(names))
         expect(rows.first).to_contain_text(names[0])
+    expect(page.get_by_role("link", name="the same filter on all runs")).to_be_visible()
     page.get_by_role("button", name="Keep this filter").click()
     page.reload()
     expect(rows).to_have_count(1)

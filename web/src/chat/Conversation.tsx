@@ -13,6 +13,7 @@ import { VirtualList } from "../parts/VirtualList";
 import { BlockView } from "./Blocks";
 import { conversationOf, type Block } from "./conversation";
 import { flush, forget, send, type How } from "./outbox";
+import { noteTakenBack, takenBack } from "./takenBack";
 import { useChildren, useRuns } from "./session";
 import { useWaiting, WaitingView, type Waiting } from "./Waiting";
 import { Writer } from "./Writer";
@@ -42,7 +43,8 @@ export function Conversation({ session, inside }: { session: Session; inside: bo
   const byId = useMemo(() => new Map<string, Run>((runs ?? []).map((run) => [run.run_id, run])), [runs]);
   const waiting = useWaiting(session, timeline, runs ?? []);
   const blocks = useMemo(() => conversationOf(timeline, children, new Map((runs ?? []).map((run) => [run.run_id, run.prompt]))), [timeline, children, runs]);
-  const shown = useMemo<readonly Shown[]>(() => [...blocks, ...waiting], [blocks, waiting]);
+  const gone = useStore(takenBack);
+  const shown = useMemo<readonly Shown[]>(() => [...blocks.filter((one) => one.kind !== "unheard" || !gone.includes(one.run_id ?? "")), ...waiting], [blocks, waiting, gone]);
   const [given, setGiven] = useState<{ text: string; n: number } | null>(null);
   const takeBack = (text: string) => setGiven((before) => ({ text, n: (before?.n ?? 0) + 1 }));
   const editLast = useRef(() => {});
@@ -73,6 +75,7 @@ async function takeLast(shown: readonly Shown[], takeBack: (text: string) => voi
   if (last.kind === "waiting" && last.state === "queued") {
     try {
       await call("POST /runs/{run_id}/stop", { path: { run_id: last.run_id ?? "" }, body: {} });
+      noteTakenBack(last.run_id ?? "");
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       return tell(error.detail, { bad: true, hint: error.hint });

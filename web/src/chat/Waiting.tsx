@@ -9,6 +9,7 @@ import { inert } from "../parts/inert";
 import { Button, State } from "../parts/Parts";
 import { offeredMessages, shownPrompts } from "./conversation";
 import { forget, outbox, sendAgain, type Outgoing } from "./outbox";
+import { noteTakenBack } from "./takenBack";
 import css from "./Chat.module.css";
 
 export interface Waiting {
@@ -68,6 +69,7 @@ const LOOKS = {
 export function WaitingView({ one, onTakeBack }: { one: Waiting; onTakeBack: (text: string) => void }) {
   const [cancel, busy] = useAction(async (edit: boolean) => {
     await call("POST /runs/{run_id}/stop", { path: { run_id: one.run_id ?? "" }, body: {} });
+    noteTakenBack(one.run_id ?? "");
     if (edit) onTakeBack(one.text);
   });
   const { outgoing } = one;

@@ -43,6 +43,11 @@ describe("the conversation", () => {
     expect(conversationOf(state, [], new Map([["r", "do it"]]))).toMatchObject([{ from: "person", text: "do it" }, { kind: "footer" }]);
   });
 
+  test("shows what was stopped before it began as not heard, below the answer that it followed", () => {
+    const state = reduceTimeline(EMPTY_TIMELINE, [event(1, "run_completed", { reason: "stopped" })]);
+    expect(conversationOf(state, [], new Map([["r", "do it"]]))).toMatchObject([{ kind: "unheard", run_id: "r", text: "do it" }]);
+  });
+
   test("puts children where they were started, and what is being written at the end", () => {
     const state = reduceDeltas(reduceTimeline(EMPTY_TIMELINE, [event(1, "message", said("user", "a")), event(2, "message", said("assistant", "b"))]),
       [{ session_id: "s", run_id: "r", attempt: 1, message_key: "m", offset: 0, text: "c" }]);

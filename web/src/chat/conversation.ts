@@ -71,6 +71,8 @@ export interface Unheard {
   kind: "unheard";
   key: string;
   at: string;
+  /** Of a message that was to become a run. */
+  run_id?: string | null;
   text: string;
   why: string;
 }
@@ -150,6 +152,10 @@ class Writer {
 
   private end(base: { key: string; at: string; run_id: string | null }, item: EndItem): void {
     const prompt = item.run_id && !this.runs.has(item.run_id) ? this.prompts.get(item.run_id) : null;
+    if (prompt && item.reason === "stopped") {
+      this.blocks.push({ kind: "unheard", key: item.key, at: item.at, run_id: item.run_id, text: prompt, why: "It was stopped before it began." });
+      return;
+    }
     if (prompt) this.blocks.push({ ...base, key: `${item.key} prompt`, kind: "said", from: "person", text: prompt, partial: false });
     for (const block of this.blocks) {
       if (block.kind === "tools" && block.run_id === item.run_id) block.ended = true;

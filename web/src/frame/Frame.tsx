@@ -9,7 +9,7 @@ import { board, connection, useConnection, useStore } from "../live/stores";
 import type { Event } from "../live/types";
 import { go, Link, usePath } from "../navigation";
 import { Notices } from "../parts/actions";
-import { timeOfDay } from "../parts/format";
+import { minuteOfDay } from "../parts/format";
 import { Loading } from "../parts/Parts";
 import { shownName } from "../parts/title";
 import { patiently } from "../patiently";
@@ -141,7 +141,7 @@ function ConnectionState() {
     return () => clearTimeout(timer);
   }, [phase, since]);
   const away = phase !== "live" && long;
-  const words = phase === "live" ? "Live" : away ? `Offline since ${timeOfDay(new Date(since).toISOString())}` : been ? "Reconnecting" : "Connecting";
+  const words = phase === "live" ? "Live" : away ? `Offline since ${minuteOfDay(new Date(since).toISOString())}` : been ? "Reconnecting" : "Connecting";
   return (
     <span className={`${css.connection} ${phase === "live" ? css.live : away ? css.off : ""}`} role="status"
       title={phase === "live" ? "What happens is shown as it happens." : "The coordinator does not answer; this page goes on by itself."}>

@@ -39,6 +39,7 @@ export default function Home() {
       {phase === "loading" ? <Loading what="the callboard" /> : (
         <div ref={list} className={css.groups}>
           {isEmpty(state) && <FirstSteps />}
+          {filter.tokens.length > 0 && <p className={css.rest}>Children that have ended and models of runs are not looked through here: <Link to={`/runs?${new URLSearchParams({ status: "all", q: words }).toString()}`}>the same filter on all runs</Link>.</p>}
           {GROUPS.map((group) => <GroupOfRows key={group} group={group} state={state} filter={filter} projects={projects} whys={whys} />)}
         </div>
       )}

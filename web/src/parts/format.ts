@@ -78,6 +78,11 @@ export function timeOfDay(at: string): string {
   return clock.format(new Date(at));
 }
 
+/** Where seconds are of no use. */
+export function minuteOfDay(at: string): string {
+  return timeOfDay(at).replace(/[.:]\d\d$/, "");
+}
+
 /** The end of an id, by which people name it. */
 export function short(id: string): string {
   return id.slice(-6);
@@ -85,7 +90,7 @@ export function short(id: string): string {
 
 /** A sentence for people: ids in it by their ends. */
 export function withShortIds(sentence: string): string {
-  return sentence.replace(/\b(run|ses|tok|apr|rnr)_[0-9a-z]{26}\b/g, (id, kind: string) => `${KINDS[kind] ?? kind} …${short(id)}`);
+  return sentence.replace(/\b(run|ses|tok|apr|rnr)_[0-9a-z]{16,26}\b/g, (id, kind: string) => `${KINDS[kind] ?? kind} …${short(id)}`);
 }
 
 const KINDS: Record<string, string> = { ses: "session", tok: "token", apr: "request", rnr: "runner" };
