@@ -74,14 +74,20 @@ def test_an_error_of_a_tool_is_the_calls_failure_and_the_script_goes_on(stage: S
 
 
 def test_a_coordinator_that_is_killed_meanwhile_costs_no_child_twice(world: World) -> None:
-    """The calls are asked again with the same request_id until the coordinator is back."""
+    """The calls are asked again until the coordinator is back, by the same request_id; also where answers broke off."""
     coordinator = world.coordinator()
     world.runner(coordinator)
-    created = coordinator.start_run(f"{hold('go-on')}\nchild async_poll - result one\nwait all\nresult done")
+    created = coordinator.start_run(
+        f"{hold('go-on')}\nchild async_poll - {hold('child')};; result one\nwait all\nresult done"
+    )
     coordinator.until_event(created, "pre_tool")
     coordinator.kill()
     world.let_go("go-on")
     coordinator.restart()
+    coordinator.until_event(created, "pre_tool", tool_name="wait_agent_session")
+    coordinator.kill()
+    coordinator.restart()
+    world.let_go("child")
     assert coordinator.ended(created.run_id, 60).result_text == "done"
     (child,) = coordinator.client.send(sessions.list_(parent_session_id=created.session_id)).items
     assert child.status == "finished"

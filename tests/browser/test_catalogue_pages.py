@@ -141,6 +141,7 @@ def test_a81_an_agent_is_edited_and_whoever_was_slower_decides(stage: Stage, vis
     schema.fill('{"type": "nothing"}')
     page.get_by_role("button", name="Save").click()
     expect(schema).to_have_attribute("aria-invalid", "true")
+    expect(schema).to_be_focused()
     schema.fill("")
     page.get_by_label("Headers").fill(
         "X-Agent-Session-Id: ${AGENT_SESSION_ID}\nAuthorization: Bearer ${CALLBOARD_TOKEN}"
@@ -152,6 +153,8 @@ def test_a81_an_agent_is_edited_and_whoever_was_slower_decides(stage: Stage, vis
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Somebody changed reviewer while you edited it.")).to_be_visible()
     expect(page.locator("form [role=alert]")).to_contain_text("Changed there: model.")
+    expect(page.locator("form [role=alert]")).to_be_in_viewport()
+    expect(page.locator("form [role=alert]")).to_be_focused()
     page.get_by_role("button", name="Save mine over it").click()
     expect(page.get_by_text("reviewer is saved;", exact=False)).to_be_visible()
     saved = stage.coordinator.http.get("/agents/reviewer").json()

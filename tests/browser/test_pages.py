@@ -178,13 +178,13 @@ TALK: Final = 400
 TALKATIVE: Final = "\n".join(["say x", "sleep 0.008"] * TALK)
 
 
-def assert_shown_once(page: Page, coordinator: Coordinator, made: RunCreated) -> None:
+def assert_shown_once(page: Page, coordinator: Coordinator, made: RunCreated, messages: int = TALK + 1) -> None:
     """The page shows each event of a talkative session, and none twice."""
     assert coordinator.ended(made.run_id, 60).reason == "completed"
     expect(page.get_by_text("Live", exact=False).first).to_be_visible()
     last = coordinator.session(made.session_id).last_seq
     expect(page.get_by_role("button", name=f"All {last}", exact=True)).to_be_visible()
-    expect(page.get_by_role("feed").get_by_role("article").last).to_have_attribute("aria-setsize", str(TALK + 1))
+    expect(page.get_by_role("feed").get_by_role("article").last).to_have_attribute("aria-setsize", str(messages))
 
 
 def test_a81_a_page_catches_up_after_the_coordinator_was_killed(stage: Stage, visitor: Visitor) -> None:
@@ -195,8 +195,14 @@ def test_a81_a_page_catches_up_after_the_coordinator_was_killed(stage: Stage, vi
     expect(page.get_by_text("x", exact=True).nth(3)).to_be_visible()
     coordinator.kill()
     expect(page.get_by_text(re.compile("Offline|onnecting"))).to_be_visible()
+    page.get_by_label("Message").fill("say Sent once.")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("button", name="Sending")).to_be_disabled()
     coordinator.restart()
-    assert_shown_once(page, coordinator, made)
+    expect(page.get_by_label("Message")).to_have_value("", timeout=20_000)
+    expect(page.get_by_text("Sent once.", exact=True)).to_be_visible(timeout=30_000)
+    assert_shown_once(page, coordinator, made, messages=TALK + 3)
+    assert coordinator.session(made.session_id).run_count == 2
     assert [one for one in visitor.heard if "ERR_CONNECTION" not in one and "ERR_INCOMPLETE" not in one] == []
 
 

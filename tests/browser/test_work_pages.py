@@ -33,6 +33,7 @@ class Stage:
             self.shop.issue(title, HOSTILE)
         world.runner(self.coordinator, hostname="here", tables=CHECKS)
         self.post("/agents", name="worker", executor="scripted", permission_mode="full", system_prompt=hold("never"))
+        self.post("/agents", name="absent", executor="codex")
         self.held = self.shop.spawned(1, 2, agent_name="worker")
         task = self.post("/tasks", project_id=self.shop.project_id, number=6, checks=["test"], max_iterations=1)
         self.failed: str = self.post(f"/tasks/{task['task_id']}/run")["session_id"]
@@ -96,6 +97,7 @@ def test_a81_a_spawn_shows_its_conflicts_before_it_is_sent_live_and_by_the_refus
     dialog.get_by_role("button", name="Go on without what is taken").click()
     dialog.get_by_role("button", name="Move #4 up").click()
     expect(dialog.get_by_role("button", name="Start #7, #4, #5 on issues-7-4-5")).to_be_enabled()
+    choose_what_somebody_offers(dialog)
     expect(dialog.get_by_text("A runner has looked: that can be made.")).to_be_visible(timeout=20_000)
     expect(dialog.get_by_label("What will be made")).to_contain_text(f"here:{stage.repository.path}-issues-7-4-5")
     assert stage.repository.branches == {"issues-1-2", "issue-6"}
@@ -126,6 +128,14 @@ def test_a81_a_spawn_shows_its_conflicts_before_it_is_sent_live_and_by_the_refus
     page.wait_for_url(re.compile("/ui/sessions/ses_"))
     assert (len(sent), len(set(sent))) == (2, 1)
     assert [one for one in visitor.heard if "409" not in one and "ERR_CONNECTION_RESET" not in one] == []
+
+
+def choose_what_somebody_offers(dialog: Locator) -> None:
+    """The default is named, and that nobody there can run what an agent demands."""
+    expect(dialog.get_by_label("Executor", exact=True)).to_contain_text("the coordinator's default: scripted")
+    dialog.get_by_label("Agent", exact=True).select_option("absent")
+    expect(dialog.get_by_text("offers codex", exact=False)).to_be_visible(timeout=20_000)
+    dialog.get_by_label("Agent", exact=True).select_option("")
 
 
 def lose_one_answer(page: Page) -> list[str]:
@@ -222,9 +232,24 @@ def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
     moving.get_by_role("button", name="Pause work").click()
     paused = column(page, "Paused").get_by_role("article", name=re.compile("The login test"))
     expect(paused.get_by_role("button", name="Resume work")).to_be_visible()
-    stage.post(f"/sessions/{stage.held['session_id']}/lifecycle", action="cancel")
+    held = lift_the_pause_by_a_message(stage, visitor)
+    visitor.go("/ui/work/shop/board")
+    stage.post(f"/sessions/{held}/lifecycle", action="cancel")
     expect(column(page, "Ended").get_by_role("article", name=re.compile("The login test"))).to_contain_text("Cancelled")
     assert visitor.heard == []
+
+
+def lift_the_pause_by_a_message(stage: Stage, visitor: Visitor) -> str:
+    """On the page of the paused session; its id."""
+    page = visitor.page
+    held: str = stage.held["session_id"]
+    until(lambda: stage.shop.session(held)["status"] == "stopped", 20, "the end of its run")
+    visitor.go(f"/ui/sessions/{held}")
+    page.get_by_label("Message").fill(f"say Go on.\n{hold('never')}")
+    page.get_by_role("button", name="Resume", exact=True).click()
+    expect(page.get_by_role("heading", name=re.compile("Run 2"))).to_be_visible(timeout=20_000)
+    stage.until(held, "working")
+    return held
 
 
 def test_a81_issues_are_made_put_into_a_milestone_and_come_through_it(visitor: Visitor) -> None:

@@ -200,6 +200,8 @@ class Spawned(Response, kw_only=True):
     branch: str
     directory_name: str
     state_file: str
+    executor_type: str | None = None
+    """Which executor its first run takes, whoever named it: the request, the agent, the project or the coordinator."""
     dry_run: bool = False
 
 

@@ -2,6 +2,7 @@
 // Knows no page. A login is a cookie that scripts cannot read; what changes something says that a page of ours asked.
 import type { Operations } from "./schema";
 import { hearServerTime } from "../live/clock";
+import { plainDetail, plainSentence } from "./plain";
 
 export type Operation = keyof Operations;
 type Empty<T> = keyof T extends never ? true : false;
@@ -76,7 +77,7 @@ export async function reach(url: string, init: RequestInit): Promise<Response> {
     answer = await fetch(url, init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    throw new Problem(0, "unreachable", "The coordinator does not answer.", "It may be restarting; this is tried again.");
+    throw new Problem(0, "unreachable", "The coordinator does not answer.", (init.method ?? "GET") === "GET" ? "It may be restarting; this is tried again." : "It may be restarting: try again when it is back.");
   }
   hearServerTime(answer.headers.get("Date"));
   if (answer.ok) return answer;
@@ -90,8 +91,9 @@ async function problemOf(answer: Response): Promise<Problem> {
     const told = (await answer.json()) as {
       code?: string; detail?: string; hint?: string; errors?: Record<string, unknown>[]; request_id?: string;
     };
-    return new Problem(answer.status, told.code ?? "unknown", told.detail ?? answer.statusText, told.hint, told.errors,
-      told.request_id);
+    const detail = plainDetail(told.errors ?? []) ?? told.detail ?? answer.statusText;
+    const errors = told.errors?.map((one) => ("message" in one ? { ...one, message: plainSentence(String(one.message)) } : one));
+    return new Problem(answer.status, told.code ?? "unknown", detail, told.hint, errors, told.request_id);
   } catch {
     return new Problem(answer.status, "unknown", `The answer was ${answer.status} ${answer.statusText}.`);
   }

@@ -1054,6 +1054,7 @@ export interface Spawned {
   branch: string;
   directory_name: string;
   state_file: string;
+  executor_type: string | null;
   dry_run: boolean;
 }
 

@@ -14,13 +14,14 @@ interface Notice {
 
 const notices = new Store<readonly Notice[]>([]);
 const SHOWN_MS = 6_000;
+const BAD_SHOWN_MS = 20_000;
 const MOST = 4;
 let made = 0;
 
 export function tell(text: string, { bad = false, hint = "" } = {}): void {
   const notice = { id: ++made, text, bad, hint };
   notices.set([...notices.get(), notice].slice(-MOST));
-  if (!bad) setTimeout(() => dismiss(notice.id), SHOWN_MS);
+  setTimeout(() => dismiss(notice.id), bad ? BAD_SHOWN_MS : SHOWN_MS);
 }
 
 function dismiss(id: number): void {

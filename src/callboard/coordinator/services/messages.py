@@ -87,7 +87,9 @@ class MessageService:
         }
         message_changes.offer(tx, session, live, message)
 
-    def _follow(self, tx: Transaction, caller: Caller, session: Row, text: str, message_id: str) -> str:
+    def _follow(
+        self, tx: Transaction, caller: Caller, session: Row, text: str, message_id: str, *, left_behind: bool = False
+    ) -> str:
         """A run like the session's latest one, with the message as its prompt; what an agent asks for is narrowed."""
         latest = tx.all("run_by_id", run_id=session["latest_run_id"])[0]
         request = request_like(latest, text)
@@ -105,6 +107,7 @@ class MessageService:
             offered_executors=frozenset({latest["executor_type"]}),
             no_match_ms=latest["no_match_ms"],
             message_id=message_id,
+            left_behind=left_behind,
         )
         return create(tx, new, self._ids, self._limits).run_id
 
@@ -128,7 +131,7 @@ class MessageService:
 
     def _resume(self, tx: Transaction, session: Row, row: Row) -> None:
         try:
-            run_id = self._follow(tx, _sender(row), session, row["text"], row["message_id"])
+            run_id = self._follow(tx, _sender(row), session, row["text"], row["message_id"], left_behind=True)
         except CallboardError as refused:
             if refused.code not in PASSING:
                 message_changes.refuse(tx, session, row, refused.detail)

@@ -28,6 +28,8 @@ class NewRun(msgspec.Struct, kw_only=True):
     """What starts the run, where it is neither a person nor an agent."""
     message_id: str | None = None
     """The message that the run carries."""
+    left_behind: bool = False
+    """Whether that was said to an earlier run, whose agent did not take it: nobody asks for a run now."""
     session_id: str | None = None
     """The id of the new session, where it had to be known before."""
     forked_from: str | None = None

@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 
 from callboard.coordinator.services import job_changes
-from callboard.coordinator.services.agent_choice import place_of_agent
+from callboard.coordinator.services.agent_choice import named_agent, place_of_agent
 from callboard.coordinator.services.job_changes import NewJob
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.new_run import NewRun
 from callboard.coordinator.services.projects import settings_of
 from callboard.coordinator.services.run_creation import create
+from callboard.coordinator.services.run_requests import named_executor
 from callboard.coordinator.services.work_changes import tell, title_of
 from callboard.domain import ids as id_kinds
 from callboard.domain.errors import Conflict, NotFound
@@ -56,7 +57,7 @@ def look(tx: Transaction, job_ids: Ids, work: NewWork) -> Spawned:
     if taken:
         raise _conflict(taken)
     job_id = _ask_to_prepare(tx, job_ids, work, names, texts, session_id=None)
-    return _spawned(names, None, None, job_id)
+    return _spawned(names, None, None, job_id, _executor_type(tx, work))
 
 
 def reserve(tx: Transaction, new_ids: Ids, limits: TreeLimits, work: NewWork) -> Spawned:
@@ -74,7 +75,7 @@ def reserve(tx: Transaction, new_ids: Ids, limits: TreeLimits, work: NewWork) ->
             raise _conflict(_holders(tx, work, besides=session_id))
     run_id = _session(tx, new_ids, limits, work, names, texts, session_id)
     job_id = _ask_to_prepare(tx, new_ids, work, names, texts, session_id)
-    return _spawned(names, session_id, run_id, job_id)
+    return _spawned(names, session_id, run_id, job_id, _executor_type(tx, work))
 
 
 def _session(
@@ -250,7 +251,15 @@ def _ask_to_prepare(
     )
 
 
-def _spawned(names: WorkNames, session_id: str | None, run_id: str | None, job_id: str) -> Spawned:
+def _executor_type(tx: Transaction, work: NewWork) -> str:
+    """NotFound for an agent that nobody knows."""
+    request = work.run.request
+    directory = place_of_agent(tx, request.agent_name, [place["path"] for place in _places(tx, work)])
+    agent = named_agent(tx, request, work.project["project_id"], directory)
+    return named_executor(request) or (agent or {}).get("executor") or work.run.executor_type
+
+
+def _spawned(names: WorkNames, session_id: str | None, run_id: str | None, job_id: str, executor_type: str) -> Spawned:
     return Spawned(
         session_id=session_id,
         run_id=run_id,
@@ -259,5 +268,6 @@ def _spawned(names: WorkNames, session_id: str | None, run_id: str | None, job_i
         branch=names.branch,
         directory_name=names.directory_name,
         state_file=names.state_file,
+        executor_type=executor_type,
         dry_run=session_id is None,
     )

@@ -57,7 +57,7 @@ def _says(new: NewRun) -> bool:
 
 
 def _lifts_pause(new: NewRun) -> bool:
-    return _says(new) and new.message_id is None and new.caller.may_write
+    return _says(new) and not new.left_behind and new.caller.may_write
 
 
 def halt(tx: Transaction, work: Row, *, reporting_run_id: str | None, grace_ms: int) -> None:

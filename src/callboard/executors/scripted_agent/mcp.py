@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -70,7 +71,7 @@ class McpTools:
             except HTTPError as refused:
                 if refused.code not in PASSING:
                     raise ToolFailed(refused.read(4096).decode("utf-8", "replace")) from None
-            except (URLError, OSError, ValueError):  # a connection that broke may leave half an answer
+            except (URLError, HTTPException, OSError, ValueError):  # a connection that broke may leave half an answer
                 pass
             self._pause(pause_seconds)
         raise ToolFailed(NOT_AVAILABLE)

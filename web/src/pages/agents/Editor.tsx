@@ -1,6 +1,6 @@
 // Makes or changes an agent. A change says which state it changes; when somebody was faster, the person decides.
 import { useQueryClient } from "@tanstack/react-query";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { callForAnswer, newKey, Problem } from "../../api/client";
 import type { Agent } from "../../api/schema";
 import { go } from "../../navigation";
@@ -10,7 +10,7 @@ import { Button } from "../../parts/Parts";
 import { agentAddress } from "../Agents";
 import css from "../Agents.module.css";
 import { changeOf, differences, draftOf, wrongAt, wrongOf, type Draft } from "./draft";
-import { Check, TextField } from "./Fields";
+import { Check, TextField, useLeadToWrong } from "./Fields";
 import { EditServers } from "./Servers";
 
 const EXECUTORS = ["claude-code", "codex", "acp", "command", "scripted"];
@@ -32,6 +32,10 @@ export function Editor({ agent, etag, onLatest }: Props) {
   const [theirs, setTheirs] = useState<{ agent: Agent; etag: string | null } | null>(null);
   const queries = useQueryClient();
   const key = useRef(newKey());
+  const form = useRef<HTMLFormElement>(null);
+  const conflict = useRef<HTMLDivElement>(null);
+  useLeadToWrong(form, wrong);
+  useEffect(() => conflict.current?.focus(), [theirs]);
   const put = (changed: Partial<Draft>) => {
     key.current = newKey();
     setDraft({ ...draft, ...changed });
@@ -68,9 +72,9 @@ export function Editor({ agent, etag, onLatest }: Props) {
   });
 
   return (
-    <form className={`${layout.card} ${layout.form} ${css.form}`} noValidate aria-label={agent ? `Edit ${agent.name}` : "New agent"} onSubmit={(event) => { event.preventDefault(); void save(base.etag); }}>
+    <form ref={form} className={`${layout.card} ${layout.form} ${css.form}`} noValidate aria-label={agent ? `Edit ${agent.name}` : "New agent"} onSubmit={(event) => { event.preventDefault(); void save(base.etag); }}>
       {theirs && base.agent && (
-        <div className={css.conflict} role="alert">
+        <div ref={conflict} tabIndex={-1} className={css.conflict} role="alert">
           <p><strong>Somebody changed {base.agent.name} while you edited it.</strong> Changed there: {differences(base.agent, theirs.agent).join(", ") || "nothing that is shown here"}.</p>
           <div className={layout.line}>
             <Button onClick={() => { setDraft(draftOf(theirs.agent)); setBase(theirs); onLatest(theirs.agent, theirs.etag); setTheirs(null); }}>Take theirs</Button>

@@ -1,5 +1,5 @@
 // Labelled fields of forms: each with its hint, and what is wrong with it said to everybody.
-import { useId, type ReactNode } from "react";
+import { useEffect, useId, type ReactNode, type RefObject } from "react";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import css from "../Agents.module.css";
@@ -70,4 +70,14 @@ export function Checks({ label, hint, wrong, required, choices, value, onChange 
       {wrong && <span id={`${id}-wrong`} className={layout.wrong} role="alert">{wrong}</span>}
     </fieldset>
   );
+}
+
+/** Leads to the first thing that was found wrong, wherever in the form it stands. */
+export function useLeadToWrong(form: RefObject<HTMLElement | null>, wrong: Readonly<Record<string, string>>): void {
+  useEffect(() => {
+    if (Object.keys(wrong).length === 0) return;
+    const first = form.current?.querySelector<HTMLElement>(":is(input, textarea, select, fieldset)[aria-invalid='true'], [role='alert']:not([tabindex])");
+    first?.focus({ preventScroll: true });
+    first?.scrollIntoView({ block: "center" });
+  }, [form, wrong]);
 }

@@ -10,7 +10,7 @@ import { Button } from "../../parts/Parts";
 import { HiddenBy } from "../Agents";
 import css from "../Agents.module.css";
 import { wrongAt, wrongOf } from "./draft";
-import { Checks, TextField } from "./Fields";
+import { Checks, TextField, useLeadToWrong } from "./Fields";
 import { parametersOf, partsOf, type Field, type Part } from "./schema";
 
 export function RunForm({ agent }: { agent: Agent }) {
@@ -22,6 +22,8 @@ export function RunForm({ agent }: { agent: Agent }) {
   const [tags, setTags] = useState("");
   const [wrong, setWrong] = useState<Record<string, string>>({});
   const key = useRef(newKey());
+  const form = useRef<HTMLFormElement>(null);
+  useLeadToWrong(form, wrong);
   const [start, starting] = useAction(async () => {
     const made = parts ? parametersOf(parts, texts) : { parameters: {}, wrong: prompt.trim() ? {} : { "/prompt": "Say what it is to do." } };
     setWrong(Object.fromEntries(Object.entries(made.wrong).map(([pointer, words]) => [parts ? `/parameters${pointer}` : pointer, words])));
@@ -48,7 +50,7 @@ export function RunForm({ agent }: { agent: Agent }) {
   };
   if (!agent.active) return <p className={layout.soft}>It is inactive. Make it active under Edit to run it.</p>;
   return (
-    <form className={`${layout.card} ${css.form}`} noValidate aria-label={`Run ${agent.name}`} onSubmit={(event) => { event.preventDefault(); void start(); }}>
+    <form ref={form} className={`${layout.card} ${css.form}`} noValidate aria-label={`Run ${agent.name}`} onSubmit={(event) => { event.preventDefault(); void start(); }}>
       {agent.hidden_by.length > 0 && <p className={css.conflict} role="status"><span><strong>This one is hidden.</strong> <HiddenBy agent={agent} /></span></p>}
       {parts ? <Parts parts={parts} texts={texts} wrong={wrong} onChange={(pointer, value) => change(setTexts)({ ...texts, [pointer]: value })} />
         : <TextField label="Prompt" value={prompt} onChange={change(setPrompt)} rows={5} required wrong={wrongAt(wrong, "/prompt")} />}

@@ -5,6 +5,7 @@ import { call, newKey } from "../../api/client";
 import type { Session } from "../../api/schema";
 import { useAction } from "../../parts/actions";
 import { Button } from "../../parts/Parts";
+import { untilAnswered } from "../work/data";
 import { isBusy } from "./Header";
 import css from "./Composer.module.css";
 
@@ -17,11 +18,13 @@ export function Composer({ session }: { session: Session }) {
     else sessionStorage.removeItem(place);
   }, [place, text]);
   const [send, sending] = useAction(async () => {
-    const sent = await call("POST /sessions/{session_id}/messages", {
-      path: { session_id: session.session_id }, body: { text }, idempotencyKey: key.current,
-    });
+    const idempotencyKey = key.current;
+    const sent = await untilAnswered(() => call("POST /sessions/{session_id}/messages", {
+      path: { session_id: session.session_id }, body: { text }, idempotencyKey,
+    }));
     key.current = newKey();
-    setText("");
+    // What was written while nobody answered is the next message.
+    setText((now) => (now === text ? "" : now));
     return sent.delivery === "live" ? "Sent into the live run." : isBusy(session) ? "Queued as the next run." : undefined;
   });
   if (session.archived_at) return <p className={css.closed}>The session is archived. Unarchive it to go on with it.</p>;
@@ -41,7 +44,7 @@ export function Composer({ session }: { session: Session }) {
           setText(event.target.value);
           key.current = newKey();
         }} onKeyDown={onKeyDown} />
-      <Button type="submit" look="primary" disabled={sending || !text.trim()} title="Ctrl+Enter">{busy ? "Send" : "Resume"}</Button>
+      <Button type="submit" look="primary" disabled={sending || !text.trim()} title="Ctrl+Enter">{sending ? "Sending …" : busy ? "Send" : "Resume"}</Button>
     </form>
   );
 }

@@ -1,13 +1,11 @@
 // With what work is done, as fields: agent, executor, where it begins and where it is done. Unsaid is the project's default.
-import { useQuery } from "@tanstack/react-query";
-import { call } from "../../api/client";
 import type { Project } from "../../api/schema";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { useAgents } from "../Agents";
 import { TextField } from "../agents/Fields";
 import { agentsOf, byDefault, type Choice } from "./choice";
-import { runnersOf } from "./data";
+import { useOffered } from "./data";
 import css from "./Work.module.css";
 
 interface Props {
@@ -15,13 +13,13 @@ interface Props {
   choice: Choice;
   wrong: Partial<Record<keyof Choice, string>>;
   onChange: (choice: Choice) => void;
+  /** What the choice comes to, once the coordinator has said so. */
+  executor: string;
 }
 
-export function ChoiceFields({ project, choice, wrong, onChange }: Props) {
+export function ChoiceFields({ project, choice, wrong, onChange, executor }: Props) {
   const agents = useAgents();
-  const runners = useQuery({ queryKey: ["runners", "newest"], queryFn: () => call("GET /runners", { query: { limit: 200 } }) });
-  const there = new Set(runnersOf(project));
-  const executors = [...new Set((runners.data?.items ?? []).filter((one) => there.has(one.runner_id)).flatMap((one) => one.executor_types))].sort();
+  const executors = useOffered(project) ?? [];
   const hosts = [...new Set(project.locations.map((place) => place.hostname))];
   const { settings } = project;
   const set = (name: keyof Choice) => (value: string) => onChange({ ...choice, [name]: value });
@@ -33,7 +31,7 @@ export function ChoiceFields({ project, choice, wrong, onChange }: Props) {
           choices={[["", byDefault(settings.agent_name, "none: the issues alone")], ...agentsOf(project, agents.data ?? []).map((one) => [one.name, inert(one.name)] as const)]}
           hint={agent ? inert(agent.description).slice(0, 120) : ""} />
         <TextField label="Executor" value={choice.executor} onChange={set("executor")}
-          choices={[["", agent?.executor ? `the agent's: ${agent.executor}` : byDefault(settings.executor_type, "the coordinator's default")], ...executors.map((one) => [one, inert(one)] as const)]} />
+          choices={[["", agent?.executor ? `the agent's: ${agent.executor}` : byDefault(settings.executor_type, `the coordinator's default${executor && !choice.executor ? `: ${inert(executor)}` : ""}`)], ...executors.map((one) => [one, inert(one)] as const)]} />
         <TextField label="Begins at" value={choice.base} onChange={set("base")} mono placeholder={settings.base_branch ?? project.default_branch ?? "main"} hint="The branch, as it is in the repository." />
         <TextField label="If the branch is there already" value={choice.branch} onChange={set("branch")}
           choices={[["", "refuse"], ["reuse", "go on with it"], ["new", "take the next free name"]]} />

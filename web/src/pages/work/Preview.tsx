@@ -80,15 +80,19 @@ interface Props {
   /** These are the names, whatever the look has found. */
   named: boolean;
   nobody: boolean;
+  /** The executors that runners there have; null while unknown. */
+  offered: readonly string[] | null;
   onReuse: () => void;
   onNew: () => void;
   onAccept: (accepted: Record<string, string>) => void;
 }
 
-export function Preview({ look, names, named, nobody, onReuse, onNew, onAccept }: Props) {
+export function Preview({ look, names, named, nobody, offered, onReuse, onNew, onAccept }: Props) {
   const { prepared, problem } = look;
   const spawned = named ? null : look.spawned;
   const strangers = strangersOf(prepared?.issues);
+  const executor = look.spawned?.executor_type ?? "";
+  const unable = executor !== "" && offered !== null && !offered.includes(executor);
   const branch = named ? names.branch : (prepared?.branch ?? spawned?.branch ?? names.branch);
   return (
     <section className={`${css.will} ${problem || strangers.length > 0 ? css.refused : ""}`} aria-label="What will be made" aria-live="polite">
@@ -111,7 +115,8 @@ export function Preview({ look, names, named, nobody, onReuse, onNew, onAccept }
       ) : nobody ? <Told look={{ icon: "○", word: "No runner of a place is online: it would be given up after a minute.", tone: "need" }} />
         : look.waits ? <Told look={{ icon: "◷", word: "A runner looks whether that can be made …", tone: "wait" }} />
           : strangers.length > 0 ? <Strangers issues={strangers} onAccept={onAccept} />
-            : prepared && <Told look={{ icon: "✓", word: named ? "A runner has looked: issues and base are there." : "A runner has looked: that can be made.", tone: "good" }} />}
+            : unable ? <Told look={{ icon: "!", word: `The worktree can be made, but no runner that is online there offers ${inert(executor)}: the work would wait, then be stuck. Choose another executor, or start such a runner.`, tone: "need" }} />
+              : prepared && <Told look={{ icon: "✓", word: named ? "A runner has looked: issues and base are there." : "A runner has looked: that can be made.", tone: "good" }} />}
     </section>
   );
 }

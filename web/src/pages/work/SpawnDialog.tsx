@@ -10,7 +10,7 @@ import { Button, Dialog, Trouble } from "../../parts/Parts";
 import { bodyOf, NO_CHOICE, wrongWith, type Choice } from "./choice";
 import { ChoiceFields } from "./ChoiceFields";
 import { ChosenIssues, type Taken } from "./ChosenIssues";
-import { runnersOf, untilAnswered, useWorkSessions, workKey } from "./data";
+import { runnersOf, untilAnswered, useOffered, useWorkSessions, workKey } from "./data";
 import { branchOf, directoryOf } from "./lifecycle";
 import { Preparation, type Sent } from "./Preparation";
 import { isOpen, Preview, useLook } from "./Preview";
@@ -59,6 +59,7 @@ export function SpawnDialog({ project, what, onClose, onSent }: Props) {
   const taken = send.busy ? NOBODY : held;
   const nobody = runnersOf(project).length === 0;
   const possible = order.length > 0 && order.length <= MOST && taken.size === 0;
+  const offered = useOffered(project, choice.host);
   const wrong = wrongWith(choice);
   const isMilestone = what.kind === "milestone";
   // A milestone's branch has a name that no look knows: whether issues and base are there is looked at all the same.
@@ -72,9 +73,9 @@ export function SpawnDialog({ project, what, onClose, onSent }: Props) {
         {what.kind !== "spawn" && <p className={layout.hint}>{aboutTasks(what)}</p>}
         <ChosenIssues order={order} issues={issues} taken={taken} fixed={what.kind !== "spawn"} onChange={changed(setOrder)} />
         {order.length > MOST && <p className={layout.wrong} role="alert">{order.length} issues: at most {MOST} are worked on together.</p>}
-        <div data-first className={css.first}><ChoiceFields project={project} choice={choice} wrong={wrong} onChange={changed(setChoice)} /></div>
+        <div data-first className={css.first}><ChoiceFields project={project} choice={choice} wrong={wrong} onChange={changed(setChoice)} executor={look.spawned?.executor_type ?? ""} /></div>
         {order.length > 0 && (
-          <Preview look={look} named={isMilestone} names={{ handle: String(order[0]), branch, directory: directoryOf(project, branch) }} nobody={nobody}
+          <Preview look={look} named={isMilestone} names={{ handle: String(order[0]), branch, directory: directoryOf(project, branch) }} nobody={nobody} offered={offered}
             onReuse={() => changed(setChoice)({ ...choice, branch: "reuse" })} onNew={() => changed(setChoice)({ ...choice, branch: "new" })}
             onAccept={(accepted) => changed(setChoice)({ ...choice, accepted: { ...choice.accepted, ...accepted } })} />
         )}

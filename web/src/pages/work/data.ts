@@ -210,3 +210,11 @@ export function runnersOf(project: Project): string[] {
 export async function readAgain(queries: QueryClient, session: { session_id: string }): Promise<void> {
   await Promise.all([queries.invalidateQueries({ queryKey: ["session", session.session_id] }), queries.invalidateQueries({ queryKey: ["work"] })]);
 }
+
+/** The executors that runners offer which are online at places of the project, on one host if that is chosen; null while unknown. */
+export function useOffered(project: Project, hostname = ""): readonly string[] | null {
+  const runners = useQuery({ queryKey: ["runners", "newest"], queryFn: () => call("GET /runners", { query: { limit: 200 } }) });
+  if (runners.data === undefined) return null;
+  const there = new Set(project.locations.filter((place) => hostname === "" || place.hostname === hostname).flatMap((place) => place.runner_ids));
+  return [...new Set(runners.data.items.filter((one) => there.has(one.runner_id)).flatMap((one) => one.executor_types))].sort();
+}
