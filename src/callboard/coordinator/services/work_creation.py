@@ -255,7 +255,7 @@ def _executor_type(tx: Transaction, work: NewWork) -> str:
     """NotFound for an agent that nobody knows."""
     request = work.run.request
     directory = place_of_agent(tx, request.agent_name, [place["path"] for place in _places(tx, work)])
-    agent = named_agent(tx, request, work.project["project_id"], directory)
+    agent = named_agent(tx, request, work.project["project_id"], None, directory)
     return named_executor(request) or (agent or {}).get("executor") or work.run.executor_type
 
 
