@@ -124,6 +124,7 @@ def test_a54_stuck_ends_the_run_and_forward_and_restart_go_on(lone: World, coord
     assert (work.lifecycle, work.session()["work"]["stuck_reason"]) == ("working", None)
     page = coordinator.http.get(f"/sessions/{work.session_id}/guidance").json()["items"]
     assert [(one["text"], one["current"]) for one in page] == [("Use JWT.", True), ("Keep the old table.", False)]
+    assert {one["created_by_label"] for one in page} == {"the owner's token file"}
     work.reports("complete")
     work.end()
     assert_no_history(work)

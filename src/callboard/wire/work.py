@@ -131,6 +131,8 @@ class Guidance(Response, kw_only=True):
     guidance_id: str
     text: str
     created_by: str
+    created_by_label: str | None
+    """What the token is called that gave it."""
     created_at: str
     current: bool
     message_status: str | None

@@ -554,6 +554,7 @@ export interface Guidance {
   guidance_id: string;
   text: string;
   created_by: string;
+  created_by_label: string | null;
   created_at: string;
   current: boolean;
   message_status: string | null;

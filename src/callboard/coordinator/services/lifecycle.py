@@ -264,6 +264,7 @@ def _shown(row: Row, current: str | None) -> Guidance:
         guidance_id=row["guidance_id"],
         text=row["text"],
         created_by=row["created_by"],
+        created_by_label=row["created_by_label"],
         created_at=rfc3339(row["created_at"]),
         current=row["guidance_id"] == current,
         message_status=row["message_status"],

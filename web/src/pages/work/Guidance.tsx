@@ -57,7 +57,7 @@ function Said({ one, session }: { one: Given; session: Session }) {
       <div className={css.about}>
         {one.current && <strong>current</strong>}
         <span title={moment(one.created_at)}><Age at={one.created_at} after=" ago" /></span>
-        <span>by <code title={one.created_by}>…{short(one.created_by)}</code></span>
+        <span>by <span title={one.created_by}>{one.created_by_label ? inert(one.created_by_label) : <code>…{short(one.created_by)}</code>}</span></span>
         {one.current && session.work?.state === "prepared" && <span>in work-{session.handle}.json</span>}
         {(one.current || one.message_status === "taken") && <Told look={look} />}
       </div>

@@ -65,7 +65,8 @@ SELECT * FROM guidance WHERE guidance_id = :guidance_id;
 SELECT guidance_id FROM guidance WHERE message_id = :message_id;
 
 -- name: guidance_newest
--- A page of a session's guidance, newest first, with what became of the message that carried it.
-SELECT g.*, m.status AS message_status FROM guidance g LEFT JOIN messages m ON m.message_id = g.message_id
+-- A page of a session's guidance, newest first, with what became of the message that carried it, and by whom in words.
+SELECT g.*, m.status AS message_status, t.label AS created_by_label FROM guidance g
+LEFT JOIN messages m ON m.message_id = g.message_id LEFT JOIN tokens t ON t.token_id = g.created_by
 WHERE g.session_id = :session_id AND g.guidance_id < :before
 ORDER BY g.guidance_id DESC LIMIT :limit;
