@@ -126,7 +126,7 @@ def test_a81_a_runner_shows_what_it_holds_and_is_drained_and_kept(visitor: Visit
     expect(page.get_by_text("1 of 1 online · 3 of 3 slots in use")).to_be_visible()
     page.locator("article").get_by_role("link").first.click()
     expect(page.get_by_text("lease ends in").first).to_be_visible()
-    expect(page.get_by_role("list", name="Its machine")).to_contain_text("free")
+    expect(page.get_by_role("list", name="Its machine")).to_contain_text("free", timeout=20_000)
     page.get_by_role("button", name="Drain").click()
     expect(page.get_by_text("It takes no new run; 3 runs may finish.")).to_be_visible()
     expect(page.locator("main").get_by_text("Draining")).to_be_visible()
