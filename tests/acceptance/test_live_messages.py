@@ -54,6 +54,7 @@ def test_a_message_reaches_the_agent_in_the_middle_of_its_run(stage: Stage) -> N
     by_command = stage.callboard("send", run.session_id, "say second", "--json").value
     assert (by_command["delivery"], by_command["run_id"]) == ("live", run.run_id)
     more = send(coordinator, run.session_id, "say third", delivery="live")
+    until(lambda: len(guidance(coordinator, run.session_id)) == 2, 20, "both on their way to the agent")
     stage.world.let_go("live-1")
     assert coordinator.ended(run.run_id).result_text == "third"
     assert coordinator.said(run.session_id) == ["first", "second", "third"]

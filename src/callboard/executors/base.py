@@ -177,12 +177,16 @@ class LaunchFacts:
         kind: Literal["failed", "stopped"] = "stopped" if reason == "budget_exceeded" else "failed"
         return self._outcome(kind, reason, error_code=code, error_message=message.strip()[-TAIL_CHARACTERS:])
 
+    def stopped(self) -> Outcome:
+        """It ended because it was asked to."""
+        return self._outcome("stopped", "stopped")
+
     def unfinished(self) -> Outcome:
         """It ended without having finished: stopped, lost with its keeper, never started, or crashed."""
         if self.launch_error is not None:
             return self.failed("launch_failed", self.launch_error)
         if self.stopping:
-            return self._outcome("stopped", "stopped")
+            return self.stopped()
         if self.trouble in ("orphaned", "terminated"):
             return self.failed(self.trouble, _TROUBLE[self.trouble], reason="interrupted")
         if self.trouble:

@@ -44,12 +44,12 @@ class Inbox:
         self.orders.put({"type": "closed"})
 
     def _take(self, order: dict[str, Any]) -> None:
-        if order["type"] == "interrupt":
-            self.interrupted = True
-            if self.command:
-                with suppress(OSError):  # it has just ended by itself
-                    os.killpg(self.command, signal.SIGKILL)
-        self.orders.put(order)
+        interrupts = order["type"] == "interrupt"
+        self.interrupted |= interrupts
+        self.orders.put(order)  # first, so that the script finds it when its command has been ended
+        if interrupts and self.command:
+            with suppress(OSError):  # it has just ended by itself
+                os.killpg(self.command, signal.SIGKILL)
 
 
 class Memory:
