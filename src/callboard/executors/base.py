@@ -146,7 +146,7 @@ class LaunchFacts:
             case "exit":
                 self.exited, self.exit_code, self.signal = True, fact["code"], fact["signal"]
             case "interrupt" | "signal":
-                self.stopping = self.stopping or not (self.overdue or self.trouble)
+                self.asked_to_stop()
             case "overdue":
                 self.overdue = True
             case "orphaned" | "terminated" | "keeper_lost" | "keeper_failed" as trouble:
@@ -177,16 +177,16 @@ class LaunchFacts:
         kind: Literal["failed", "stopped"] = "stopped" if reason == "budget_exceeded" else "failed"
         return self._outcome(kind, reason, error_code=code, error_message=message.strip()[-TAIL_CHARACTERS:])
 
-    def stopped(self) -> Outcome:
-        """It ended because it was asked to."""
-        return self._outcome("stopped", "stopped")
+    def asked_to_stop(self) -> None:
+        """Somebody stops it. An agent that says so may be faster than its keeper, which is told after it."""
+        self.stopping = self.stopping or not (self.overdue or self.trouble)
 
     def unfinished(self) -> Outcome:
         """It ended without having finished: stopped, lost with its keeper, never started, or crashed."""
         if self.launch_error is not None:
             return self.failed("launch_failed", self.launch_error)
         if self.stopping:
-            return self.stopped()
+            return self._outcome("stopped", "stopped")
         if self.trouble in ("orphaned", "terminated"):
             return self.failed(self.trouble, _TROUBLE[self.trouble], reason="interrupted")
         if self.trouble:

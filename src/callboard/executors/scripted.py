@@ -140,6 +140,8 @@ class ScriptedConversation:
                 actions.append(self._turn_ended(line))
             case {"type": "end"}:
                 self._end = line
+                if line.get("status") == "interrupted":
+                    self._facts.asked_to_stop()
             case _:
                 return None
         return actions
@@ -194,8 +196,6 @@ class ScriptedConversation:
                 return facts.completed(text=self._lines.text, data=self._lines.result_data)
             case "failed":
                 return facts.failed("agent_failed", str((self._end or {}).get("message", "")))
-            case "interrupted" if not (facts.overdue or facts.trouble):
-                return facts.stopped()  # it may be faster than the keeper, which is told of the stop after the agent
             case "missing":
                 message = f"No conversation {self._resumed_id} in {invocation.state_dir}."
                 return facts.failed("executor_session_missing", message, reason="executor_session_missing")
