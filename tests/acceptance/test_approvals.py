@@ -1,6 +1,7 @@
 """Approvals: an agent asks for permission, a person decides once, and the agent gets that decision, whatever dies."""
 
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -150,6 +151,9 @@ def test_a_question_is_answered_on_the_command_line(stage: Stage) -> None:
     question = {"question": "Which port?", "options": [{"label": "80"}, {"label": "8080"}]}
     run = coordinator.start_run(f"ask AskUserQuestion {json.dumps({'questions': [question]})}")
     pending(coordinator, run)
+    why = stage.callboard("why", run.run_id).out
+    assert f"callboard approve {run.session_id} --answer TEXT or callboard deny" in why
+    assert re.search(r"Its agent asked \d+ s ago: Which port\?", why)
     for words in ((), ("--answer", "80", "--answer", "81")):
         refused = stage.callboard("approve", run.session_id, *words)
         assert (refused.code, "It asks: Which port?" in refused.err) == (2, True)

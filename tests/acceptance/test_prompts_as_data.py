@@ -8,7 +8,7 @@ from tests.acceptance.test_callbacks import CALLBOARD, callbacks_to
 from tests.acceptance.test_spawn import Shop
 from tests.support.coordinator import until
 from tests.support.database import sqlite_only
-from tests.support.world import World
+from tests.support.world import World, hold
 
 BODY = "it's\ntouch CANARY\n$(touch CANARY)\n"
 TABLES = '[executors.reader]\ntype = "command"\nargv = ["sh", "-c", "cat > told"]\n'
@@ -35,7 +35,18 @@ def test_a57_no_issue_no_agent_and_no_childs_result_reaches_a_shell(world: World
     assert "runs its prompt as a script" in coordinator.http.get(f"/sessions/{asked.session_id}/events").text
 
     child = "printf 'result $(touch CANARY)' | " + f"{CALLBOARD} run - --executor scripted --mode async_callback -q"
-    parent = coordinator.completed(child, executor_type="command")
+    asked = coordinator.ended(coordinator.start_run(child, executor_type="command").run_id)
+    assert asked.exit_code == 8
+    assert "callboard run … --wait" in str(asked.error)
+    parent = coordinator.completed("data", executor_type="reader")
+    begun = coordinator.start_run(
+        f"{hold('free')}\nresult $(touch CANARY)",
+        parent_session_id=parent.session_id,
+        execution_mode="async_callback",
+    )
+    coordinator.resume_completed(parent.session_id, "echo mine", executor_type="command")
+    world.let_go("free")
+    assert coordinator.ended(begun.run_id).status == "completed"
 
     def given_up() -> bool:
         return [one.status for one in callbacks_to(coordinator, parent.session_id)] == ["undeliverable"]

@@ -87,6 +87,7 @@ def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
     made = shop.do("spawn", "2", "1", "--agent", "worker", "--budget", "2.00")
     place = world.folder / "project-issues-2-1"
     assert (made["handle"], made["branch"], Path(made["path"])) == ("2", "issues-2-1", place)
+    assert made["executor_type"] == "scripted"
     assert made["base_commit"] == shop.repository.git("rev-parse", "main")
     assert shop.left == names("issues-2-1")
     assert (shop.repository.path / ".git" / "worktrees" / place.name / "work-2.json").is_file()

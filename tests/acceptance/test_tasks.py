@@ -119,7 +119,9 @@ def test_a63_a_session_that_cannot_be_closed_is_logged_and_the_error_of_the_task
     closed(shop, session_id)
 
 
-def test_a_task_that_is_paused_goes_on_and_one_that_is_stopped_or_reported_stuck_does_not(shop: TaskShop) -> None:
+def test_a_task_that_is_paused_goes_on_and_one_that_is_stopped_or_reported_stuck_does_not(
+    world: World, shop: TaskShop
+) -> None:
     task_id = shop.task(1)
     session_id = shop.begun(f"/tasks/{task_id}/run")["session_id"]
     act, http = f"/sessions/{session_id}/lifecycle", shop.coordinator.http
@@ -127,7 +129,10 @@ def test_a_task_that_is_paused_goes_on_and_one_that_is_stopped_or_reported_stuck
     assert http.post(act, json={"action": "pause"}).status_code == 200
     stopped = shop.runner.report(claim["run_id"], "stopped", claim["attempt"], event_count=0)
     assert stopped.status_code == 200, stopped.text
-    assert shop.get(f"/tasks/{task_id}")["status"] == "running"
+    paused = shop.get(f"/tasks/{task_id}")
+    assert (paused["status"], paused["lifecycle"]) == ("running", "paused")
+    listed = world.command_line(shop.coordinator)("task", "list", "--project", "web")
+    assert "paused" in listed.out, listed.err
     assert http.post(act, json={"action": "resume"}).status_code == 200
     assert shop.iterate(1)["checks"] == claim["checks"]
     assert shop.get(f"/tasks/{task_id}")["iteration"] == 2

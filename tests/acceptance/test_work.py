@@ -74,6 +74,14 @@ def test_a_spawn_without_a_runner_is_undone_and_the_next_one_works(world: World)
     session = shop.session(spawned["session_id"])
     assert (session["lifecycle"], session["work"]["state"], session["queued_runs"]) == ("cancelled", "undone", 0)
     assert query(coordinator, "SELECT * FROM active_issues") == []
+    callboard = world.command_line(coordinator)
+    assert "(worktree undone)" in callboard("ps").out
+    assert callboard("task", "set", "2", "--project", "web").code == 0
+    begun = callboard("task", "run", "2", "--detach", "--project", "web")
+    assert begun.code == 0, begun.err
+    assert "No runner of a place of web is online" in begun.err
+    unmade = {"session_id": begun.out.strip()}
+    until(lambda: shop.session(unmade["session_id"])["lifecycle"] == "cancelled", 10, "undone")
 
     runner = world.hand_runner(coordinator)
     again = shop.spawned(2, 1)
@@ -88,7 +96,7 @@ def test_a_spawn_without_a_runner_is_undone_and_the_next_one_works(world: World)
     assert report(runner, undo).json()["status"] == "done"
     assert shop.session(again["session_id"])["work"]["state"] == "undone"
     assert next_job(runner, "prepare")["session_id"] == third["session_id"]
-    for over in (spawned, again):
+    for over in (spawned, unmade, again):
         assert coordinator.http.delete(f"/sessions/{over['session_id']}").status_code == 204
     assert {row[0] for row in query(coordinator, "SELECT session_id FROM jobs")} == {third["session_id"]}
 

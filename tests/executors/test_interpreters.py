@@ -2,6 +2,7 @@
 
 import pytest
 
+from callboard.executors.command import parameter_in_script
 from callboard.executors.interpreters import executes_prompt
 
 
@@ -43,3 +44,38 @@ def test_a57_an_interpreter_that_gets_the_prompt_as_its_script_is_known(argv: st
 def test_a_program_that_gets_the_prompt_as_data_is_none(argv: str, prompt: str) -> None:
     """50: a configured program gets the prompt as data."""
     assert not executes_prompt({"argv": argv.split(), "prompt": prompt})
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["sh", "-c", "deploy ${to}"],
+        ["/bin/bash", "-o", "pipefail", "-c", "deploy ${to}", "sh"],
+        ["bash", "-c", "-e", "deploy ${to}"],
+        ["bash", "--rcfile", "x", "-c", "deploy ${to}"],
+        ["sudo", "-u", "agent", "sh", "-c", "deploy ${to}"],
+        ["python3", "-cprint('${to}')"],
+        ["sh", "${to}"],
+        ["perl", "-ne", "print", "${to}"],
+        ["node", "--eval=${to}"],
+        ["ssh", "build", "deploy", "${to}"],
+    ],
+)
+def test_a57_a_parameter_that_would_be_executed_is_known(argv: list[str]) -> None:
+    """A57, S9: whoever starts a run chooses its parameters."""
+    assert parameter_in_script({"argv": argv}) is not None
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["sh", "-c", 'deploy "$1"', "sh", "${to}"],
+        ["bash", "-e", "deploy.sh", "-e", "${to}"],
+        ["perl", "-ne", "print", "--", "${to}"],
+        ["python3", "-m", "tool", "${to}"],
+        ["env", "TO=${to}", "tool", "-c", "${to}"],
+        ["tool", "--to=${to}"],
+    ],
+)
+def test_a_parameter_that_is_an_argument_of_the_script_is_data(argv: list[str]) -> None:
+    assert parameter_in_script({"argv": argv}) is None

@@ -45,6 +45,14 @@ def test_a_value_of_the_wrong_kind_names_its_place() -> None:
     assert "argv" in wrong.value.detail
 
 
+def test_a57_a_parameter_in_the_text_of_a_script_is_refused_with_what_to_do() -> None:
+    """A57: whoever starts a run chooses its parameters; a runner does not start with a table that executes them."""
+    with pytest.raises(InvalidRequest) as wrong:
+        read_tables({}, {"tool": {"type": "command", "argv": ["sh", "-c", "deploy ${to}"]}}, "config.toml")
+    assert "config.toml: [executors.tool]" in wrong.value.detail
+    assert "$CALLBOARD_PARAMETER_NAME" in wrong.value.hint
+
+
 def test_directories_become_real_paths_and_must_exist(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     made = runner_settings(

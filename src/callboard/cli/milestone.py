@@ -16,6 +16,7 @@ from callboard.cli.task_follow import follow_milestone, outcome_of, show_started
 from callboard.cli.waiting import wait_for_end
 from callboard.client import calls
 from callboard.domain.errors import NotFound
+from callboard.domain.lifecycle import HALTED
 from callboard.domain.work_names import read_issues
 from callboard.wire.tasks import EndMilestone, Milestone, NewMilestone
 
@@ -88,7 +89,7 @@ def start(
     found = _named(context, ground.project, number)
     started = context.client.send(calls.tasks.start_milestone(found.milestone_id, work_of(worker, ground)))
     if detach:
-        show_started(context.output, started)
+        show_started(context, started)
         return 0
     return follow_milestone(context, started)
 
@@ -130,9 +131,17 @@ def _named(context: Context, project: str | None, number: int) -> Milestone:
 
 def _row(one: Milestone) -> list[Part]:
     passed = sum(task.outcome == "passed" for task in one.tasks)
-    state = span(one.state, "green" if one.state == "ended" else "cyan")
     tasks = f"{passed}/{len(one.tasks)}"
-    return [span(str(one.number), "bold"), state, tasks, one.title, ago(one.created_at), one.session_id or ""]
+    return [span(str(one.number), "bold"), _state(one), tasks, one.title, ago(one.created_at), one.session_id or ""]
+
+
+def _state(one: Milestone) -> Part:
+    """How a milestone stands; one at which nobody works now as its session does."""
+    held = (task.lifecycle for task in one.tasks if task.session_id == one.session_id and task.lifecycle in HALTED)
+    halted = next(held, None) if one.state in ("active", "ending") else None
+    if halted is not None:
+        return span(halted, "yellow")
+    return span(one.state, "green" if one.state == "ended" else "cyan")
 
 
 def _print(output: Output, one: Milestone) -> None:
@@ -141,7 +150,7 @@ def _print(output: Output, one: Milestone) -> None:
     elif output.quiet:
         output.line(str(one.number))
     else:
-        output.line(span(f"milestone {one.number}", "bold"), f"  {one.state}  {one.title}")
+        output.line(span(f"milestone {one.number}", "bold"), "  ", _state(one), f"  {one.title}")
         for task in one.tasks:
             needs = f"  after {', '.join(f'#{number}' for number in task.depends_on)}" if task.depends_on else ""
             output.line(f"  #{task.number}  ", outcome_of(task), f"  {task.title}", span(needs, "dim"))

@@ -40,7 +40,7 @@ def _row(session: Session, *, short: bool) -> list[Part]:
     return [
         span(name_of(session.session_id, short=short), "bold"),
         state_of(session),
-        (session.summary if session.waiting_for else None) or title_of(session),
+        _headline(session),
         session.agent_name or "",
         session.executor_type or "",
         session.hostname or "",
@@ -49,6 +49,13 @@ def _row(session: Session, *, short: bool) -> list[Part]:
         ago(session.updated_at),
         money(session.usage),
     ]
+
+
+def _headline(session: Session) -> str:
+    """What it is about, or waits for; of work also that its worktree is not there."""
+    text = (session.summary if session.waiting_for else None) or title_of(session)
+    state = session.work.state if session.work else "prepared"
+    return text if state == "prepared" else f"{text} (worktree {state})"
 
 
 def branches(tree: Tree, *, short: bool) -> Iterator[list[Part]]:

@@ -133,7 +133,7 @@ def _show(context: Context, spawned: Spawned, job: Job) -> None:
     output = context.output
     made: dict[str, Any] = job.answer
     if output.json_wanted:
-        same = ("session_id", "run_id", "handle", "state_file", "dry_run")
+        same = ("session_id", "run_id", "handle", "state_file", "executor_type", "dry_run")
         place = ("hostname", "path", "branch", "base_branch", "base_commit")
         value = {name: getattr(spawned, name) for name in same} | {name: made.get(name) for name in place}
         told = ("number", "title", "author", "content_hash", "allowed_by")

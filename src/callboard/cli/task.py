@@ -16,7 +16,6 @@ from callboard.cli.task_follow import follow_task, outcome_of, show_started
 from callboard.client import calls
 from callboard.domain.errors import NotFound
 from callboard.domain.issue_authors import read_accepted
-from callboard.domain.lifecycle import HALTED
 from callboard.wire.tasks import RunTask, SetTask, Task
 from callboard.wire.work import NewIssue, Project
 
@@ -113,7 +112,7 @@ def run(
     task = _task(context, found, number, ways)
     started = context.client.send(calls.tasks.run_task(task.task_id, work_of(worker, ground)))
     if detach:
-        show_started(context.output, started)
+        show_started(context, started)
         return 0
     return follow_task(context, started)
 
@@ -150,17 +149,8 @@ def show_task(number: Number, /, *, project: InProject = None, where: Where = NO
             code="task_not_found",
             hint=f"Make it one: callboard task set {number} --check test",
         )
-    task = page.items[0]
-    _print(context.output, task, _lifecycle(context, task))
+    _print(context.output, page.items[0])
     return 0
-
-
-def _lifecycle(context: Context, task: Task) -> str | None:
-    """That of the session in which a task is worked on, if nothing runs there now."""
-    if context.output.json_wanted or task.status != "running" or task.session_id is None:
-        return None
-    lifecycle = context.client.send(calls.sessions.get(task.session_id)).lifecycle
-    return lifecycle if lifecycle in HALTED else None
 
 
 def work_of(worker: Worker, ground: Ground) -> RunTask:
@@ -234,15 +224,14 @@ def _checks(task: Task) -> str:
     return ", ".join(one if isinstance(one, str) else one.name for one in task.checks)
 
 
-def _print(output: Output, task: Task, halted: str | None = None) -> None:
+def _print(output: Output, task: Task) -> None:
     if output.json_wanted:
         output.value(task)
         return
     if output.quiet:
         output.line(str(task.number))
         return
-    stands = span(halted, "yellow") if halted else outcome_of(task)
-    output.line(span(f"#{task.number}", "bold"), "  ", stands, f"  {task.title}")
+    output.line(span(f"#{task.number}", "bold"), "  ", outcome_of(task), f"  {task.title}")
     facts = {
         "checks": _checks(task) or "those of the project",
         "after": " ".join(f"#{number}" for number in task.depends_on),

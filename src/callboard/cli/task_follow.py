@@ -10,7 +10,7 @@ from callboard.cli.output import Output, Part, Style, span
 from callboard.cli.waiting import wait_for_end
 from callboard.client import calls
 from callboard.domain.checks import CheckOutcome
-from callboard.domain.lifecycle import way_on
+from callboard.domain.lifecycle import HALTED, way_on
 from callboard.wire.tasks import Milestone, Task, TaskStarted
 
 T = TypeVar("T")
@@ -69,18 +69,38 @@ def show_end(output: Output, task: Task) -> None:
 
 
 def outcome_of(task: Task) -> Part:
-    """How a task stands, in its colour."""
+    """How a task stands, in its colour; one at which nobody works now as its session does."""
     if task.outcome:
         return span(task.outcome, OUTCOME_STYLES.get(task.outcome, "red"))
+    if task.status == "running" and task.lifecycle in HALTED:
+        return span(task.lifecycle, "yellow")
     return span(task.status, "cyan" if task.status == "running" else "dim")
 
 
-def show_started(output: Output, started: TaskStarted) -> None:
-    """What was begun, for somebody who does not wait."""
+def show_started(context: Context, started: TaskStarted) -> None:
+    """What was begun, for somebody who does not wait; with a warning where nobody is there who could go on with it."""
+    output = context.output
     if output.json_wanted:
         output.value(started)
-    else:
-        output.line(started.session_id)
+        return
+    output.line(started.session_id)
+    missing = _missing(context, started)
+    if missing is not None:
+        output.warn(span("warning: ", "yellow", "bold"), missing)
+        output.warn(span("next:  ", "bold"), f"callboard why {started.run_id}")
+
+
+def _missing(context: Context, started: TaskStarted) -> str | None:
+    """Which runner is not there: one of a place of the project, or one there that offers the executor."""
+    session = context.client.send(calls.sessions.get(started.session_id))
+    project = context.client.send(calls.work.get_project(session.project_id or ""))
+    there = {runner_id for place in project.locations for runner_id in place.runner_ids}
+    if not there:
+        return f"No runner of a place of {project.name} is online, so that nobody makes its worktree."
+    runners = context.client.send(calls.runners.list_(limit=200)).items
+    if any(session.executor_type in one.executor_types for one in runners if one.runner_id in there):
+        return None
+    return f"No runner of a place of {project.name} that is online offers the executor {session.executor_type}."
 
 
 def _refused(context: Context, started: TaskStarted) -> int | None:

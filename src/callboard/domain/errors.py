@@ -89,6 +89,7 @@ CODES: Final[dict[str, str]] = {
     "approval_expired": "The agent does not wait for this decision any more.",
     "approval_changed": "The decision is about another request than the one that waits.",
     "callback_waiting": "The end of the session has not reached the session that waits for it yet.",
+    "callback_undeliverable": "The session runs its prompt as a script, so that it cannot be told how a child ends.",
     "callback_not_deliverable": "Only a callback that is held or undeliverable can be delivered again.",
     "session_external": "Another process owns this conversation now; wait until its lease ends, or end it.",
     "not_forkable": "The session works in a worktree, or nothing that it was asked is kept.",

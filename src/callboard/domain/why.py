@@ -79,6 +79,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     asks: str | None = None
     """What its agent asks permission for, if it waits for a person; `asked_ms` is since when."""
     asked_ms: int = 0
+    asks_question: bool = False
+    """Whether that is a question to answer, not a permission to give."""
     lost_deadline_ms: int | None = None
     """When an interrupted run fails; None when it does not wait."""
     no_match_deadline_ms: int | None = None
@@ -194,10 +196,11 @@ def _live(run: RunFacts) -> Answer:
     if run.status == "claimed":
         return Answer(code="claimed", sentence=f"{where} took the run {spent} ago and has not started the agent yet.")
     if run.asks is not None:
+        what, how = ("", " --answer TEXT") if run.asks_question else (" for permission", "")
         return Answer(
             code="waits_for_approval",
-            sentence=f"Its agent asked for permission {duration(run.now_ms - run.asked_ms)} ago: {run.asks}",
-            next_step=f"callboard approve {run.session_id} or callboard deny {run.session_id}",
+            sentence=f"Its agent asked{what} {duration(run.now_ms - run.asked_ms)} ago: {run.asks}",
+            next_step=f"callboard approve {run.session_id}{how} or callboard deny {run.session_id}",
         )
     return Answer(code="running", sentence=f"It has been running on {where} for {spent}.")
 

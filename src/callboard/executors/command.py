@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from callboard.domain.invocation import Action, CloseInput, Decision, Input, Invocation, Launch, Outcome
 from callboard.executors.base import LaunchFacts, NativeIds, UsageGrain
+from callboard.executors.interpreters import executed_arguments
 from callboard.executors.journal import Record
 from callboard.executors.lines import EventLines, read_line, said
 
@@ -118,6 +119,12 @@ class CommandConversation:
         if facts.exit_code is None or facts.stopping or facts.trouble:
             return facts.unfinished()
         return facts.failed("command_failed", "\n".join(filter(None, (facts.exit_sentence, facts.stderr))))
+
+
+def parameter_in_script(settings: Mapping[str, Any]) -> str | None:
+    """The argument of a table in which a parameter would be executed; None when all of them are data."""
+    executed = executed_arguments([str(part) for part in settings.get("argv") or ()])
+    return next((part for part in executed if _PLACEHOLDER.search(part)), None)
 
 
 def _on_stdin(invocation: Invocation) -> bool:

@@ -1,4 +1,7 @@
-"""Whether a program takes what it is given as a script to execute. Looks at its arguments alone; starts nothing."""
+"""Whether a program takes what it is given as a script to execute, and which of its arguments it executes.
+
+Looks at the arguments alone; starts nothing.
+"""
 
 import re
 from collections.abc import Mapping
@@ -10,11 +13,16 @@ _LANGUAGES: Final = "bun deno lua node perl php python pypy ruby tclsh"
 _INTERPRETERS: Final = frozenset(f"{_SHELLS} {_LANGUAGES}".split())
 _WRAPPERS: Final = frozenset(
     {"busybox", "command", "env", "exec", "nice", "nohup", "setsid", "stdbuf", "time", "timeout"}
+    | {"chroot", "doas", "docker", "ionice", "podman", "sudo", "xargs"}
 )
+_JOINS: Final = frozenset({"eval", "parallel", "runuser", "ssh", "su", "watch"})
+"""What a shell is given of these is made of all their arguments."""
 _VERSION: Final = re.compile(r"[\d.]+$")
 _READS_STANDARD_INPUT: Final = frozenset({"-", "-s", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _EXECUTES_NEXT: Final = re.compile(r"--(?:command|eval|execute|print)|-[A-Za-z]*[ceEpr]")
-_TAKES_VALUE: Final = frozenset({"-o", "+o", "-O", "+O", "-W", "-X"})
+_TAKES_VALUE: Final = frozenset({"-o", "+o", "-O", "+O", "-W", "-X", "--rcfile", "--init-file"})
+_SCRIPT_ENDS_OPTIONS: Final = frozenset(f"{_SHELLS} python pypy".split())
+"""After the script of `-c` these take nothing more as an option."""
 
 
 def executes_prompt(settings: Mapping[str, Any]) -> bool:
@@ -31,13 +39,38 @@ def executes_prompt(settings: Mapping[str, Any]) -> bool:
     return not operands or not _READS_STANDARD_INPUT.isdisjoint(called)
 
 
+def executed_arguments(argv: list[str]) -> list[str]:
+    """The arguments that are a script, name one, or stand where an interpreter still takes options; in doubt one is."""
+    place = _place_of(argv, _INTERPRETERS | _JOINS)
+    if place is None:
+        return []
+    name, called = _name(argv[place]), argv[place + 1 :]
+    return called if name in _JOINS else called[: _options_end(name, called)]
+
+
+def _options_end(name: str, called: list[str]) -> int:
+    """How many arguments of an interpreter there are up to the one after which all are data."""
+    for place, part in enumerate(called):
+        before = called[place - 1] if place else ""
+        if part == "--" and name not in _SCRIPT_ENDS_OPTIONS:
+            return place
+        if part.startswith(("-", "+")) or before in _TAKES_VALUE:
+            continue
+        if name in _SCRIPT_ENDS_OPTIONS or _EXECUTES_NEXT.fullmatch(before) is None:
+            return place + 1
+    return len(called)
+
+
 def _interpreter_in(argv: list[str]) -> list[str] | None:
     """The arguments of the interpreter that is started, itself or by a wrapper; None when there is none."""
+    place = _place_of(argv, _INTERPRETERS)
+    return None if place is None else argv[place + 1 :]
+
+
+def _place_of(argv: list[str], names: frozenset[str]) -> int | None:
+    """Where one of these programs is called, itself or by a wrapper."""
     wrapped = bool(argv) and _name(argv[0]) in _WRAPPERS
-    for place, part in enumerate(argv if wrapped else argv[:1]):
-        if _name(part) in _INTERPRETERS:
-            return argv[place + 1 :]
-    return None
+    return next((place for place, part in enumerate(argv if wrapped else argv[:1]) if _name(part) in names), None)
 
 
 def _name(program: str) -> str:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from callboard.domain.errors import InvalidRequest
+from callboard.executors.command import CommandExecutor, parameter_in_script
 from callboard.runner.directories import real_roots
 
 SLOTS_PER_CORE: Final = 2
@@ -176,9 +177,23 @@ def read_tables(
             raise InvalidRequest(f"{origin}: there is no [runner.{name}].", hint=f"Write [{name}.NAME].")
     named = {"executors": dict(executors or {}), "checks": dict(checks or {})}
     try:
-        return msgspec.convert(dict(runner or {}) | named, RunnerTable)
+        table = msgspec.convert(dict(runner or {}) | named, RunnerTable)
     except msgspec.ValidationError as cause:
         raise InvalidRequest(f"{origin}: {cause}.", hint=_suggestion(str(cause))) from cause
+    for name, executor in table.executors.items():
+        if (executor.type or name) == CommandExecutor.name:
+            _check_script(origin, name, parameter_in_script(executor.settings()))
+    return table
+
+
+def _check_script(origin: str, name: str, executed: str | None) -> None:
+    """Whoever starts a run chooses its parameters, and could write the script."""
+    if executed is not None:
+        raise InvalidRequest(
+            f"{origin}: [executors.{name}] would make parameters of runs a part of a script: {executed!r}.",
+            hint='Give them to the script as arguments, argv = ["sh", "-c", \'tool "$1"\', "sh", "${NAME}"], or read '
+            '"$CALLBOARD_PARAMETER_NAME" in it; ${NAME} in argv always stands for a parameter.',
+        )
 
 
 def runner_settings(given: RunnerTable, *, url: str, join_token: str | None, state_dir: Path) -> RunnerSettings:

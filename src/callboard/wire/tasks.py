@@ -90,6 +90,8 @@ class Task(Response, kw_only=True):
     context: Context
     milestone_id: str | None
     session_id: str | None
+    lifecycle: str | None = None
+    """Of its session: while that is paused or stuck nobody works on the task, also on one that is `running`."""
     run_id: str | None
     """Of the latest iteration."""
     last_checks: list[CheckOutcome]

@@ -9,6 +9,7 @@ from callboard.coordinator.services import budget_changes, run_changes, task_loo
 from callboard.coordinator.services.access import require_steering, visible_session
 from callboard.coordinator.services.affinity import affinity_of, grounded, prefer
 from callboard.coordinator.services.agent_choice import named_agent
+from callboard.coordinator.services.callback_requests import check_callback
 from callboard.coordinator.services.fleet import record_class
 from callboard.coordinator.services.foreign_text import guarded
 from callboard.coordinator.services.inheritance import narrowed
@@ -35,13 +36,8 @@ TITLE_CHARACTERS = 80
 
 def create(tx: Transaction, new: NewRun, run_ids: Ids, limits: TreeLimits) -> RunCreated:
     """The run, and its session; raises before anything is written."""
-    if new.request.execution_mode == "async_callback" and new.parent_session_id is None:
-        raise InvalidRequest(
-            "async_callback resumes the calling session, and there is none.",
-            code="callback_without_session",
-            hint="Call with a session token, name parent_session_id, or use async_poll.",
-        )
     parent = _parent(tx, new)
+    check_callback(tx, new, parent)
     if new.request.type == "resume_session":
         return _resume(tx, new, run_ids, limits)
     return _start(tx, new, parent, run_ids, limits)

@@ -223,6 +223,7 @@ def render_task(tx: Transaction, row: Row) -> Task:
         checks=msgspec.json.decode(row["checks"], type=list[str | CheckText]),
         depends_on=json.loads(row["depends_on"]),
         session_id=row["session_id"],
+        lifecycle=row["lifecycle"],
         run_id=row["run_id"],
         last_checks=msgspec.json.decode(said["outcomes"], type=list[CheckOutcome]) if said else [],
         started_at=rfc3339_or_none(row["started_at"]),

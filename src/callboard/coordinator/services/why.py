@@ -13,6 +13,7 @@ from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.portability import preference_of
 from callboard.coordinator.services.run_lists import shown_runs
 from callboard.coordinator.services.run_requests import check_run_id
+from callboard.domain.approval import ASK
 from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands
 from callboard.domain.lifecycle import UNDER_WAY
@@ -122,6 +123,7 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules, runners: tuple[RunnerFa
         stop_requested=run["stop_requested_at"] is not None,
         asks=asked["description"][:ASKS_CHARACTERS] if asked else None,
         asked_ms=asked["requested_at"] if asked else 0,
+        asks_question=asked is not None and asked["tool_name"] == ASK,
         lost_deadline_ms=_lost_deadline(run, rules),
         no_match_deadline_ms=_no_match_deadline(tx, run) if claimable else None,
         halted=_halted(tx, run) if (pending and not claimable) or run["status"] in ENDED else None,

@@ -72,7 +72,9 @@ export const OUTCOME_LOOKS: Record<string, Look> = {
   skipped: { icon: "»", word: "Skipped", tone: "wait" },
 };
 
-export function taskLook(task: Pick<Task, "status" | "outcome">): Look {
+export function taskLook(task: Pick<Task, "status" | "outcome" | "lifecycle">): Look {
+  // While its session is paused or stuck nobody works on it.
+  if (task.status === "running" && (task.lifecycle === "paused" || task.lifecycle === "stuck")) return lifecycleLook(task.lifecycle);
   return OUTCOME_LOOKS[task.outcome ?? task.status] ?? { icon: "•", word: task.outcome ?? task.status, tone: "wait" };
 }
 

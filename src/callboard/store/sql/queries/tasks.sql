@@ -2,8 +2,9 @@
 
 -- name: task_by_id
 -- A task with its issue and the latest of its runs.
-SELECT t.*, i.title, (SELECT max(r.run_id) FROM task_runs r WHERE r.task_id = t.task_id) AS run_id
+SELECT t.*, i.title, s.lifecycle, (SELECT max(r.run_id) FROM task_runs r WHERE r.task_id = t.task_id) AS run_id
 FROM tasks t LEFT JOIN issues i ON i.project_id = t.project_id AND i.number = t.number
+    LEFT JOIN sessions s ON s.session_id = t.session_id
 WHERE t.task_id = :task_id;
 
 -- name: task_by_number
@@ -12,16 +13,18 @@ SELECT * FROM tasks WHERE project_id = :project_id AND number = :number;
 
 -- name: list_tasks
 -- Tasks, newest first, below a page mark.
-SELECT t.*, i.title, (SELECT max(r.run_id) FROM task_runs r WHERE r.task_id = t.task_id) AS run_id
+SELECT t.*, i.title, s.lifecycle, (SELECT max(r.run_id) FROM task_runs r WHERE r.task_id = t.task_id) AS run_id
 FROM tasks t LEFT JOIN issues i ON i.project_id = t.project_id AND i.number = t.number
+    LEFT JOIN sessions s ON s.session_id = t.session_id
 WHERE t.task_id < :before AND (:project_id = '' OR t.project_id = :project_id)
     AND (:milestone_id = '' OR t.milestone_id = :milestone_id) AND (:number = 0 OR t.number = :number)
 ORDER BY t.task_id DESC LIMIT :limit;
 
 -- name: tasks_of_milestone
 -- The tasks of a milestone, in the order of their issues.
-SELECT t.*, i.title, (SELECT max(r.run_id) FROM task_runs r WHERE r.task_id = t.task_id) AS run_id
+SELECT t.*, i.title, s.lifecycle, (SELECT max(r.run_id) FROM task_runs r WHERE r.task_id = t.task_id) AS run_id
 FROM tasks t LEFT JOIN issues i ON i.project_id = t.project_id AND i.number = t.number
+    LEFT JOIN sessions s ON s.session_id = t.session_id
 WHERE t.milestone_id = :milestone_id ORDER BY t.number LIMIT 1000;
 
 -- name: task_at_work
