@@ -1,15 +1,18 @@
-"""Measures what pages keep in memory while a session streams: `python tools/measure_page_memory.py --minutes 4`.
+"""Measures what pages keep while a session streams: `python tools/measure_page_memory.py --events-per-second 250`.
 
 Starts a coordinator, a runner and Chromium of its own, opens Home and the session in a window each, and prints now and
-then the heap of each after a forced collection, and the slope over the second half. Judges nothing.
+then the heap of each after a forced collection and its DOM nodes, and the slopes before and beyond the number of items
+that a page keeps. Judges nothing.
 """
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import linear_regression
 from typing import Final
@@ -25,14 +28,27 @@ from tests.support.built_pages import built_pages  # noqa: E402
 from tests.support.world import World  # noqa: E402
 
 KIB: Final = 1024
-LOOK_SECONDS: Final = 15.0
-FIRST_SECONDS: Final = 60.0
+LOOK_SECONDS: Final = 10.0
+BATCH_SECONDS: Final = 0.1
+MARGIN_SECONDS: Final = 60.0
 """How long the script goes on for, beyond what is measured."""
-LINE: Final = "say The test of the login waits too briefly."
+LETTERS: Final = 40
+"""The length of a message."""
+TIMELINE: Final = REPOSITORY / "web" / "src" / "live" / "timeline.ts"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a page had at a moment: seconds since the beginning, events there were, KiB of heap, DOM nodes."""
+
+    at: float
+    events: int
+    kib: float
+    nodes: int
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the heaps of both pages over time."""
+    """Print what both pages keep over time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=4.0)
     parser.add_argument("--events-per-second", type=float, default=20.0)
@@ -49,26 +65,56 @@ def main(arguments: Sequence[str]) -> int:
 def _measure(world: World, browser: Browser, seconds: float, rate: float) -> None:
     coordinator = world.coordinator()
     world.runner(coordinator)
-    lines = int((seconds + FIRST_SECONDS) * rate)
-    script = "\n".join([LINE, f"sleep {1 / rate:.4f}"] * lines)
-    made = coordinator.start_run(script, title="Streams", permission_mode="full")
+    made = coordinator.start_run(_script(seconds + MARGIN_SECONDS, rate), title="Streams", permission_mode="full")
     with Visitor(browser, coordinator) as home, Visitor(browser, coordinator) as session:
         home.log_in()
         session.log_in(f"/ui/sessions/{made.session_id}")
         heaps = {"home": _heap_of(home), "session": _heap_of(session)}
-        found: dict[str, list[tuple[float, float]]] = {name: [] for name in heaps}
+        found: dict[str, list[Look]] = {name: [] for name in heaps}
         begun = time.monotonic()
         while (at := time.monotonic() - begun) < seconds:
+            events = coordinator.session(made.session_id).last_seq
             for name, heap in heaps.items():
-                found[name].append((at, _kib(heap)))
-            kept = "  ".join(f"{name} {looks[-1][1]:9,.0f} KiB" for name, looks in found.items())
-            print(f"{at:6.0f} s  {coordinator.session(made.session_id).last_seq:7,} events  {kept}", flush=True)
+                found[name].append(Look(at, events, *_kept(heap)))
+            kept = "  ".join(
+                f"{name} {looks[-1].kib:9,.0f} KiB {looks[-1].nodes:6,} nodes" for name, looks in found.items()
+            )
+            print(f"{at:6.0f} s  {events:8,} events  {kept}", flush=True)
             home.page.wait_for_timeout(LOOK_SECONDS * 1000)
         for name, looks in found.items():
-            half = looks[len(looks) // 2 :]
-            slope = linear_regression([at for at, _ in half], [kib for _, kib in half]).slope
-            print(f"{name}: {slope * 60:+,.0f} KiB a minute, {slope * KIB / rate:+,.0f} bytes an event")
+            for line in _slopes(looks):
+                print(f"{name}: {line}")
     coordinator.http.post(f"/sessions/{made.session_id}/stop", json={})
+
+
+def _script(seconds: float, rate: float) -> str:
+    batch = max(1, round(rate * BATCH_SECONDS))
+    pause = batch / rate
+    return "\n".join([f"emit {batch} {LETTERS}", f"sleep {pause:.4f}"] * int(seconds / pause))
+
+
+def _slopes(looks: Sequence[Look]) -> Iterator[str]:
+    """How much a page grows before and beyond the number of items that it keeps."""
+    bound = _most_items()
+    for where, part in (
+        (f"until {bound:,} events", [look for look in looks if look.events < bound]),
+        ("beyond them", [look for look in looks if look.events >= bound]),
+    ):
+        if len(part) > 2:
+            times, kibs = [look.at for look in part], [look.kib for look in part]
+            slope = linear_regression(times, kibs).slope
+            rate = (part[-1].events - part[0].events) / (times[-1] - times[0])
+            nodes = sorted(look.nodes for look in part)
+            yield (
+                f"{where}, {times[-1] - times[0]:.0f} s at {rate:.0f} events a second: "
+                f"{slope * 60:+,.0f} KiB a minute, {slope * KIB / rate:+,.0f} bytes an event, "
+                f"{min(kibs):,.0f} to {max(kibs):,.0f} KiB, {nodes[0]:,} to {nodes[-1]:,} nodes"
+            )
+
+
+def _most_items() -> int:
+    (found,) = re.findall(r"MOST_ITEMS = ([\d_]+);", TIMELINE.read_text(encoding="utf-8"))
+    return int(found)
 
 
 def _heap_of(person: Visitor) -> CDPSession:
@@ -77,10 +123,11 @@ def _heap_of(person: Visitor) -> CDPSession:
     return session
 
 
-def _kib(session: CDPSession) -> float:
+def _kept(session: CDPSession) -> tuple[float, int]:
     for _ in range(2):
         session.send("HeapProfiler.collectGarbage")
-    return float(session.send("Runtime.getHeapUsage")["usedSize"]) / KIB
+    used = float(session.send("Runtime.getHeapUsage")["usedSize"])
+    return used / KIB, int(session.send("Memory.getDOMCounters")["nodes"])
 
 
 if __name__ == "__main__":

@@ -266,6 +266,45 @@ def _longest_of_a_look_around(page: Page) -> float:
     return float(page.evaluate("window.longest"))
 
 
+TOPMOST: Final = """(feed) => {
+  const top = feed.getBoundingClientRect().top;
+  const all = [...feed.querySelectorAll("[role=article]")];
+  return all.find((one) => one.getBoundingClientRect().bottom > top + 2).textContent;
+}"""
+TO_THE_BEGINNING: Final = """() => {
+  document.querySelector("[role=feed]").scrollTop = 0;
+  return !document.body.textContent.includes("lies further back");
+}"""
+
+
+def test_d16_who_scrolls_back_finds_again_what_the_page_has_let_go_of(stage: Stage, visitor: Visitor) -> None:
+    """A page that is open for long keeps the newest events; the others come again, and nothing moves under the eyes."""
+    said = ([{"type": "text", "text": f"word {n}"}] for n in range(17_000))
+    lines = [{"event_type": "message", "role": "assistant", "content": one} for one in said]
+    session = stage.coordinator.http.post("/sessions/import", json={"lines": lines}).json()
+    page = visitor.log_in(f"/ui/sessions/{session['session_id']}")
+    feed = page.get_by_role("feed")
+    last = feed.get_by_role("article").last
+    further = page.get_by_text("lies further back")
+    expect(further).to_be_visible(timeout=20_000)
+    expect(last).to_have_attribute("aria-setsize", re.compile(r"^1[2-4]\d{3}$"))
+    expect(page.get_by_role("button", name=f"All {session['last_seq']}")).to_be_visible(timeout=20_000)
+    feed.evaluate("(element) => { element.scrollTop = 2_000; }")
+    page.wait_for_function("() => new Promise((done) => setTimeout(() => done(true), 200))")
+    before, size = feed.evaluate(TOPMOST), last.get_attribute("aria-setsize")
+    page.get_by_role("button", name="Show earlier").click()
+    expect(last).not_to_have_attribute("aria-setsize", size or "")
+    assert feed.evaluate(TOPMOST) == before
+    page.wait_for_function(TO_THE_BEGINNING, timeout=30_000)
+    feed.evaluate("(element) => { element.scrollTop = 0; }")
+    expect(feed.get_by_text("word 0", exact=True)).to_be_visible()
+    expect(last).to_have_attribute("aria-setsize", re.compile(r"^17\d{3}$"))
+    page.get_by_role("button", name="to the end").click()
+    expect(feed.get_by_text("word 16999", exact=True)).to_be_visible()
+    expect(last).to_have_attribute("aria-setsize", re.compile(r"^12\d{3}$"))
+    assert visitor.heard == []
+
+
 def test_s1_a_login_that_is_revoked_ends_the_open_page(stage: Stage, visitor: Visitor) -> None:
     """S1: within ten seconds, by a sentence that says how to come back; and a used link says that it was used."""
     page = visitor.log_in()

@@ -8,6 +8,7 @@ import { useKeys } from "../keyboard/registry";
 import { connection, SessionLog, useStore } from "../live/stores";
 import { tell, useAction } from "../parts/actions";
 import { NUMBER_KEYS } from "../parts/QuestionCard";
+import { Earlier } from "../parts/Earlier";
 import { Button, Dialog, Empty, Loading, SessionState, Took, Trouble } from "../parts/Parts";
 import { VirtualList } from "../parts/VirtualList";
 import { BlockView } from "./Blocks";
@@ -53,9 +54,11 @@ export function Conversation({ session, inside }: { session: Session; inside: bo
   return (
     <>
       {problem && <div className={css.trouble}><Trouble problem={problem} /></div>}
+      <Earlier timeline={timeline} sessionId={session.session_id} onReach={() => void log.reachBack()} />
       {timeline.items.length === 0 && missing > 0 ? <div className={css.fill}><Loading what="the conversation" /></div>
         : shown.length === 0 ? <div className={css.fill}><Empty>Nothing was said yet.</Empty></div> : (
-          <VirtualList items={shown} keyOf={(one) => one.key} label="Conversation" follow estimate={72} place={`callboard.place.${session.session_id}`}>
+          <VirtualList items={shown} keyOf={(one) => one.key} label="Conversation" follow estimate={72} place={`callboard.place.${session.session_id}`}
+            onAway={log.hold} onStart={() => void log.reachBack()}>
             {(one) => (one.kind === "waiting"
               ? <WaitingView one={one} onTakeBack={takeBack} />
               : <BlockView block={one} session={session} runs={byId} inside={inside} onTakeBack={takeBack} />)}

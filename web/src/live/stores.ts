@@ -5,7 +5,7 @@ import { call, Problem } from "../api/client";
 import { boardOf, EMPTY_BOARD, putSession, reduceBoard, type BoardState } from "./board";
 import { hearServerTime } from "./clock";
 import { Connection, type Status } from "./connection";
-import { EMPTY_TIMELINE, hasHole, reduceDeltas, reduceTimeline, type Timeline } from "./timeline";
+import { EMPTY_TIMELINE, hasEarlier, hasHole, holdTimeline, prependTimeline, reduceDeltas, reduceTimeline, type Timeline } from "./timeline";
 import type { Event } from "./types";
 
 const READ_AGAIN_MS = 120;
@@ -110,6 +110,7 @@ export interface Log {
 
 export class SessionLog extends Store<Log> {
   private filling = false;
+  private reaching = false;
   private again = false;
   private closed = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -140,8 +141,36 @@ export class SessionLog extends Store<Log> {
     };
   }
 
-  private take(events: readonly Event[], first?: number): void {
-    const timeline = reduceTimeline(this.get().timeline, events, first);
+  /** Lets go of nothing as long as somebody looks at what was before. */
+  readonly hold = (held: boolean): void => {
+    const { timeline } = this.get();
+    const next = holdTimeline(timeline, held);
+    if (next !== timeline) this.set({ ...this.get(), timeline: next });
+  };
+
+  /** Reads again what was before the first event that is there, and holds on to it. */
+  readonly reachBack = async (): Promise<void> => {
+    const { timeline } = this.get();
+    if (this.reaching || this.closed || !hasEarlier(timeline)) return;
+    this.reaching = true;
+    this.hold(true);
+    try {
+      const from = Math.max(timeline.oldest, timeline.first - PAGES_AT_ONCE * PAGE);
+      const starts = Array.from({ length: PAGES_AT_ONCE }, (_, index) => from - 1 + index * PAGE).filter((after) => after < timeline.first - 1);
+      const pages = await Promise.all(starts.map((after) => this.page(after)));
+      const events = pages.flatMap((page) => page.items) as unknown as Event[];
+      const oldest = Math.max(1, ...pages.map((page) => page.first_seq));
+      this.set({ ...this.get(), timeline: prependTimeline(this.get().timeline, events, oldest), problem: null });
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.set({ ...this.get(), problem: error });
+    } finally {
+      this.reaching = false;
+    }
+  };
+
+  private take(events: readonly Event[], oldest?: number): void {
+    const timeline = reduceTimeline(this.get().timeline, events, oldest);
     this.set({ ...this.get(), timeline });
     if (hasHole(timeline) && !this.filling) void this.fill();
   }

@@ -1,7 +1,7 @@
 // A81, promise 4: whatever the stream did, each event is shown once, in its order.
 import { describe, expect, test } from "vitest";
 import { recording } from "./recording.test-data";
-import { EMPTY_TIMELINE, hasHole, reduceDeltas, reduceTimeline, type Timeline } from "./timeline";
+import { EMPTY_TIMELINE, hasEarlier, hasHole, holdTimeline, prependTimeline, reduceDeltas, reduceTimeline, type Timeline } from "./timeline";
 import type { Event } from "./types";
 
 const events = recording.events.filter((event) => event.session_id === "ses_1");
@@ -9,6 +9,20 @@ const whole = reduceTimeline(EMPTY_TIMELINE, events);
 
 function event(seq: number, type = "note", payload: Record<string, unknown> = {}): Event {
   return { session_id: "s", seq, cursor: String(seq), run_id: "r", attempt: 1, type, at: "2026-01-01T00:00:00.000Z", source_at: null, payload };
+}
+
+/** A run with calls and a request that end long after they began. */
+function long(length: number): Event[] {
+  return Array.from({ length }, (_, index) => {
+    const seq = index + 1;
+    if (seq === 1) return event(seq, "run_start", { number: 1 });
+    if (seq === 3) return event(seq, "message", { role: "user", content: [{ text: "Go." }] });
+    if (seq % 10 === 5) return event(seq, "pre_tool", { tool_use_id: `call ${seq}`, tool_name: "Read" });
+    if (seq % 10 === 6) return event(seq, "post_tool", { tool_use_id: `call ${seq - 1_501}`, tool_output: seq });
+    if (seq % 1_000 === 8) return event(seq, "approval_requested", { approval_id: `request ${seq}` });
+    if (seq % 1_000 === 9) return event(seq, "approval_decided", { approval_id: `request ${seq - 1_001}`, decision: "allow" });
+    return event(seq);
+  });
 }
 
 /** The same numbers in another order each time, by a seed. */
@@ -72,13 +86,44 @@ describe("the timeline", () => {
     expect([state.partial.size, state.items.length]).toEqual([0, 1]);
   });
 
-  test("forgets its beginning when it grows beyond all bounds", () => {
+  test("lets go of its beginning when it grows beyond all bounds, and later where somebody looks at it", () => {
     let state: Timeline = EMPTY_TIMELINE;
     for (let from = 1; from <= 100_000; from += 500) {
-      state = reduceTimeline(state, Array.from({ length: 500 }, (_, index) => event(from + index)));
+      state = reduceTimeline(state, Array.from({ length: 500 }, (_, index) => event(from + index)), 1);
     }
-    expect([state.last, state.items.length <= 30_000, state.items.at(-1)?.seq, state.first === state.items[0]?.seq]).toEqual([100_000, true, 100_000, true]);
+    expect([state.last, state.items.length <= 15_000, state.items.at(-1)?.seq, state.first === state.items[0]?.seq, hasEarlier(state)]).toEqual([100_000, true, 100_000, true, true]);
     expect(state.counts.note).toBe(100_000);
+    const { first } = state;
+    state = holdTimeline(state, true);
+    for (let from = 100_001; from <= 110_000; from += 500) state = reduceTimeline(state, Array.from({ length: 500 }, (_, index) => event(from + index)));
+    expect([state.first, holdTimeline(state, false).items.length]).toEqual([first, 12_000]);
+    for (let from = 110_001; from <= 200_000; from += 500) state = reduceTimeline(state, Array.from({ length: 500 }, (_, index) => event(from + index)));
+    expect(state.items.length <= 60_000).toBe(true);
+  });
+
+  test("has again what it let go of, as if it had never done so (D16)", () => {
+    const all = long(20_000);
+    const reference = reduceTimeline({ ...EMPTY_TIMELINE, held: true }, all);
+    let state: Timeline = EMPTY_TIMELINE;
+    for (let from = 0; from < all.length; from += 700) state = reduceTimeline(state, all.slice(from, from + 700));
+    expect([state.first > 2_000, state.counts, state.items.slice(0, 2).map((item) => item.kind)]).toEqual([true, reference.counts, ["run", "message"]]);
+    const calls = (found: Timeline) => found.items.filter((item) => item.kind === "tool" && (item.until ?? 0) >= state.first);
+    expect(calls(state)).toEqual(calls(reference));
+    state = holdTimeline(state, true);
+    while (hasEarlier(state)) {
+      const { first } = state;
+      state = prependTimeline(state, all.slice(Math.max(0, first - 778), first + 10));
+      expect(state.first).toBeLessThan(first);
+    }
+    expect(state.items).toEqual(reference.items);
+    expect([state.counts, state.last, state.first]).toEqual([reference.counts, 20_000, 1]);
+  });
+
+  test("has nothing earlier where the coordinator has forgotten it", () => {
+    const all = long(20_000);
+    const state = reduceTimeline(EMPTY_TIMELINE, all);
+    const answered = prependTimeline(state, all.slice(state.first, state.first + 200), state.first + 1);
+    expect([answered.items.length, hasEarlier(state), hasEarlier(answered)]).toEqual([state.items.length, true, false]);
   });
 
   test("takes ten thousand events in a moment", () => {

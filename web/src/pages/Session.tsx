@@ -7,6 +7,7 @@ import { useFresh } from "../live/fresh";
 import { SessionLog, useStore } from "../live/stores";
 import { STATE_TYPES, type Event } from "../live/types";
 import { Link, useQueryParameter } from "../navigation";
+import { Earlier } from "../parts/Earlier";
 import { nameOf } from "../parts/format";
 import { Empty, Loading, Trouble } from "../parts/Parts";
 import { useShownName } from "../parts/title";
@@ -82,18 +83,22 @@ function TimelineOf({ session, log }: { session: Session; log: SessionLog }) {
   const [event, setEvent] = useQueryParameter("event");
   const wanted = useMemo(() => readTypes(types), [types]);
   const items = useMemo(() => shownItems(timeline, wanted, Number(event) || null), [timeline, wanted, event]);
-  const linked = event && missing === 0 ? items.findIndex((item) => item.seq >= Number(event)) : -1;
+  const linked = event && missing === 0 ? items.find((item) => item.seq >= Number(event)) : undefined;
+  useEffect(() => {
+    // What a link leads to may lie far back.
+    if (event) log.hold(true);
+  }, [event, log]);
   const inOrder = timeline.items.length > 0 || missing === 0;
   return (
     <>
       <Filter counts={timeline.counts} wanted={wanted} onChange={setTypes} missing={missing} />
       {problem && <Trouble problem={problem} />}
-      {timeline.first > 1 && <p className={css.gone}>Events before number {timeline.first} are not kept here.</p>}
+      <Earlier timeline={timeline} sessionId={session.session_id} onReach={() => void log.reachBack()} />
       {!inOrder ? <Loading what="the log" /> : items.length === 0 ? (
         <div className={css.nothing}><Empty>{wanted ? "No event of these types." : "Nothing has happened yet."}</Empty></div>
       ) : (
         <VirtualList items={items} keyOf={(item) => item.key} label="Timeline" follow={!event} estimate={52} {...(event ? {} : { place: `callboard.place.timeline.${session.session_id}.${types}` })}
-          showIndex={linked >= 0 ? linked : null}>
+          showKey={linked?.key ?? null} onAway={(away) => log.hold(away || event !== "")} onStart={() => void log.reachBack()}>
           {(item) => <ItemView item={item} session={session} marked={event !== "" && String(item.seq) === event}
             onLink={() => setEvent(String(item.seq))} />}
         </VirtualList>

@@ -1,5 +1,5 @@
 // A list of any length of which only what is seen is there. It keeps its end in sight while that grows, until the person
-// scrolls away; then it says how much is new.
+// scrolls away; then it says how much is new, and what is put before what is seen does not move it.
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "react";
 import { keep } from "./kept";
@@ -17,19 +17,28 @@ interface Props<T> {
   follow?: boolean;
   /** With `follow`: the name under which a tab keeps where somebody read who had scrolled away, over a reload. */
   place?: string;
-  /** Scrolls there, when it changes. */
-  showIndex?: number | null;
+  /** Scrolls to the item of this key, when it changes. */
+  showKey?: string | null;
+  /** The person has scrolled away from the end, or is back there. */
+  onAway?: (away: boolean) => void;
+  /** The person is near the beginning. */
+  onStart?: () => void;
 }
 
 const NEAR_END = 60;
+const NEAR_START = 400;
+/** How many of the last items are remembered when somebody scrolls away: one of them will still be there. */
+const REMEMBERED = 5;
+/** How many sizes are kept of items that are not there any more, before they are forgotten. */
+const MOST_STALE = 1_000;
 /** How long a place is looked for while a list is being read. */
 const PLACE_MS = 5_000;
 
-export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, follow = false, place, showIndex = null }: Props<T>) {
+export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, follow = false, place, showKey = null, onAway, onStart }: Props<T>) {
   const scroller = useRef<HTMLDivElement>(null);
-  const wanted = useRef(place && showIndex === null ? sessionStorage.getItem(place) : null);
+  const wanted = useRef(place && showKey === null ? sessionStorage.getItem(place) : null);
   const atEnd = useRef(follow && !wanted.current);
-  const [seen, setSeen] = useState(0);
+  const [seen, setSeen] = useState<ReadonlySet<string>>(new Set());
   const [away, setAway] = useState(false);
   const virtual = useVirtualizer({
     count: items.length,
@@ -40,6 +49,8 @@ export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, f
       return item === undefined ? index : keyOf(item);
     },
     overscan: 6,
+    // What is read stays where it is when something is put before it, or is taken away there.
+    anchorTo: onStart && (away || showKey !== null) ? "end" : "start",
   });
   const size = virtual.getTotalSize();
 
@@ -53,19 +64,29 @@ export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, f
     if (index < 0) return;
     wanted.current = null;
     virtual.scrollToIndex(index, { align: "start" });
-    setAway(true);
-    setSeen(items.length);
+    leave();
     // Once, when what was read is there again.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [items]);
 
   useEffect(() => {
-    if (showIndex === null) return;
+    const index = showKey === null ? -1 : items.findIndex((item) => keyOf(item) === showKey);
+    if (index < 0) return;
     atEnd.current = false;
-    virtual.scrollToIndex(showIndex, { align: "center" });
+    virtual.scrollToIndex(index, { align: "center" });
     // Only a new wish scrolls, not each new measure of the list.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [showIndex]);
+  }, [showKey]);
+
+  useEffect(() => {
+    if (virtual.itemSizeCache.size > items.length + MOST_STALE) forgetOthers(virtual.itemSizeCache, new Set(items.map(keyOf)));
+  }, [virtual, items, keyOf]);
+
+  useEffect(() => {
+    if (wanted.current) onAway?.(true);
+    // Where somebody read is looked for in all that is read.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, []);
 
   useEffect(() => {
     const giveUp = () => {
@@ -86,19 +107,32 @@ export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, f
     const near = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_END;
     if (near !== atEnd.current) {
       atEnd.current = near;
-      setAway(!near);
-      setSeen(items.length);
+      if (near) arrive();
+      else leave();
     }
+    if (element.scrollTop < NEAR_START && !near) onStart?.();
     if (place) keepPlace(place, near ? null : virtual.getVirtualItemForOffset(element.scrollTop)?.key);
+  };
+
+  const leave = () => {
+    setAway(true);
+    setSeen(new Set(items.slice(-REMEMBERED).map(keyOf)));
+    onAway?.(true);
+  };
+
+  const arrive = () => {
+    setAway(false);
+    onAway?.(false);
   };
 
   const toEnd = () => {
     atEnd.current = true;
-    setAway(false);
+    arrive();
     virtual.scrollToIndex(items.length - 1, { align: "end" });
   };
 
-  const fresh = items.length - seen;
+  const newest = away ? items.findLastIndex((item) => seen.has(keyOf(item))) : -1;
+  const fresh = newest < 0 ? 0 : items.length - 1 - newest;
   return (
     <div className={css.frame}>
       {/* A list that scrolls is reached by keyboard, too. */}
@@ -123,6 +157,10 @@ export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, f
       )}
     </div>
   );
+}
+
+function forgetOthers(sizes: Map<unknown, number>, there: ReadonlySet<unknown>): void {
+  for (const key of sizes.keys()) if (!there.has(key)) sizes.delete(key);
 }
 
 function keepPlace(place: string, key: unknown): void {

@@ -23,7 +23,7 @@ export function Changes({ session }: { session: Session }) {
     staleTime: Infinity,
   });
   const lines = useMemo(() => linesOf(diff.data?.text ?? ""), [diff.data]);
-  const [shown, setShown] = useState<number | null>(null);
+  const [shown, setShown] = useState<string | null>(null);
   const [copied, copy] = useCopy(diff.data?.text ?? "");
   if (diff.error) return <div className={css.pad}><Trouble problem={diff.error} again={() => void diff.refetch()} /></div>;
   if (!diff.data) return <Loading what="the changes from the runner" />;
@@ -45,7 +45,7 @@ export function Changes({ session }: { session: Session }) {
         <ul className={css.files} aria-label="Files">
           {files.map((file) => (
             <li key={file.path}>
-              <button type="button" onClick={() => setShown(lines.findIndex((line) => line.kind === "file" && line.text.endsWith(file.path)))}>
+              <button type="button" onClick={() => setShown(keyOfFile(lines, file.path))}>
                 <code>{inert(file.path)}</code> <span className={css.status}>{file.status}</span>
                 {file.insertions !== null && <span className={css.plus}>+{file.insertions}</span>}
                 {file.deletions !== null && <span className={css.minus}>−{file.deletions}</span>}
@@ -55,7 +55,7 @@ export function Changes({ session }: { session: Session }) {
         </ul>
       )}
       {lines.length === 0 ? <Empty>Nothing has changed since the session began.</Empty> : (
-        <VirtualList items={lines} keyOf={keyOf} label="Diff" estimate={20} showIndex={shown !== null && shown >= 0 ? shown : null}>
+        <VirtualList items={lines} keyOf={keyOf} label="Diff" estimate={20} showKey={shown}>
           {(line) => <Row line={line} />}
         </VirtualList>
       )}
@@ -74,6 +74,11 @@ function keyOf(line: DiffLine): string {
   let key = keys.get(line);
   if (key === undefined) keys.set(line, (key = String(++made)));
   return key;
+}
+
+function keyOfFile(lines: readonly DiffLine[], path: string): string | null {
+  const found = lines.find((line) => line.kind === "file" && line.text.endsWith(path));
+  return found ? keyOf(found) : null;
 }
 
 const MARKS: Partial<Record<DiffLine["kind"], string>> = { added: "+", removed: "−" };
