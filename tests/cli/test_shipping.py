@@ -99,6 +99,16 @@ def test_a_session_ships_and_is_deleted_only_when_nothing_is_lost(world: World, 
     assert away["error"]["code"] == "tracker_unavailable"
 
 
+def the_tracker_is_asked_for_a_list(shop: Shop, github: GitHub) -> None:
+    """Only when somebody says so; and what is closed there is not listed as open."""
+    words = ("list", "--issues", "--project", "shop")
+    known = shop.callboard(*words)
+    assert ("8" in known.out.split(), "callboard list --issues --fetch" in known.err) == (False, True)
+    assert [one["number"] for one in shop.said(*words, "--fetch")["items"]] == [8, 7]
+    github.issues[7]["state"] = "closed"
+    assert [one["number"] for one in shop.said(*words, "--fetch")["items"]] == [8]
+
+
 @pytest.mark.timeout(180)
 def test_s15_what_a_stranger_wrote_is_worked_on_only_as_somebody_has_read_it(world: World, github: GitHub) -> None:
     """S15: bound to the hash of the text; later edits reach no session; authors that the project names need nothing."""
@@ -133,8 +143,7 @@ def test_s15_what_a_stranger_wrote_is_worked_on_only_as_somebody_has_read_it(wor
     assert "Something else." in state.read_text()
 
     project = f"/projects/{shop.work.project_id}"
-    known = shop.coordinator.http.post(f"{project}/jobs", json={"kind": "fetch_issues"}).json()
-    assert shop.work.job(known["job_id"])["status"] == "done"
+    the_tracker_is_asked_for_a_list(shop, github)
     github.issues[8]["body"] = "New."
     settings = {"settings": {"issue_authors": ["Mallory"]}}
     assert shop.coordinator.http.patch(project, json=settings).status_code == 200

@@ -103,7 +103,8 @@ def run(command: tuple[str, ...], flags: dict[str, str], repository: str) -> Non
     """One command on a repository."""
     state = flags.get("state", "open")
     if command == ("issue", "list"):
-        found = ask("GET", f"{repository}/issues?state={state}&per_page={flags.get('limit', '30')}")
+        listed = ask("GET", f"{repository}/issues?state={state}&per_page=1000")
+        found = [one for one in listed if "pull_request" not in one][: int(flags.get("limit", "30"))]
         sys.stdout.write(json.dumps([shown(flags, one) for one in found]))
     elif command == ("pr", "list"):
         head = urllib.parse.quote(f"ann:{flags['head']}")

@@ -32,6 +32,8 @@ class GitHub:
         self.pulls: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self.down = False
+        self.limit: dict[str, str] | None = None
+        """Header fields of the refusals, while it was asked too often."""
         self.server = _Server(self)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
@@ -101,6 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if github.down:
             self._say(503, {"message": "Service unavailable"})
+        elif github.limit is not None:
+            self._say(403, {"message": "API rate limit exceeded for user ID 1."}, github.limit)
         elif self.path.startswith("/api/v3/"):
             self._say(*self._api(body))
         else:
@@ -108,7 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _api(self, body: bytes) -> tuple[int, Any]:
         where = urlsplit(self.path)
-        owner, name, kind, *rest = where.path.removeprefix("/api/v3/repos/").split("/")
+        owner, name, *below = where.path.removeprefix("/api/v3/repos/").split("/")
+        kind, *rest = below or [""]
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             return 401, {"message": "Bad credentials"}
         if f"{owner}/{name}" != REPOSITORY:
@@ -119,6 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _read(self, kind: str, rest: list[str], query: dict[str, str]) -> tuple[int, Any]:
         github = self.server.github
+        if not kind:
+            return 200, {"full_name": REPOSITORY}
         if kind == "issues" and rest:
             found = github.issues.get(int(rest[0]))
             return (200, found) if found else (404, {"message": "Not Found"})
@@ -173,9 +180,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def _say(self, code: int, said: Any) -> None:
+    def _say(self, code: int, said: Any, fields: dict[str, str] | None = None) -> None:
         content = json.dumps(said).encode()
         self.send_response(code)
+        for name, value in (fields or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -65,14 +65,32 @@ def test_issues_are_fetched_in_their_order_and_bounded(place: Place, github: Git
     assert [(one.number, one.state) for one in found] == [(3, "closed"), (1, "open"), (2, "open")]
     assert (found[1].body, len(found[2].title), len(found[2].body)) == ("", 200, 65_536)
     assert "\0" not in found[2].body
+    for number in range(100, 220):
+        github.issue(number, "A pull request", pull_request={})
     assert [one.number for one in _fetch(place, access)] == [2, 1]
     with pytest.raises(WorkspaceRefused) as refused:
         _fetch(place, access, 1, 7, 8)
     assert (refused.value.code, refused.value.sentence) == ("issue_unknown", "The tracker has no issue 7, 8.")
-    github.down = True
+    again = ({"Retry-After": "7"}, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1795300000"})
+    for github.limit, when in zip(again, ("in 7 s", "after 22:26:40 UTC"), strict=True):
+        with pytest.raises(WorkspaceRefused) as refused:
+            _fetch(place, access, 1)
+        assert refused.value.code == "tracker_unavailable"
+        assert when in refused.value.hint or access.program is not None
+        assert "Try again" in refused.value.hint
+    github.limit, github.down = None, True
     with pytest.raises(WorkspaceRefused) as refused:
         _fetch(place, access, 1)
-    assert refused.value.code == "tracker_unavailable"
+    assert (refused.value.code, "Try again" in refused.value.hint) == ("tracker_unavailable", True)
+
+
+def test_a_repository_that_the_login_does_not_see_is_not_called_an_unknown_issue(
+    place: Place, github: GitHub, access: GitHubAccess
+) -> None:
+    place.git("remote", "set-url", "origin", github.remote.replace("/ann/", "/private/"))
+    with pytest.raises(WorkspaceRefused) as refused:
+        _fetch(place, access, 1)
+    assert (refused.value.code, refused.value.hint != "") == ("tracker_access", True)
 
 
 def test_s15_only_authors_of_the_project_or_an_accepted_text_begin_work(

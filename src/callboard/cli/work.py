@@ -6,6 +6,7 @@ from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 
 from callboard.cli.context import Context
+from callboard.cli.jobs import report_failure, wait_for_job
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Output, Part, Style, span
 from callboard.cli.projects import InProject, project_of
@@ -16,8 +17,10 @@ from callboard.cli.shown import ago, name_of, state_of
 from callboard.cli.text import money
 from callboard.client import calls
 from callboard.client.call import PageOf
+from callboard.domain.errors import InvalidRequest
 from callboard.domain.lifecycle import HALTED, way_on
 from callboard.wire.responses import Session
+from callboard.wire.work import RequestJob
 
 _COLUMNS: Final = ("ISSUES", "LIFECYCLE", "RUN", "TITLE", "BRANCH", "WORKTREE", "AGE", "SESSION")
 _TITLE: Final = 3
@@ -39,14 +42,17 @@ def list_work(
     everywhere: Annotated[bool, Parameter(help="Of all projects.")] = False,
     every: Annotated[bool, Parameter(name=["--all", "-a"], help="Those that are over, too.")] = False,
     issues: Annotated[bool, Parameter(help="The open issues of the project instead.")] = False,
+    fetch: Annotated[bool, Parameter(help="With --issues: ask the project's tracker elsewhere before.")] = False,
     limit: Annotated[PositiveInt, Parameter(help="At most so many, the newest.")] = 100,
     where: Where = NO_WHERE,
     show: Show = NO_SHOW,
 ) -> int:
     """Work sessions with their issues, branch and worktree: those that are not over."""
     context = Context(show, where)
+    if fetch and not issues:
+        raise InvalidRequest("--fetch goes with --issues.", hint="callboard list --issues --fetch")
     if issues:
-        return _list_issues(context, project, limit)
+        return _list_issues(context, project, limit, fetch=fetch)
     name = None if everywhere else project_of(context, project).name
     lifecycle = None if every else "active"
     call = calls.work.list_sessions(project=name, lifecycle=lifecycle, limit=min(limit, 200))
@@ -68,16 +74,27 @@ def _show_list(output: Output, page: PageOf[Session]) -> None:
         output.note(span("There are more (--limit).", "dim"))
 
 
-def _list_issues(context: Context, project: str | None, limit: int) -> int:
+def _list_issues(context: Context, project: str | None, limit: int, *, fetch: bool) -> int:
     found = project_of(context, project)
+    elsewhere = found.tracker != "local"
+    if fetch and elsewhere:
+        body = RequestJob(kind="fetch_issues", options={"limit": limit})
+        asked = context.client.send(calls.work.ask_project(found.project_id, body))
+        job = wait_for_job(context, asked.job_id, f"The issues of {found.name}")
+        if job.status != "done":
+            return report_failure(context, job)
     page = context.client.send(calls.work.list_issues(found.project_id, state="open", limit=min(limit, 200)))
     rows: list[list[Part]] = [
         [span(str(one.number), "bold"), one.state, one.title, one.session_id or ""] for one in page.items
     ]
-    if not rows and not context.output.json_wanted:
+    if not rows and not context.output.json_wanted and not elsewhere:
         context.output.note(f'{found.name} has no open issue. Make one:  callboard task new "title"')
         return 0
     context.output.listing(page, _ISSUES, rows, flexible=2)
+    if elsewhere and not fetch and not context.output.json_wanted:
+        context.output.note(
+            span(f"As far as they are known here; ask {found.tracker}: callboard list --issues --fetch", "dim")
+        )
     return 0
 
 

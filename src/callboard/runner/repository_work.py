@@ -12,7 +12,7 @@ from callboard.runner.config import RunnerSettings
 from callboard.runner.directories import DirectoryRefused, working_directory
 from callboard.runner.identity import private_folder
 from callboard.wire import jobs as wire
-from callboard.wire.jobs import JobOrder
+from callboard.wire.jobs import MAX_FETCHED, JobOrder
 from callboard.workspace import changes, preparation, removal, shipping, state_file
 from callboard.workspace.git import Git
 from callboard.workspace.github import GitHubAccess
@@ -23,7 +23,6 @@ from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.repository import Repository, open_repository
 from callboard.workspace.tracker import fetch
 
-MAX_FETCHED: Final = 1000
 _SHAPES: Final[dict[str, type[msgspec.Struct]]] = {
     "prepare": wire.Prepare,
     "undo": wire.Undo,

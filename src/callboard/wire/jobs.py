@@ -180,6 +180,10 @@ class Worktree(Answer, kw_only=True):
     """The session for which its preparation was begun and could not be undone."""
 
 
+MAX_FETCHED = 1000
+"""Issues that are fetched at once."""
+
+
 class FetchIssues(Asked, kw_only=True):
     """Job `fetch_issues`: from a tracker elsewhere; numbers empty: the open ones, newest first."""
 

@@ -1,5 +1,6 @@
 """GitHub by its API, with a token that goes to that address and nowhere else. Knows its routes, nothing of our jobs."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -15,7 +16,10 @@ SECONDS: Final = 15.0
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 PAGE: Final = 100
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+MAX_PAGES: Final = 100
 _GONE: Final = (404, 410)
+_MOVED: Final = (301, 302, 307, 308)
+_EPOCH_DIGITS: Final = 10
 
 
 class GitHubApi:
@@ -32,19 +36,21 @@ class GitHubApi:
 
     def issue(self, number: int) -> IssueText:
         code, said = self._ask("GET", f"/issues/{number}")
+        if code in _GONE:
+            self._fine(*self._ask("GET", ""))  # a repository that the token may not see has no issue either
         if code in _GONE or (isinstance(said, dict) and "pull_request" in said):
             raise unknown_issues([number])
         return issue_text(_object(self._fine(code, said)))
 
     def open_issues(self, limit: int) -> list[IssueText]:
         found: list[IssueText] = []
-        for page in range(1, 1 + -(-limit // PAGE)):
+        for page in range(1, MAX_PAGES + 1):  # pull requests stand among them, and do not count
             code, said = self._ask("GET", "/issues", {"state": "open", "per_page": str(PAGE), "page": str(page)})
             items = _list(self._fine(code, said))
             found += [issue_text(one) for one in items if "pull_request" not in one]
-            if len(items) < PAGE:
-                break
-        return found[:limit]
+            if len(items) < PAGE or len(found) >= limit:
+                return found[:limit]
+        raise WorkspaceRefused("tracker_refused", f"More than {PAGE * MAX_PAGES} issues and pull requests are open.")
 
     def pull_request(self, branch: str) -> str | None:
         query = {"state": "open", "head": f"{self._owner}:{branch}", "per_page": "1"}
@@ -80,6 +86,7 @@ class GitHubApi:
                     content += part
                     if len(content) > MAX_ANSWER_BYTES:
                         raise WorkspaceRefused("tracker_refused", "The tracker's answer is too long.")
+                _check_rate(urlsplit(self._url).netloc, answer)
                 return answer.status_code, _decoded(bytes(content))
         except httpx2.TransportError as cause:
             host = urlsplit(self._url).netloc
@@ -94,11 +101,28 @@ class GitHubApi:
             told = [str(one.get("message", "")) for one in said["errors"][:3] if isinstance(one, dict)]
             detail = f"{detail} {' '.join(told)}".strip()[:600]
         sentence = f"The tracker answered {code}: {detail or 'without a reason'}."
+        if code in _MOVED:
+            hint = "git remote set-url origin its new address, then callboard project add"
+            raise WorkspaceRefused("tracker_access", f"{sentence} The repository or the issue has moved.", hint)
         if code in (401, 404):
             raise WorkspaceRefused("tracker_access", sentence, "Look whether the token may see the repository.")
         if code >= 500 or code == 429 or "rate limit" in detail.lower():
             raise WorkspaceRefused("tracker_unavailable", sentence, "Try again later.")
         raise WorkspaceRefused("tracker_refused", sentence)
+
+
+def _check_rate(host: str, answer: httpx2.Response) -> None:
+    """Raises `tracker_unavailable` with when to ask again, where the tracker says that it was asked too often."""
+    later, reset = answer.headers.get("retry-after", ""), answer.headers.get("x-ratelimit-reset", "")
+    spent = answer.headers.get("x-ratelimit-remaining") == "0"
+    if answer.status_code not in (403, 429) or not (spent or later):
+        return
+    when = "later"
+    if later.isdecimal():
+        when = f"in {later} s"
+    elif reset.isdecimal() and len(reset) <= _EPOCH_DIGITS:
+        when = f"after {datetime.fromtimestamp(int(reset), UTC):%H:%M:%S} UTC"
+    raise WorkspaceRefused("tracker_unavailable", f"{host} was asked too often with this token.", f"Try again {when}.")
 
 
 def _object(said: Any) -> dict[str, Any]:

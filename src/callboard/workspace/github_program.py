@@ -12,6 +12,7 @@ from callboard.workspace.tracker import NewPullRequest, issue_text, pull_request
 
 SECONDS: Final = 30.0
 NOT_LOGGED_IN: Final = 4
+AGAIN: Final = "Try again when it can be reached."
 _FIELDS: Final = "number,title,body,state,url"
 _GONE: Final = (404, 410)
 _KEPT: Final = frozenset(
@@ -58,8 +59,11 @@ class GitHubProgram:
 
     def issue(self, number: int) -> IssueText:
         # `gh issue view` does not know what the author is to the repository.
-        said = self._run("api", f"--hostname={self._host}", f"repos/{self._repository}/issues/{number}")
-        if said.code == 1 and any(f"(HTTP {code})" in said.error for code in _GONE):
+        said = self._api(f"/issues/{number}")
+        if _is_gone(said):
+            if _is_gone(self._api("")):
+                sentence = f"gh's login does not see {self._repository} on {self._host}."
+                raise WorkspaceRefused("tracker_access", sentence, "gh auth login, as somebody who does.")
             raise unknown_issues([number])
         found = _object(self._fine("api", said))
         if "pull_request" in found:
@@ -85,13 +89,17 @@ class GitHubProgram:
         said = self._run("auth", "token", f"--hostname={self._host}")
         return said.text.strip() if said.code == 0 and said.text.strip() else None
 
+    def _api(self, path: str) -> Output:
+        return self._run("api", f"--hostname={self._host}", f"repos/{self._repository}{path}")
+
     def _run(self, *arguments: str) -> Output:
         try:
             return run_program([self._program, *arguments], self._variables, self._git, SECONDS)
         except WorkspaceRefused as refused:
             if refused.code != "git_timeout":
                 raise
-            raise WorkspaceRefused("tracker_unavailable", f"gh {arguments[0]} did not end in time.") from refused
+            sentence = f"gh {arguments[0]} did not end in time."
+            raise WorkspaceRefused("tracker_unavailable", sentence, AGAIN) from refused
 
     def _fine(self, what: str, said: Output) -> Output:
         if said.code == NOT_LOGGED_IN:
@@ -99,11 +107,15 @@ class GitHubProgram:
         if said.code != 0:
             detail = " ".join(said.error.splitlines()[-3:])[-600:] or f"exit code {said.code}"
             passing = any(word in detail for word in ("error connecting", "HTTP 5", "timeout", "rate limit"))
-            code = "tracker_unavailable" if passing else "tracker_refused"
+            code, hint = ("tracker_unavailable", AGAIN) if passing else ("tracker_refused", "")
             if "HTTP 401" in detail:
-                raise WorkspaceRefused("tracker_access", f"gh {what} failed: {detail}", "gh auth login")
-            raise WorkspaceRefused(code, f"gh {what} failed: {detail}")
+                code, hint = "tracker_access", "gh auth login"
+            raise WorkspaceRefused(code, f"gh {what} failed: {detail}", hint)
         return said
+
+
+def _is_gone(said: Output) -> bool:
+    return said.code == 1 and any(f"(HTTP {code})" in said.error for code in _GONE)
 
 
 def _object(said: Output) -> dict[str, Any]:

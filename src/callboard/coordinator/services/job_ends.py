@@ -65,6 +65,7 @@ def after_done(tx: Transaction, job_ids: Ids, job: Row, answer: Any) -> None:
     """The job is done."""
     if job["kind"] == "fetch_issues":
         _keep_issues(tx, job["project_id"], answer)
+        _close_others(tx, job, answer or [])
         return
     if job["kind"] == "remove" and job["session_id"] is None:
         _removed_by_path(tx, job_ids, job, answer)
@@ -153,6 +154,16 @@ def _keep_issues(tx: Transaction, project_id: str, answer: Any, session: Row | N
                 fetched_at=tx.now_ms,
                 now=tx.now_ms,
             )
+
+
+def _close_others(tx: Transaction, job: Row, found: list[Any]) -> None:
+    """The tracker was asked for what is open, newest first: what it did not name is so no more."""
+    asked = msgspec.json.decode(job["request"], type=wire.FetchIssues)
+    if asked.numbers:
+        return
+    whole = len(found) < min(max(asked.limit, 1), wire.MAX_FETCHED)
+    lowest = 0 if whole else min(one.number for one in msgspec.convert(found, list[wire.IssueText]))
+    tx.run("close_other_issues", project_id=job["project_id"], lowest=lowest, now=tx.now_ms)
 
 
 _DONE: Final[dict[str, _After]] = {"prepare": _prepared, "undo": _undone, "remove": _removed, "ship": _shipped}

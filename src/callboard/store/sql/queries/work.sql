@@ -88,6 +88,11 @@ VALUES (:project_id, :number, :title, :body, :state, :fetched_at, :now, :now)
 ON CONFLICT (project_id, number) DO UPDATE SET title = excluded.title, body = excluded.body, state = excluded.state,
     fetched_at = excluded.fetched_at, updated_at = excluded.updated_at;
 
+-- name: close_other_issues
+-- Issues of a tracker elsewhere that were not fetched just now, when all that are open from this number on were.
+UPDATE issues SET state = 'closed', updated_at = :now
+WHERE project_id = :project_id AND number >= :lowest AND state = 'open' AND fetched_at < :now;
+
 -- name: change_issue
 -- Title, body and state of an issue.
 UPDATE issues SET title = :title, body = :body, state = :state, updated_at = :now
