@@ -35,9 +35,15 @@ def told(coordinator: Coordinator, session_id: str) -> list[str]:
     return [run_id for prompt in prompts for run_id in _TOLD.findall(prompt)]
 
 
+def accepted(reader: StreamReader) -> int:
+    """How many ends of children the stream has shown as accepted."""
+    return sum(event["type"] == "callback_accepted" for event in reader.events)
+
+
 def break_something(coordinator: Coordinator, runner: Runner, reader: StreamReader, source: random.Random) -> None:
-    """Kill the coordinator or the runner after the next few events, and start it again."""
-    reader.until_count(len(reader.events) + source.randint(1, 8))
+    """Kill the coordinator or the runner after the next few events, or after the last one, and start it again."""
+    count = len(reader.events) + source.randint(1, 8)
+    reader.until(lambda: len(reader.events) >= count or accepted(reader) == CHILDREN, what=f"{count} events or all")
     if source.random() < 0.3:
         runner.kill()
         runner.restart()

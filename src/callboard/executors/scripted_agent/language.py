@@ -63,7 +63,12 @@ class ScriptedAgent:
                     self.commands[name](rest.strip())
                 except ValueError:
                     tell("note", text=f"Not understood: {line}")
-            self.take_orders()
+            if not self._is_about_to_hang():
+                self.take_orders()
+
+    def _is_about_to_hang(self) -> bool:
+        """Whoever has heard what stands before `hang` may rely on it that nothing is heard any more."""
+        return bool(self.script) and self.script[0].strip() == "hang"
 
     def _more(self) -> bool:
         """Whether there is something left to do after the last line; ends the turn where turns are checked."""
