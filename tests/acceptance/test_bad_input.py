@@ -23,7 +23,7 @@ RESUME: Final[dict[str, Any]] = {"type": "resume_session", "session_id": SESSION
 TOO_BIG: Final = 2**53 + 1
 MEBIBYTE: Final = 1024 * 1024
 JSON_HEADERS: Final = {"Content-Type": "application/json"}
-NEXT_WRITE_SECONDS: Final = 2.0
+NEXT_WRITE_SECONDS: Final = 10.0
 
 UNKNOWN = {
     "parent": (START | {"parent_session_id": SESSION}, 404, "parent_not_found"),
@@ -103,9 +103,10 @@ NUMBERS = {
     "budget past 2^53": (START | {"limits": {"budget_microdollars": TOO_BIG}}, 422, "invalid_request"),
     "tokens past 2^64": (START | {"limits": {"budget_tokens": 2**64}}, 422, "invalid_request"),
     "priority past 2^53": (START | {"priority": TOO_BIG}, 422, "invalid_request"),
-    "parameter past 2^53": ({"type": "start_session", "parameters": {"n": TOO_BIG}}, 422, None),
-    "parameter below -2^53": ({"type": "start_session", "parameters": {"n": -TOO_BIG}}, 422, None),
-    "infinite": ('{"type":"start_session","prompt":"say","limits":{"timeout_seconds":1e999}}', None, None),
+    "parameter past 2^53": ({"type": "start_session", "parameters": {"n": TOO_BIG}}, 422, "invalid_request"),
+    "parameter below -2^53": ({"type": "start_session", "parameters": {"n": [-TOO_BIG]}}, 422, "invalid_request"),
+    "parameter with a fraction": ({"type": "start_session", "parameters": {"n": 1e300}}, 422, "invalid_request"),
+    "infinite": ('{"type":"start_session","prompt":"say","limits":{"timeout_seconds":1e999}}', 422, "invalid_request"),
     "not a number": ('{"type":"start_session","prompt":"say","limits":{"timeout_seconds":NaN}}', 400, "invalid_json"),
     "fraction of turns": (START | {"limits": {"max_turns": 1.5}}, 422, "invalid_request"),
     "number as text": (START | {"priority": "1"}, 422, "invalid_request"),

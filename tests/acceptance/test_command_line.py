@@ -19,7 +19,7 @@ from tests.support.world import World, hold
 
 pytestmark = pytest.mark.either_database
 
-VERSION_SECONDS = 0.15
+VERSION_CPU_SECONDS = 0.15
 PS_CPU_SECONDS = 0.5
 UNKNOWN_SESSION = "ses_01h2xcejqtf2nbrexx3vqjhp41"
 ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -272,16 +272,14 @@ def completed_by_bash(callboard: CommandLine, script: Path, *words: str) -> list
 
 
 def test_a82_times(stage: Stage) -> None:
-    """A82: `--version` in 150 ms, `ps` in 500 ms of CPU; the best of a few, because others use the machine too."""
+    """A82: `--version` in 150 ms, `ps` in 500 ms of CPU; the best of three, because others use the machine too."""
     callboard = stage.callboard
-    versions = []
-    for _ in range(5):
-        began = time.monotonic()
-        done = callboard("--version")
-        versions.append(time.monotonic() - began)
-        assert re.fullmatch(r"callboard \d+\.\d+\.\d+\S*\n", done.out)
-    assert min(versions) < VERSION_SECONDS
-    assert min(callboard("ps").cpu_seconds for _ in range(3)) < PS_CPU_SECONDS
+    versions = [callboard("--version") for _ in range(3)]
+    assert [bool(re.fullmatch(r"callboard \d+\.\d+\.\d+\S*\n", done.out)) for done in versions] == [True] * 3
+    assert min(done.cpu_seconds for done in versions) < VERSION_CPU_SECONDS
+    listed = [callboard("ps", "--json") for _ in range(3)]
+    assert {done.code for done in listed} == {0}
+    assert min(done.cpu_seconds for done in listed) < PS_CPU_SECONDS
 
 
 def test_a82_runner_is_a_daemon_and_a_noun(world: World) -> None:

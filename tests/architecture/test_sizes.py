@@ -7,6 +7,8 @@ from tests.architecture.tree import CODE, REPOSITORY, SOURCE, files, functions, 
 FILE_LINES = 400
 FUNCTION_LINES = 50
 MEDIAN_FUNCTION_LINES = 9
+README_LINES = 150
+DECISION_LINES = 40
 COUNTED = frozenset({".py", ".sql", ".html", ".css", ".js", ".ts", ".tsx"})
 
 
@@ -17,6 +19,13 @@ def test_no_file_is_longer_than_its_budget() -> None:
         if path.suffix in COUNTED
     }
     assert {path: lines for path, lines in lengths.items() if lines > FILE_LINES} == {}
+
+
+def test_what_a_newcomer_reads_first_is_short() -> None:
+    decisions = dict.fromkeys((REPOSITORY / "docs" / "decisions").glob("*.md"), DECISION_LINES)
+    budgets = {REPOSITORY / "README.md": README_LINES} | decisions
+    assert len(budgets) > 1
+    assert [path.name for path, most in budgets.items() if len(path.read_text("utf-8").splitlines()) > most] == []
 
 
 def test_no_function_is_longer_than_its_budget() -> None:

@@ -15,6 +15,44 @@ from callboard.cli.options import Show
 from tests.support.command import CommandLine
 
 WORDS = [command.words for command in COMMANDS]
+SAME_OF_RUN = (
+    "--agent a --executor scripted --project-dir d --parent 7f3kx9 --mode async_poll --context fresh "
+    "--tag a --tag b --wait --json"
+)
+OF_RUNNER = (
+    "--url http://127.0.0.1:1 --token-file f --project-dir d --root a --root b --executor scripted --executor command "
+    "--tag a --tag b --slots 2 --name n"
+)
+FIXED_FORMS = (
+    "serve --host 127.0.0.1 --port 8765 --data-dir d --database sqlite",
+    f"runner {OF_RUNNER}",
+    "up --port 1 --data-dir d --project-dir d --no-browser",
+    f"run hello {SAME_OF_RUN}",
+    f"resume 7f3kx9 hello {SAME_OF_RUN}",
+)
+"""As the specification writes them: what others have built on us says exactly this."""
+FIRST = {
+    "serve",
+    "runner",
+    "up",
+    "demo",
+    "run",
+    "resume",
+    "retry",
+    "ps",
+    "logs",
+    "wait",
+    "stop",
+    "why",
+    "tree",
+    "doctor",
+}
+OF_NOUNS = {
+    "session": {"show", "list", "import", "archive"},
+    "runner": {"list", "show", "drain", "remove"},
+    "token": {"create", "list", "revoke"},
+    "config": {"show"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +92,18 @@ def test_every_example_is_a_command_line_that_is_understood(example: str, app: A
     program, *words = shlex.split(example.partition(" > ")[0])
     assert program == "callboard"
     app.parse_args(with_stdin_named(words), exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("form", FIXED_FORMS, ids=lambda form: form.split()[0])
+def test_every_fixed_form_is_understood(form: str, app: App) -> None:
+    """A82: the forms that tests from outside rely on."""
+    app.parse_args(with_stdin_named(form.split()), exit_on_error=False, print_error=False)
+
+
+def test_the_first_commands_are_all_there() -> None:
+    """A82: none is lost or called otherwise."""
+    wanted = FIRST | {f"{noun} {verb}" for noun, verbs in OF_NOUNS.items() for verb in verbs}
+    assert wanted - set(WORDS) == set()
 
 
 def test_a_noun_is_not_a_command_of_its_own_by_mistake() -> None:

@@ -1,4 +1,4 @@
-"""A82: a command that people type all day costs little CPU time; measured on real processes, the best of three."""
+"""A82: what a shell asks at each key costs little CPU time; measured on a real process, the best of three."""
 
 from collections.abc import Callable
 
@@ -13,18 +13,6 @@ def _best_ms(command: Callable[[], Done]) -> float:
     done = [command() for _ in range(TRIES)]
     assert all(one.code == 0 for one in done), done[0].err
     return min(one.cpu_seconds for one in done) * 1000
-
-
-@pytest.mark.xdist_group("times")
-def test_the_version_costs_at_most_150_ms_of_cpu(nowhere: CommandLine) -> None:
-    """A82: times."""
-    assert _best_ms(lambda: nowhere("--version")) <= 150
-
-
-@pytest.mark.xdist_group("times")
-def test_ps_costs_at_most_500_ms_of_cpu(callboard: CommandLine) -> None:
-    """A82: times."""
-    assert _best_ms(lambda: callboard("ps", "--json")) <= 500
 
 
 @pytest.mark.xdist_group("times")

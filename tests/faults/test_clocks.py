@@ -57,7 +57,7 @@ def skewed_runner(world: World, coordinator: Coordinator, name: str, seconds: fl
 
 
 def test_r3_runners_ten_minutes_off_keep_their_leases_and_are_shown(world: World) -> None:
-    """R3: the database's time decides; the runner's page tells how far its clock is off."""
+    """R3: the database's time decides; the runner's page and `doctor` tell how far its clock is off."""
     coordinator = world.coordinator(**SOON)
     runners = {
         skew: skewed_runner(world, coordinator, name, skew, hostname=name, tags=[name])
@@ -77,6 +77,9 @@ def test_r3_runners_ten_minutes_off_keep_their_leases_and_are_shown(world: World
     shown = world.command_line(coordinator)("runner", "list", "--json")
     assert shown.code == 0
     assert {abs(one["clock_skew_ms"]) > TEN_MINUTES * 900 for one in shown.value["items"]} == {True}
+    findings = world.command_line(coordinator)("doctor", "--json").value["findings"]
+    warned = [one["sentence"].split()[0] for one in findings if (one["name"], one["verdict"]) == ("clock", "warning")]
+    assert sorted(warned) == ["ahead", "behind"]
     assert_promises_kept(coordinator, *(run.session_id for run in created))
 
 

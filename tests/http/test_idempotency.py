@@ -1,7 +1,11 @@
 """R6: a creating request may be sent again; the same key means the same request and the same answer."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
 
+import apsw
+import psycopg
 import pytest
 
 from callboard.coordinator.http.in_flight import InFlight
@@ -77,6 +81,32 @@ def test_r6_a_log_is_imported_once(coordinator: Coordinator) -> None:
     assert coordinator.done("GET", "/sessions?limit=200&q=imported%20log")["items"] == [made.json()]
     log["lines"].append({"event_type": "note"})
     assert coordinator.call("POST", "/sessions/import", log, headers=key).status_code == 422
+
+
+@contextmanager
+def nobody_writes_runs(coordinator: Coordinator) -> Iterator[None]:
+    """Hold a lock that every new run waits for."""
+    if coordinator.database:
+        with psycopg.connect(coordinator.database) as server:
+            server.execute("LOCK TABLE runs IN EXCLUSIVE MODE")
+            yield
+    else:
+        with closing(apsw.Connection(str(coordinator.data_dir / "callboard.db"))) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+
+
+def test_r6_while_the_first_is_in_flight_a_repeat_is_refused(coordinator: Coordinator) -> None:
+    """R6: 409 before the first has its answer, which is the answer of every later repeat."""
+    key = {"Idempotency-Key": "key-in-flight"}
+    with ThreadPoolExecutor(2) as pool:
+        with nobody_writes_runs(coordinator):
+            both = [pool.submit(coordinator.call, "POST", "/runs", START, headers=key) for _ in range(2)]
+            (refused,), (first,) = wait(both, timeout=8, return_when=FIRST_COMPLETED)
+        assert (refused.result().status_code, refused.result().json()["code"]) == (409, "idempotency_in_flight")
+        assert first.result().status_code == 201
+    again = coordinator.call("POST", "/runs", START, headers=key)
+    assert (again.status_code, again.json()) == (201, first.result().json())
 
 
 def test_r6_many_at_once_create_one(coordinator: Coordinator) -> None:

