@@ -75,21 +75,24 @@ def spawn(
     """
     context = Context(show, where)
     project = project_of(context, ground.project)
-    body = Spawn(
-        issues=_numbers(context, project, issues),
-        agent_name=worker.agent,
-        executor_type=worker.executor,
-        model=worker.model,
-        permission_mode=worker.permission_mode,
-        limits=worker.limits,
-        base_branch=ground.base,
-        hostname=ground.host,
-        reuse_branch=ground.reuse_branch,
-        new_branch=ground.new_branch,
-        dry_run=dry_run,
-        accept_text=read_accepted(ground.accept_text or ()),
-    )
+    body = Spawn(issues=_numbers(context, project, issues), dry_run=dry_run, **how_to_work(worker, ground))
     return follow(context, context.client.send(calls.work.spawn(project.project_id, body)))
+
+
+def how_to_work(worker: Worker, ground: Ground) -> dict[str, Any]:
+    """What was said of worker and ground, as a request for work has it. InvalidRequest for a text that is none."""
+    return {
+        "agent_name": worker.agent,
+        "executor_type": worker.executor,
+        "model": worker.model,
+        "permission_mode": worker.permission_mode,
+        "limits": worker.limits,
+        "base_branch": ground.base,
+        "hostname": ground.host,
+        "reuse_branch": ground.reuse_branch,
+        "new_branch": ground.new_branch,
+        "accept_text": read_accepted(ground.accept_text or ()),
+    }
 
 
 def _numbers(context: Context, project: Project, words: Sequence[str]) -> list[int]:

@@ -11,11 +11,10 @@ from callboard.cli.context import STDIN, Context
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where, number, plain_number
 from callboard.cli.output import Output, Part, span
 from callboard.cli.projects import InProject, project_of
-from callboard.cli.spawn import Ground, Worker
+from callboard.cli.spawn import Ground, Worker, how_to_work
 from callboard.cli.task_follow import follow_task, outcome_of, show_started
 from callboard.client import calls
 from callboard.domain.errors import NotFound
-from callboard.domain.issue_authors import read_accepted
 from callboard.wire.tasks import RunTask, SetTask, Task
 from callboard.wire.work import NewIssue, Project
 
@@ -155,18 +154,7 @@ def show_task(number: Number, /, *, project: InProject = None, where: Where = NO
 
 def work_of(worker: Worker, ground: Ground) -> RunTask:
     """With what a task or a milestone is worked on."""
-    return RunTask(
-        agent_name=worker.agent,
-        executor_type=worker.executor,
-        model=worker.model,
-        permission_mode=worker.permission_mode,
-        limits=worker.limits,
-        base_branch=ground.base,
-        hostname=ground.host,
-        reuse_branch=ground.reuse_branch,
-        new_branch=ground.new_branch,
-        accept_text=read_accepted(ground.accept_text or ()),
-    )
+    return RunTask(**how_to_work(worker, ground))
 
 
 def _task(context: Context, project: Project, number: int, ways: Ways) -> Task:

@@ -6,9 +6,9 @@ import msgspec
 from msgspec import Meta
 
 from callboard.domain.checks import MAX_CHECKS, CheckOutcome
-from callboard.wire.requests import Limits, Name, PermissionMode, Request
+from callboard.wire.requests import Request
 from callboard.wire.responses import Response
-from callboard.wire.work import AcceptText, Branch, IssueNumber, Title
+from callboard.wire.work import HowToWork, IssueNumber, Title
 
 MAX_DEPENDENCIES = 100
 CheckName = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -40,19 +40,8 @@ class SetTask(Request, kw_only=True):
     milestone_id: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
-class RunTask(Request, kw_only=True):
+class RunTask(HowToWork, kw_only=True):
     """POST /tasks/{id}/run and POST /milestones/{id}/start: with what the work is done."""
-
-    executor_type: Name | None = None
-    agent_name: Name | None = None
-    model: Name | None = None
-    permission_mode: PermissionMode | None = None
-    base_branch: Branch | None = None
-    reuse_branch: bool = False
-    new_branch: bool = False
-    hostname: Name | None = None
-    limits: Limits | None = None
-    accept_text: AcceptText = msgspec.field(default_factory=dict)
 
 
 class NewMilestone(Request, kw_only=True):

@@ -76,11 +76,9 @@ class ChangeIssue(Request, kw_only=True):
     state: IssueState | msgspec.UnsetType = msgspec.UNSET
 
 
-class Spawn(Request, kw_only=True):
-    """POST /projects/{id}/spawn: one session for these issues, in their order, in a worktree of its own."""
+class HowToWork(Request, kw_only=True):
+    """With what, and on which ground, work on issues is done."""
 
-    issues: Annotated[list[int], Meta(max_length=1000)]
-    """At most 20, each once; the refusal names every one that is wrong."""
     executor_type: Name | None = None
     agent_name: Name | None = None
     model: Name | None = None
@@ -91,10 +89,17 @@ class Spawn(Request, kw_only=True):
     new_branch: bool = False
     """If a branch of this name is there already, take the next free name (`-2`, `-3`, …)."""
     hostname: Name | None = None
-    dry_run: bool = False
     limits: Limits | None = None
     accept_text: AcceptText = msgspec.field(default_factory=dict)
     """Work on exactly these texts, though strangers wrote them; the refusal and a dry run say the hashes."""
+
+
+class Spawn(HowToWork, kw_only=True):
+    """POST /projects/{id}/spawn: one session for these issues, in their order, in a worktree of its own."""
+
+    issues: Annotated[list[int], Meta(max_length=1000)]
+    """At most 20, each once; the refusal names every one that is wrong."""
+    dry_run: bool = False
 
 
 class ChangeLifecycle(Request, kw_only=True):

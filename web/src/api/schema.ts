@@ -1033,7 +1033,6 @@ export interface SetTask {
 }
 
 export interface Spawn {
-  issues: number[];
   executor_type?: string | null;
   agent_name?: string | null;
   model?: string | null;
@@ -1042,9 +1041,10 @@ export interface Spawn {
   reuse_branch?: boolean;
   new_branch?: boolean;
   hostname?: string | null;
-  dry_run?: boolean;
   limits?: Limits | null;
   accept_text?: Record<string, string>;
+  issues: number[];
+  dry_run?: boolean;
 }
 
 export interface Spawned {

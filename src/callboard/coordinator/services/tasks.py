@@ -176,19 +176,7 @@ class TaskService:
 
 def as_spawn(request: RunTask, issues: list[int]) -> Spawn:
     """The reservation that a task or a milestone asks for."""
-    return Spawn(
-        issues=issues,
-        executor_type=request.executor_type,
-        agent_name=request.agent_name,
-        model=request.model,
-        permission_mode=request.permission_mode,
-        base_branch=request.base_branch,
-        reuse_branch=request.reuse_branch,
-        new_branch=request.new_branch,
-        hostname=request.hostname,
-        limits=request.limits,
-        accept_text=request.accept_text,
-    )
+    return Spawn(issues=issues, **msgspec.structs.asdict(request))
 
 
 def as_task(work: NewWork, context: str, **changes: Any) -> NewWork:
