@@ -110,3 +110,27 @@ def test_config_check_finds_mistakes_in_files_and_environment(home: Path) -> Non
     assert "CALLBOARD_EXECUTOR" in done.out
     assert "port" in done.out
     assert callboard("config", "check", CALLBOARD_EXECUTR="", CALLBOARD_PORT="").code == 0
+
+
+def test_config_check_names_every_mistake_at_once(home: Path, project: Path) -> None:
+    """Of both files, of each table in them, and of the environment: nobody mends one, and is told of the next."""
+    (home / ".config" / "callboard" / "config.toml").write_text(
+        "colour = 'auto'\n[coordinator]\nprot = 1\nlease_seconds = 0\n"
+        "[runner]\nslot = 3\nslots = 0\n[executors.tool]\nargv = 'sh'\n"
+    )
+    (project.parent / ".callboard" / "config.toml").write_text("url = 'http://evil'\n")
+    wrong = {"CALLBOARD_NO_INPUT": "maybe", "CALLBOARD_RUNNER_ALLOW_SHELL": "perhaps"}
+    done = CommandLine(project, {"HOME": str(home)} | wrong)("config", "check")
+    assert done.code == 2
+    for name in (
+        "colour",
+        "'url'",
+        "NO_INPUT",
+        "prot",
+        "lease_seconds",
+        "`slot`",
+        "slots`",
+        "tool.argv",
+        "allow_shell",
+    ):
+        assert name in done.out, (name, done.out)

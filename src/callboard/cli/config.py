@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -116,7 +117,13 @@ def _row(line: Line, origin: bool) -> list[Part]:
 
 def _problems() -> list[str]:
     problems: list[str] = []
-    for look in (read_settings, lambda: _coordinator(_lenient()), lambda: _runner(_lenient())):
+    looks: list[Callable[[], object]] = [
+        read_settings,
+        lambda: coordinator_config(_lenient(), {}),
+        lambda: runner_table(_lenient(), environment={}),
+        lambda: runner_table(_lenient()),
+    ]
+    for look in looks:
         try:
             look()
         except CallboardError as error:

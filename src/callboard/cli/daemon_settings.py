@@ -5,7 +5,7 @@ What the settings are, and whether a value fits, is known by the coordinator and
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -94,5 +94,6 @@ def _typed(name: str, text: str) -> Any:
     if name in _LISTS:
         return [part.strip() for part in text.split(",") if part.strip()]
     if name in _FLAGS:
-        return msgspec.convert(text, bool, strict=False)
+        with suppress(msgspec.ValidationError):  # as a text it is refused with its place
+            return msgspec.convert(text, bool, strict=False)
     return int(text) if name == "slots" and text.isdecimal() else text

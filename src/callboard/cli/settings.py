@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from callboard.domain.errors import InvalidRequest
+from callboard.domain.errors import InvalidRequest, refuse_all
 
 PROJECT_FILE: Final = Path(".callboard") / "config.toml"
 USER_FILE: Final = Path("callboard") / "config.toml"
@@ -91,26 +91,24 @@ def read_settings(
 ) -> Settings:
     """All settings as they hold in a directory (default: the current one).
 
-    InvalidRequest for an unknown key or a value of the wrong kind, with the nearest name; not `strict`, for a
-    command that repairs settings, leaves such a file out.
+    InvalidRequest names each unknown key and each value of the wrong kind, with the nearest name; not `strict`, for
+    who looks at the tables besides, leaves those out.
     """
     user, project = user_file(environment), _project_file_here() if directory is None else project_file(directory)
     found = {setting.name: Found(setting.default, "default") for setting in SETTINGS}
     tables: dict[str, Found] = {}
+    wrong: list[InvalidRequest] = []
     files = [path for path in (user, project) if path is not None and path.is_file()]
     for path in files:
-        try:
-            values = _read(path, of_project=path == project)
-        except InvalidRequest:
-            if strict:
-                raise
-            continue
+        values = _read(path, wrong, of_project=path == project)
         for name in [name for name in TABLES if name in values]:
             table = Found(values.pop(name), str(path))
             if path == user:
                 tables[name] = table
         found |= {name: Found(value, str(path)) for name, value in values.items()}
-    found |= _from_environment(environment)
+    found |= _from_environment(environment, wrong)
+    if strict:
+        refuse_all(wrong, f"{len(wrong)} settings are wrong.", hint="callboard config check")
     return Settings(found, tables, tuple(files))
 
 
@@ -162,19 +160,19 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InvalidRequest(f"{path} cannot be read: {problem}.", hint="Correct the file.") from problem
 
 
-def _read(path: Path, *, of_project: bool) -> dict[str, Any]:
-    values = read_toml(path)
-    wrong: list[InvalidRequest] = []
-    for name, value in values.items():
-        try:
-            _check(name, value, str(path), of_project=of_project)
-        except InvalidRequest as problem:
-            wrong.append(problem)
-    if len(wrong) > 1:
-        errors: list[dict[str, Any]] = [{"message": f"{one.detail} {one.hint}".strip()} for one in wrong]
-        raise InvalidRequest(f"{path}: {len(wrong)} settings are wrong.", hint="callboard config check", errors=errors)
-    if wrong:
-        raise wrong[0]
+def _read(path: Path, wrong: list[InvalidRequest], *, of_project: bool) -> dict[str, Any]:
+    """What fits in a file; the rest is noted as wrong."""
+    values: dict[str, Any] = {}
+    try:
+        for name, value in read_toml(path).items():
+            try:
+                _check(name, value, str(path), of_project=of_project)
+            except InvalidRequest as problem:
+                wrong.append(problem)
+            else:
+                values[name] = value
+    except InvalidRequest as unreadable:
+        wrong.append(unreadable)
     return values
 
 
@@ -199,12 +197,15 @@ def _check(name: str, value: Any, origin: str, *, of_project: bool = False) -> N
         raise InvalidRequest(f"{origin}: {value!r} is none of {', '.join(COLORS)}.")
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Found]:
+def _from_environment(environment: Mapping[str, str], wrong: list[InvalidRequest]) -> dict[str, Found]:
     found = {}
     for setting in SETTINGS:
         text = environment.get(setting.environment)
         if text:
-            found[setting.name] = Found(_of_text(setting, text), setting.environment)
+            try:
+                found[setting.name] = Found(_of_text(setting, text), setting.environment)
+            except InvalidRequest as problem:
+                wrong.append(problem)
     return found
 
 

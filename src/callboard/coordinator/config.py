@@ -14,7 +14,7 @@ from callboard.coordinator.services.limits import TreeLimits, WorkRules
 from callboard.coordinator.services.logins import LoginRules
 from callboard.coordinator.stream import StreamRules
 from callboard.domain.database_url import HIDDEN, is_postgres
-from callboard.domain.errors import InvalidRequest
+from callboard.domain.errors import InvalidRequest, refuse_all
 from callboard.domain.portability import MAX_TRANSCRIPT_BYTES
 from callboard.domain.runner import LeaseRules
 
@@ -318,30 +318,34 @@ def from_environment(environ: Mapping[str, str]) -> Source:
 def read_config(sources: Sequence[Source]) -> tuple[Config, dict[str, str]]:
     """The settings and the origin of each that is no default; the first source that has a value wins.
 
-    Raises InvalidRequest, with the origin and the nearest name, for a setting that does not exist or fit.
+    Raises InvalidRequest, with the origin and the nearest name, for each setting that does not exist or fit.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
+    wrong: list[InvalidRequest] = []
     for source in sources:
         for name, value in source.values.items():
-            _check(name, value, source.origin)
-            if name not in values and value is not None:
+            if problem := _problem(name, value, source.origin):
+                wrong.append(problem)
+            elif name not in values and value is not None:
                 values[name], origins[name] = value, source.origin
+    refuse_all(wrong, f"{len(wrong)} settings of the coordinator are wrong.", hint="callboard config check")
     return msgspec.convert(values, Config, strict=False), origins
 
 
-def _check(name: str, value: Any, origin: str) -> None:
+def _problem(name: str, value: Any, origin: str) -> InvalidRequest | None:
     if name not in Config.__struct_fields__:
         near = difflib.get_close_matches(name, Config.__struct_fields__, 1)
         hint = f"Did you mean {near[0]}?" if near else "`callboard config show` lists the settings."
-        raise InvalidRequest(f"{origin}: there is no setting {name!r}.", hint=hint)
+        return InvalidRequest(f"{origin}: there is no setting {name!r}.", hint=hint)
     if value is None:
-        return
+        return None
     try:
         msgspec.convert({name: value}, Config, strict=False)
     except msgspec.ValidationError as error:
         got = HIDDEN if name == "database" else repr(value)
-        raise InvalidRequest(f"{origin}: {name}: {str(error).split(' - at ')[0]}, got {got}.") from None
+        return InvalidRequest(f"{origin}: {name}: {str(error).split(' - at ')[0]}, got {got}.")
+    return None
 
 
 def _ms(seconds: float) -> int:

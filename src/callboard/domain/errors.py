@@ -16,6 +16,7 @@ CallboardError
 └── Internal              a defect; details are in the log under the request's id
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 DISK_FULL: Final = "disk_full"
@@ -163,6 +164,15 @@ class InvalidRequest(CallboardError):
     """The words of a request are wrong."""
 
     default_code = "invalid_request"
+
+
+def refuse_all(wrong: Sequence[InvalidRequest], detail: str, *, hint: str) -> None:
+    """Raises the one that there is; of several one with this sentence, whose `errors` say each; nothing for none."""
+    if len(wrong) > 1:
+        errors: list[dict[str, Any]] = [{"message": f"{one.detail} {one.hint}".strip()} for one in wrong]
+        raise InvalidRequest(detail, hint=hint, errors=errors)
+    if wrong:
+        raise wrong[0]
 
 
 class Unauthenticated(CallboardError):

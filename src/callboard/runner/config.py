@@ -9,14 +9,14 @@
 import difflib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from callboard.domain.errors import InvalidRequest
+from callboard.domain.errors import InvalidRequest, refuse_all
 from callboard.executors.command import CommandExecutor, parameter_in_script
 from callboard.runner.directories import real_roots
 
@@ -171,29 +171,46 @@ def read_tables(
     origin: str,
     checks: Mapping[str, Any] | None = None,
 ) -> RunnerTable:
-    """The tables of a file. Raises InvalidRequest with the place and a suggestion for what is wrong in them."""
-    for name in ("executors", "checks"):
-        if runner and name in runner:
-            raise InvalidRequest(f"{origin}: there is no [runner.{name}].", hint=f"Write [{name}.NAME].")
+    """The tables of a file. Raises InvalidRequest with the place and a suggestion for each entry that is wrong."""
     named = {"executors": dict(executors or {}), "checks": dict(checks or {})}
-    try:
-        table = msgspec.convert(dict(runner or {}) | named, RunnerTable)
-    except msgspec.ValidationError as cause:
-        raise InvalidRequest(f"{origin}: {cause}.", hint=_suggestion(str(cause))) from cause
-    for name, executor in table.executors.items():
-        if (executor.type or name) == CommandExecutor.name:
-            _check_script(origin, name, parameter_in_script(executor.settings()))
-    return table
+    own = {name: value for name, value in (runner or {}).items() if name not in named}
+    wrong = [
+        InvalidRequest(f"{origin}: there is no [runner.{name}].", hint=f"Write [{name}.NAME].")
+        for name in named
+        if runner and name in runner
+    ]
+    for entry, name in _entries(own | named):
+        try:
+            _check_scripts(origin, msgspec.convert(entry, RunnerTable))
+        except msgspec.ValidationError as cause:
+            said = str(cause).replace("[...]", f".{name}", 1) if name else str(cause)
+            wrong.append(InvalidRequest(f"{origin}: {said}.", hint=_suggestion(said)))
+        except InvalidRequest as problem:
+            wrong.append(problem)
+    refuse_all(wrong, f"{len(wrong)} settings of the runner are wrong.", hint="callboard config check")
+    return msgspec.convert(own | named, RunnerTable)
 
 
-def _check_script(origin: str, name: str, executed: str | None) -> None:
+def _entries(tables: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Each key by itself, of tables of tables each with its name: together only the first wrong one would be told."""
+    for name, value in tables.items():
+        if name in ("executors", "checks", "mcp_servers") and isinstance(value, dict):
+            yield from (({name: {key: inner}}, key) for key, inner in value.items())
+        else:
+            yield {name: value}, ""
+
+
+def _check_scripts(origin: str, table: RunnerTable) -> None:
     """Whoever starts a run chooses its parameters, and could write the script."""
-    if executed is not None:
-        raise InvalidRequest(
-            f"{origin}: [executors.{name}] would make parameters of runs a part of a script: {executed!r}.",
-            hint='Give them to the script as arguments, argv = ["sh", "-c", \'tool "$1"\', "sh", "${NAME}"], or read '
-            '"$CALLBOARD_PARAMETER_NAME" in it; ${NAME} in argv always stands for a parameter.',
-        )
+    for name, executor in table.executors.items():
+        command = (executor.type or name) == CommandExecutor.name
+        executed = parameter_in_script(executor.settings()) if command else None
+        if executed is not None:
+            raise InvalidRequest(
+                f"{origin}: [executors.{name}] would make parameters of runs a part of a script: {executed!r}.",
+                hint='Give them to the script as arguments, argv = ["sh", "-c", \'tool "$1"\', "sh", "${NAME}"], or '
+                'read "$CALLBOARD_PARAMETER_NAME" in it; ${NAME} in argv always stands for a parameter.',
+            )
 
 
 def runner_settings(given: RunnerTable, *, url: str, join_token: str | None, state_dir: Path) -> RunnerSettings:
