@@ -258,6 +258,26 @@ def test_a61_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: T
     assert_handed_on(shop)
 
 
+def test_a61_a_milestone_that_is_cancelled_begins_no_other_task_though_its_agent_completes(shop: TaskShop) -> None:
+    """What a person cancelled does not run again, and waits for nobody; the milestone can be started anew."""
+    for number in (1, 2):
+        shop.task(number)
+    milestone = shop.milestone("Called off", 1, 2)
+    session_id = shop.begun(f"/milestones/{milestone}/start")["session_id"]
+    claim = shop.claim()
+    cancelled = shop.coordinator.http.post(f"/sessions/{session_id}/lifecycle", json={"action": "cancel"})
+    assert cancelled.status_code == 200, cancelled.text
+    passed = [{"name": "test", "exit_code": 0, "tail": "", "duration_ms": 5}]
+    assert shop.runner.complete(claim["run_id"], claim["attempt"], checks=passed).status_code == 200
+    session = shop.session(session_id)
+    assert (session["lifecycle"], session["queued_runs"], session["waiting_for"]) == ("cancelled", 0, None)
+    outcomes = {task["number"]: task["outcome"] for task in shop.get(f"/milestones/{milestone}")["tasks"]}
+    assert outcomes == {1: "passed", 2: None}
+    assert [
+        one["number"] for one in shop.session(shop.begun(f"/milestones/{milestone}/start")["session_id"])["issues"]
+    ] == [2]
+
+
 def assert_handed_on(shop: TaskShop) -> None:
     """The next milestone's first prompt, and no other, has the summary."""
     later = shop.milestone("Second light", 2, 3)

@@ -10,7 +10,7 @@ from callboard.coordinator.services import state_files, task_runs
 from callboard.coordinator.services.budget_changes import exhausted_sentence
 from callboard.coordinator.services.lifecycle_changes import REPORT, change, work_of
 from callboard.domain.event import SESSION_UPDATED
-from callboard.domain.lifecycle import CHECKS_PASSED, RUN_FAILED, UNDER_WAY, follows
+from callboard.domain.lifecycle import CHECKS_PASSED, ENDED, RUN_FAILED, UNDER_WAY, follows
 from callboard.domain.tasks import HALTING, dependants, in_order, judge, sentence_of
 from callboard.store.database import Row, Transaction
 
@@ -85,6 +85,8 @@ def _milestone_goes_on(tx: Transaction, work: Row, task: Row, outcome: str, said
         for number in dependants(needs, task["number"]):
             if tasks[number]["ended_at"] is None:
                 _note_end(tx, work, tasks[number], "skipped")
+    if work["lifecycle"] in ENDED:  # it ended while its agent came to the end of this task: nothing follows
+        return False
     if not begin_next(tx, work, task["milestone_id"]):
         _write_state(tx, work["session_id"])
         tx.run("wait_for", session_id=work["session_id"], waiting_for=REPORT)  # somebody has to end the milestone
