@@ -54,7 +54,7 @@ def test_a_check_of_a_repository_counts_only_while_its_file_is_the_one_that_was_
 
 
 def test_s12_what_a_repository_brings_is_found_wherever_a_client_looks(tmp_path: Path) -> None:
-    """S12: in the directory and above it to the root, in a worktree's repository, behind links; a pipe stops nobody."""
+    """S12: in the directory and above it to the root, in a worktree's repository, behind links; nothing stops it."""
     names, outside = (".claude/settings.json", ".claude/agents/"), tmp_path / "outside"
     (repository := tmp_path / "web" / "sub").mkdir(parents=True)
     (outside / "agents").mkdir(parents=True)
@@ -74,6 +74,8 @@ def test_s12_what_a_repository_brings_is_found_wherever_a_client_looks(tmp_path:
     (tmp_path / "main" / ".claude").mkdir()
     os.mkfifo(tmp_path / "main" / ".claude" / "settings.json")
     (repository.parent / ".claude").symlink_to(outside)
+    for circle in ("b", "c"):  # a walk that follows them has 2^40 ends
+        (outside / "agents" / circle).symlink_to(".")
     assert strange() == ["main/.claude/settings.json", "web/.claude/agents/a.md"]
     trust(tmp_path, outside, b"x")
     assert strange() == ["main/.claude/settings.json"]

@@ -1,6 +1,7 @@
 """`trust`: says that what a repository brings to be executed or obeyed on this machine may be, as it is now."""
 
 import shlex
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -79,9 +80,9 @@ def _files(given: Path) -> list[Path]:
         str(REPOSITORY_FILE),
         *(name for kind in EXECUTORS for name in load(kind).repository_files(WITHOUT_TABLE)),
     ]
-    found = list(named_files(given, wanted, str(Path.home())))
+    found = list(islice(named_files(given, wanted, str(Path.home())), MAX_FILES + 1))
     if len(found) > MAX_FILES:
-        raise InvalidRequest(f"{given} brings {len(found)} files; at most {MAX_FILES} are looked at.")
+        raise InvalidRequest(f"{given} brings more than {MAX_FILES} files; more are not looked at.")
     return found
 
 

@@ -50,35 +50,51 @@ _LOGINS: Final = {
 
 
 async def measure_for_ever(context: RunnerContext, worktrees: Callable[[], int]) -> None:
-    """Measure until cancelled; the next heartbeat takes along what was found."""
+    """Measure until cancelled; the next heartbeat takes along what was found. What cannot be measured is left out."""
     clients = await asyncio.to_thread(clients_of, context.executors, context.environment)
-    psutil.cpu_percent()
-    busy: dict[str, float] = {}
+    _told(_busy)
+    busy: dict[str, Any] = {}
     while True:
         found = await asyncio.to_thread(measured, context.settings.project_dir, worktrees)
         found["machine"] |= busy
         context.measured.facts = found | {"clients": clients}
         await context.clock.pause(MEASURE_SECONDS)
-        busy = {"cpu_percent": psutil.cpu_percent()}  # since the last time, so that the first tells nothing
+        busy = _told(_busy)  # since the last time, so that the first tells nothing
 
 
 def measured(place: Path, worktrees: Callable[[], int]) -> dict[str, Any]:
     """How the machine is now; bytes are bytes, the load is the average of a minute. Blocking."""
+    machine: dict[str, Any] = {"cores": os.cpu_count() or 1}
+    for look in (_load, _memory, lambda: _disk(place)):
+        machine |= _told(look)
+    return {"machine": machine} | _told(lambda: {"worktrees": worktrees()})
+
+
+def _busy() -> dict[str, Any]:
+    return {"cpu_percent": psutil.cpu_percent()}
+
+
+def _load() -> dict[str, Any]:
+    return {"load": round(os.getloadavg()[0], 2)}
+
+
+def _memory() -> dict[str, Any]:
     memory = psutil.virtual_memory()
-    machine: dict[str, Any] = {
-        "cores": os.cpu_count() or 1,
-        "load": round(os.getloadavg()[0], 2),
-        "memory_bytes": memory.total,
-        "memory_free_bytes": memory.available,
-    }
-    facts: dict[str, Any] = {"machine": machine}
+    return {"memory_bytes": memory.total, "memory_free_bytes": memory.available}
+
+
+def _disk(place: Path) -> dict[str, Any]:
+    disk = shutil.disk_usage(place)
+    return {"disk_bytes": disk.total, "disk_free_bytes": disk.free}
+
+
+def _told(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What is found; nothing where the system does not say: a runner works all the same."""
     try:
-        disk = shutil.disk_usage(place)
-        machine |= {"disk_bytes": disk.total, "disk_free_bytes": disk.free}
-        facts["worktrees"] = worktrees()
-    except OSError as error:
+        return look()
+    except (OSError, psutil.Error) as error:
         _LOG.warning("not_measured", error=str(error))
-    return facts
+        return {}
 
 
 def clients_of(executors: Mapping[str, OfferedExecutor], environment: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -120,6 +136,6 @@ def _login(login: Login, environment: Mapping[str, str]) -> str:
     if any(environment.get(name) for name in login.variables):
         return "environment"
     home = environment.get(login.home_variable) or Path(environment.get("HOME") or "/", login.home)
-    if Path(home, login.file).exists():
+    if os.access(Path(home, login.file), os.F_OK):  # where we may not look, there is none for us
         return "file"
     return "keychain" if login.in_keychain and sys.platform == "darwin" else "none"

@@ -66,10 +66,21 @@ def named_files(directory: Path, names: Iterable[str], home: str | None) -> Iter
     for folder in [one for one in _up_to_root(directory) if wanted and one != own]:
         for name in wanted:
             if name.endswith("/"):
-                for place, _, files in os.walk(folder / name, followlinks=True):
-                    yield from (Path(place, file) for file in sorted(files))
+                yield from _files_below(folder / name)
             elif os.path.lexists(folder / name):
                 yield folder / name
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Every file once, also where links lead: those that lead in circles would have no end."""
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(place, file) for file in sorted(files))
 
 
 def _up_to_root(directory: Path) -> list[Path]:
