@@ -114,7 +114,8 @@ def test_d8_a_decision_for_the_session_allows_what_is_like_it_until_it_is_taken_
     """D8: the same file or the same input, also in a later run; told before, told in the log, and ended by a person."""
     coordinator = stage.coordinator
     edits = [
-        f'ask Edit {{"file_path": "{name}", "old_string": "{n}"}}' for n, name in enumerate(("a.py", "./a.py", "b.py"))
+        f'ask Edit {{"file_path": "{name}", "old_string": "{n}"}}'
+        for n, name in enumerate(("a.py", "./a.py", "b/../a.py"))
     ]
     run = coordinator.start_run("\n".join(edits))
     asked = pending(coordinator, run)
@@ -128,7 +129,7 @@ def test_d8_a_decision_for_the_session_allows_what_is_like_it_until_it_is_taken_
     assert "whatever it does there" in told.err
     until(lambda: len(coordinator.events(run.session_id, "approval_requested")) == 3, 20, "the third request")
     other = pending(coordinator, run)
-    assert (other.tool_input["file_path"], decide(coordinator, other, "deny")[0]) == ("b.py", 200)
+    assert (other.tool_input["file_path"], decide(coordinator, other, "deny")[0]) == ("b/../a.py", 200)
     coordinator.ended(run.run_id)
     second = payload_of(coordinator.events(run.session_id, "approval_decided")[1])
     assert (second["decision"], second["granted_by"], second["by"]) == (
@@ -142,6 +143,19 @@ def test_d8_a_decision_for_the_session_allows_what_is_like_it_until_it_is_taken_
     stage.callboard("approvals", "ask-again", asked.approval_id)
     third = coordinator.resume(run.session_id, edits[0])
     assert decide(coordinator, pending(coordinator, third), "deny")[0] == 200
+
+
+@pytest.mark.either_database
+def test_what_waits_is_decided_by_its_id_however_much_was_asked_since(stage: Stage) -> None:
+    runner = stage.world.hand_runner(stage.coordinator, "asks", executor_types=["by-hand"])
+    asked = {"type": "start_session", "prompt": "x", "executor_type": "by-hand"}
+    run_id = stage.coordinator.http.post("/runs", json=asked).json()["run_id"]
+    attempt = runner.begin(run_id)
+    found = [
+        runner.report(run_id, "approvals", attempt, request_id=str(number), tool_name="Bash").json()["approval_id"]
+        for number in range(202)
+    ]
+    assert stage.callboard("approve", found[0]).out.split()[:2] == [found[0], "allowed"]
 
 
 @pytest.mark.either_database

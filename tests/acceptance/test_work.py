@@ -5,6 +5,7 @@ from typing import Any
 from callboard.coordinator.services.work_changes import is_due
 from tests.support.coordinator import QUICK, until
 from tests.support.database import query, row_counts, sqlite_only
+from tests.support.hand_runner import HandRunner
 from tests.support.work import REPOSITORY, Workshop, made, next_job, report
 from tests.support.world import World
 
@@ -194,9 +195,21 @@ def test_projects_places_and_issues_are_kept_and_refused(world: World) -> None:
     unjudged = report(runner, order, made(order)).json()
     assert (unjudged["status"], unjudged["error"]["code"]) == ("failed", "issue_author")  # S15: also of an old runner
     assert report(runner, next_job(runner, "undo")).status_code == 200
+    assert_answers_are_looked_at(shop, runner)
     empty = Workshop(coordinator, "empty", "/srv/empty")
     assert http.delete(f"/projects/{empty.project_id}").status_code == 204
     assert http.get(f"/projects/{empty.project_id}").status_code == 404
+
+
+def assert_answers_are_looked_at(shop: Workshop, runner: HandRunner) -> None:
+    """What a runner answers has the form of its kind of job, and is kept whole."""
+    http, project = shop.coordinator.http, f"/projects/{shop.project_id}"
+    asked = http.post(f"{project}/jobs", json={"kind": "fetch_issues"}).json()
+    order = next_job(runner, "fetch_issues")
+    assert report(runner, order, {"issues": 9}).status_code == 422
+    assert report(runner, order, [{"number": 9, "title": "Ninth"}]).status_code == 200
+    assert shop.job(asked["job_id"])["answer"][0]["state"] == "open"
+    assert http.get(f"{project}/issues/9").json()["title"] == "Ninth"
 
 
 @sqlite_only

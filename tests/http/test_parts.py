@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from callboard.coordinator.config import Config, Source, from_environment, read_config, settings
 from callboard.coordinator.http.guard import MAX_ADDRESSES, AddressBudget
 from callboard.coordinator.http.openapi import describe
+from callboard.coordinator.http.parse import AT_ONCE_BYTES, BodyParser, beside
 from callboard.coordinator.http.router import Router
 from callboard.coordinator.http.routes import ROUTES
 from callboard.coordinator.http.text import may_hold_bad_escapes, mend
 from callboard.coordinator.loops import Loop, Loops
 from callboard.domain.errors import InvalidRequest
 from callboard.domain.runner import LeaseRules
+from callboard.wire.requests import ImportLog
 
 ANY_TEXT = st.text(st.characters(codec=None, categories=None), max_size=30)
 JSON_VALUES = st.recursive(
@@ -155,6 +157,17 @@ async def test_a_round_that_hangs_is_cut_off_at_the_end() -> None:
     loops.start()
     await asyncio.wait_for(entered.wait(), 5)
     await asyncio.wait_for(loops.stop(0.01), 5)
+
+
+async def test_a_large_body_is_read_while_the_loop_serves_others() -> None:
+    parser = BodyParser(ImportLog, report=False, optional=False)
+    body = msgspec.json.encode({"lines": [{"event_type": "note", "text": "ten words"}] * 10_000})
+    assert len(body) > AT_ONCE_BYTES
+    served = asyncio.Event()
+    asyncio.get_running_loop().call_soon(served.set)
+    read = await beside(body, lambda: parser.parse(body))
+    assert served.is_set()
+    assert len(read.lines) == 10_000
 
 
 def test_the_first_source_that_has_a_setting_wins_and_its_origin_is_known() -> None:

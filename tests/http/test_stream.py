@@ -180,6 +180,12 @@ def test_a_cursor_that_is_none_is_refused(coordinator: Coordinator, after: str) 
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
 
 
+def test_further_sessions_go_with_a_first_one(coordinator: Coordinator, runner: PlayedRunner) -> None:
+    """Alone they would be everything: no session_id means all sessions."""
+    answer = coordinator.call("GET", f"/sse/sessions?also={runner.begin().session_id}")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "?query/also")
+
+
 def test_a_cursor_behind_the_end_of_the_log_is_told_as_a_gap(coordinator: Coordinator, runner: PlayedRunner) -> None:
     """R21: as after a backup was put back; the reader goes on from now."""
     with Listener(coordinator, after="999999999999.999999999.0") as listener:

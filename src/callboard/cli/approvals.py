@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
@@ -12,7 +12,7 @@ from callboard.cli.output import Part, span
 from callboard.cli.references import session_id_of
 from callboard.client import calls
 from callboard.client.transport import Client
-from callboard.domain.approval import ASK, ApprovalStatus, with_answers
+from callboard.domain.approval import ASK, ApprovalStatus, Scope, with_answers
 from callboard.domain.errors import Conflict, InvalidRequest, NotFound
 from callboard.domain.ids import APPROVAL, is_id
 from callboard.wire.requests import Decide
@@ -20,7 +20,6 @@ from callboard.wire.steering import Approval
 
 _COLUMNS: Final = ("APPROVAL", "STATUS", "SESSION", "RISK", "TOOL", "INPUT")
 _SHOWN: Final = 300
-_LOOKED_AT: Final = ""
 Reference = Annotated[str, Parameter(help="The approval's id, apr_…, or its session.")]
 Reason = Annotated[str | None, Parameter(help="Told to the agent.")]
 
@@ -50,13 +49,13 @@ def approve(
     show: Show = NO_SHOW,
 ) -> int:
     """Allow what an agent asks permission for, once or for the rest of its session; answer what it asks."""
-    body = Decide(decision="allow", content_hash=_LOOKED_AT, reason=reason, scope="session" if session else "once")
-    return _decide(reference, body, Context(show, where), answer)
+    scope: Scope = "session" if session else "once"
+    return _decide(reference, "allow", Context(show, where), reason=reason, scope=scope, answers=answer)
 
 
 def deny(reference: Reference, /, *, reason: Reason = None, where: Where = NO_WHERE, show: Show = NO_SHOW) -> int:
     """Deny what an agent asks permission for; it goes on without."""
-    return _decide(reference, Decide(decision="deny", content_hash=_LOOKED_AT, reason=reason), Context(show, where))
+    return _decide(reference, "deny", Context(show, where), reason=reason)
 
 
 def ask_again(
@@ -76,21 +75,21 @@ def ask_again(
     return 0
 
 
-def _decide(reference: str, body: Decide, context: Context, answers: Sequence[str] = ()) -> int:
-    """`body` gets the content_hash of what was looked at, and the answers to what it asks."""
+def _decide(
+    reference: str,
+    decision: Literal["allow", "deny"],
+    context: Context,
+    *,
+    reason: str | None,
+    scope: Scope = "once",
+    answers: Sequence[str] = (),
+) -> int:
     waiting = _waiting(context.client, reference, context.settings["project"])
-    body.content_hash = waiting.content_hash
-    if answers or (body.decision == "allow" and waiting.tool_name == ASK):
-        body.updated_input = with_answers(waiting.tool_name, waiting.tool_input, answers)
-        if body.updated_input is None:
-            raise InvalidRequest(
-                f"It asks: {waiting.description}" if waiting.tool_name == ASK else "It asks no question.",
-                hint="Give --answer TEXT once for each question, or deny it."
-                if waiting.tool_name == ASK
-                else "Leave --answer out.",
-            )
+    body = Decide(decision=decision, content_hash=waiting.content_hash, reason=reason, scope=scope)
+    if answers or (decision == "allow" and waiting.tool_name == ASK):
+        body.updated_input = _answered(waiting, answers)
     decided = context.client.send(calls.approvals.decide(waiting.approval_id, body))
-    if body.scope == "session":
+    if scope == "session":
         context.output.note(f"Allowed from now on: {waiting.session_allows}")
     if context.output.json_wanted:
         context.output.value(decided)
@@ -101,6 +100,18 @@ def _decide(reference: str, body: Decide, context: Context, answers: Sequence[st
     return 0
 
 
+def _answered(waiting: Approval, answers: Sequence[str]) -> dict[str, Any]:
+    """The input with the answers. InvalidRequest when they are not one for each question."""
+    given = with_answers(waiting.tool_name, waiting.tool_input, answers)
+    if given is not None:
+        return given
+    if waiting.tool_name != ASK:
+        raise InvalidRequest("It asks no question.", hint="Leave --answer out.")
+    raise InvalidRequest(
+        f"It asks: {waiting.description}", hint="Give --answer TEXT once for each question, or deny it."
+    )
+
+
 def _waiting(client: Client, reference: str, project: str | None) -> Approval:
     """The approval that is meant. NotFound; Conflict when a session has several."""
     if reference.startswith(f"{APPROVAL}_") and not is_id(APPROVAL, reference):
@@ -108,8 +119,7 @@ def _waiting(client: Client, reference: str, project: str | None) -> Approval:
             f"{reference!r} is no approval's id.", code="invalid_id", hint="callboard approvals list shows them."
         )
     if is_id(APPROVAL, reference):
-        page = client.send(calls.approvals.list_(limit=200))
-        found = [one for one in page.items if one.approval_id == reference]
+        found = _by_id(client, reference)
     else:
         session_id = session_id_of(client, reference, project)
         found = client.send(calls.approvals.list_(status="pending", session_id=session_id, limit=200)).items
@@ -126,6 +136,17 @@ def _waiting(client: Client, reference: str, project: str | None) -> Approval:
             hint="Name one: " + ", ".join(f"{one.approval_id} ({_asked(one)[:60]})" for one in found[:5]),
         )
     return found[0]
+
+
+def _by_id(client: Client, approval_id: str) -> list[Approval]:
+    """The approval, among all that wait; else among the newest of the others, whose refusal says what became of it."""
+    page, asked = None, calls.approvals.list_(status="pending", limit=200)
+    while page is None or page.next_page is not None:
+        page = client.send(asked)
+        if found := [one for one in page.items if one.approval_id == approval_id]:
+            return found
+        asked = calls.approvals.list_(status="pending", limit=200, page=page.next_page)
+    return [one for one in client.send(calls.approvals.list_(limit=200)).items if one.approval_id == approval_id]
 
 
 def _asked(approval: Approval) -> str:

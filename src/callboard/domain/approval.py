@@ -98,6 +98,8 @@ def _file_of(tool_name: str, tool_input: dict[str, Any], project_dir: str | None
     named = [tool_input[name] for name in _PATHS if tool_input.get(name)]
     if tool_name not in _FILE_TOOLS or len(named) != 1 or not isinstance(named[0], str):
         return None
+    if ".." in named[0].split("/"):  # above a link that is somewhere else than its words say
+        return None
     return posixpath.normpath(posixpath.join(project_dir or "", named[0]))
 
 

@@ -57,12 +57,13 @@ class Endpoint:
         body = await parse.read_body(call.receive, call.headers, self._limit_bytes)
         if self._external_parser is not None and call.caller.kind == "session":
             parser = self._external_parser
-        call.body = parser.parse(body)
+        call.body = await parse.beside(body, lambda: parser.parse(body))
         key = parse.parse_idempotency_key(call.headers) if self.route.creates else None
         if key is None:
             return await self._run(call)
         address = f"{self.route.method} {call.scope['path']}"
-        call.idempotency = Idempotency(token_id=call.caller.token_id, key=key, body_hash=body_hash(address, body))
+        hashed = await parse.beside(body, lambda: body_hash(address, body))
+        call.idempotency = Idempotency(token_id=call.caller.token_id, key=key, body_hash=hashed)
         with self._in_flight.only_one(call.caller.token_id, key):
             return await self._run(call)
 

@@ -1,8 +1,9 @@
 """Requests become typed values: bodies, query parameters, ids in paths. Every refusal names the place."""
 
+import asyncio
 import re
-from collections.abc import Mapping
-from typing import Any, Final, get_type_hints
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -16,7 +17,11 @@ from callboard.domain.errors import InvalidRequest, NotFound, TooLarge, Unsuppor
 from callboard.domain.idempotency import MAX_KEY
 from callboard.domain.text import MAX_INTEGER, check_text
 
+T = TypeVar("T")
+
 MAX_QUERY_FIELDS: Final = 50
+AT_ONCE_BYTES: Final = 256 * 1024
+"""Reading a larger body takes so long that all others would feel it."""
 NEVER_EMPTY: Final = frozenset({"ref"})
 """Who asks for the session of an empty reference has lost it, and must not get all sessions."""
 MAX_SHOWN: Final = 300
@@ -90,6 +95,11 @@ def _within(body: bytes, limit_bytes: int) -> bytes:
 
 def _too_large(limit_bytes: int) -> TooLarge:
     return TooLarge(f"The body is over {limit_bytes} bytes.", hint="Send less at once.")
+
+
+async def beside(body: bytes, work: Callable[[], T]) -> T:
+    """What is made of a body; of a large one in a thread, while the loop serves others."""
+    return work() if len(body) <= AT_ONCE_BYTES else await asyncio.to_thread(work)
 
 
 class BodyParser:

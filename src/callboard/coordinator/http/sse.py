@@ -12,7 +12,7 @@ from callboard.coordinator.http.call import Call
 from callboard.coordinator.http.held import is_closing, transport_of
 from callboard.coordinator.reader import Bounds, Reader, ReaderToken
 from callboard.coordinator.services.feed import Cursor, parse_cursor
-from callboard.domain.errors import CallboardError, NotFound
+from callboard.domain.errors import CallboardError, InvalidRequest, NotFound
 
 log = structlog.get_logger("callboard.http")
 
@@ -27,6 +27,12 @@ HEADERS: Final = (
 async def stream(call: Call) -> Answer:
     """GET /sse/sessions. Last-Event-ID, which a browser sends when it connects again, outweighs `after`."""
     asked = call.query
+    if asked.also is not None and asked.session_id is None:
+        raise InvalidRequest(
+            "`also` names sessions besides that of session_id.",
+            hint="Name the first of them as session_id.",
+            errors=[{"pointer": "?query/also", "message": "goes with session_id"}],
+        )
     last_id = call.header(b"last-event-id") or asked.after
     after = parse_cursor(last_id) if last_id else None
     view = view_of(call.caller, asked.session_id, asked.root_session_id, asked.types, asked.everywhere, asked.also)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -10,6 +11,9 @@ from callboard.domain.demands import Demands, Offer, demand_class, match
 from callboard.domain.runner import LeaseRules, RunnerState, runner_state
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.hints import Hint, LookAgain, RunnersChanged
+
+MAX_LEARNED: Final = 10_000
+"""Classes that are kept in memory besides those of the last reading: most of them are not needed for long."""
 
 
 class FleetRunner(msgspec.Struct, kw_only=True):
@@ -69,6 +73,7 @@ class Fleet:
         self._runners: dict[str, FleetRunner] = {}
         self._fits: dict[tuple[str, str], bool] = {}
         self._demands: dict[str, Demands] = {}
+        self._learned = 0
         self._changes = 1
         self._seen = 0
         self._reading = asyncio.Lock()
@@ -95,6 +100,7 @@ class Fleet:
             self._runners = {row["runner_id"]: _runner(row) for row in runners}
             self._demands = {row["demand_class"]: msgspec.json.decode(row["demands"], type=Demands) for row in classes}
             self._fits.clear()
+            self._learned = 0
             self._seen = changes
 
     async def learn(self, keys: Iterable[str]) -> None:
@@ -109,6 +115,9 @@ class Fleet:
             for row in rows:
                 if row is not None:
                     self._demands[row["demand_class"]] = msgspec.json.decode(row["demands"], type=Demands)
+                    self._learned += 1
+            if self._learned > MAX_LEARNED:
+                self.forget()
 
     def knows(self, key: str) -> bool:
         """Whether a class is in memory."""

@@ -12,11 +12,13 @@ from callboard.domain.ids import Ids
 from callboard.store.database import Row, Transaction
 from callboard.wire import jobs as wire
 
-_ANSWERS: Final[dict[str, type[msgspec.Struct]]] = {
+_ANSWERS: Final[dict[str, Any]] = {
     "prepare": wire.Prepared,
     "remove": wire.Removed,
     "ship": wire.Shipped,
     "diff": wire.DiffText,
+    "list_worktrees": list[wire.Worktree],
+    "fetch_issues": list[wire.IssueText],
 }
 
 
@@ -87,7 +89,7 @@ def after_failed(tx: Transaction, job_ids: Ids, job: Row, failure: Failure) -> N
 
 
 def _prepared(tx: Transaction, job_ids: Ids, job: Row, session: Row, answer: wire.Prepared) -> None:
-    _keep_issues(tx, job["project_id"], [msgspec.to_builtins(one) for one in answer.issues], session)
+    _keep_issues(tx, job["project_id"], answer.issues, session)
     if not work_changes.prepared(tx, session, job_ids, answer):
         undo_late(tx, job_ids, job)
 
@@ -135,14 +137,13 @@ def _shipped(tx: Transaction, job_ids: Ids, job: Row, session: Row, answer: wire
     work_changes.tell(tx, session, SESSION_UPDATED, {"pull_request_url": answer.pull_request_url})
 
 
-def _keep_issues(tx: Transaction, project_id: str, answer: Any, session: Row | None = None) -> None:
+def _keep_issues(tx: Transaction, project_id: str, found: list[wire.IssueText], session: Row | None = None) -> None:
     """Remembers issues of a tracker elsewhere as they are there now."""
     project = tx.one("project_by_id", project_id=project_id)
     if project is None or project["tracker"] == "local":
         return
-    found = answer.get("issues", []) if isinstance(answer, dict) else answer or []
     wanted = None if session is None else {one["number"] for one in json.loads(session["issues"])}
-    for issue in msgspec.convert(found, list[wire.IssueText]):
+    for issue in found:
         if wanted is None or issue.number in wanted:
             tx.run(
                 "insert_issue",

@@ -132,7 +132,7 @@ WHERE a.project_id = :project_id AND w.project_id = :project_id
 UNION
 SELECT w.session_id, w.hostname, s.handle, s.lifecycle FROM runs r
 JOIN work_sessions w ON w.session_id = r.session_id JOIN sessions s ON s.session_id = r.session_id
-WHERE r.status IN ('claimed', 'running') AND w.project_id = :project_id
+WHERE r.status IN ('claimed', 'running', 'interrupted') AND w.project_id = :project_id
     AND ((w.state = 'prepared' AND s.project_dir = :path) OR (w.state = 'preparing' AND w.directory_name = :folder));
 
 -- name: insert_session_issue
