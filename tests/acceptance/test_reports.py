@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.coordinator import Coordinator
+from tests.support.database import query
 from tests.support.hand_runner import HandRunner
 from tests.support.world import World
 
@@ -138,3 +139,38 @@ def test_a34_completed_twice_has_one_effect_and_failed_afterwards_none(
     types = [event.type for event in coordinator.events(created.session_id)]
     assert types.count("run_completed") == 1
     assert types.count("message") == 1
+
+
+def test_a64_usage_for_an_unknown_session_is_an_error_and_the_next_write_works(
+    lone: World, coordinator: Coordinator, ours: HandRunner
+) -> None:
+    """A64: of a session that never was, and of one that was deleted; reading, reporting, budgets, the command line."""
+    rows = [{"model": "m", "message_id": "1", "output_tokens": 7}]
+    deleted = coordinator.start_run("say gone")
+    last = ours.begin(deleted.run_id)
+    assert ours.complete(deleted.run_id, last).status_code == 200
+    assert coordinator.http.delete(f"/sessions/{deleted.session_id}").status_code == 204
+    known = coordinator.start_run("say here")
+    attempt = ours.begin(known.run_id)
+    tables = ("usage_rows", "sessions", "runs", "event_batches")
+    before = [query(coordinator, f"SELECT count(*) FROM {table}") for table in tables]  # noqa: S608
+    never = "01h2xcejqtf2nbrexx3vqjhp41"
+    for session_id, run_id in ((f"ses_{never}", f"run_{never}"), (deleted.session_id, deleted.run_id)):
+        refused = [
+            coordinator.http.get(f"/sessions/{session_id}/usage"),
+            coordinator.http.post(f"/sessions/{session_id}/budget", json={"budget_tokens": 10}),
+            ours.post_events(session_id, run_id, last, {"client_key": "1", "type": "message", "payload": {}}),
+            ours.report(run_id, "usage", last, rows=rows),
+            ours.complete(run_id, last, usage=rows),
+        ]
+        assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [
+            *[(404, "session_not_found")] * 2,
+            *[(404, "run_not_found")] * 3,
+        ]
+        assert all(session_id in answer.json()["detail"] or run_id in answer.json()["detail"] for answer in refused)
+        asked = lone.command_line(coordinator)("usage", session_id)
+        assert (asked.code, asked.out, session_id in asked.err) == (3, "", True), asked.err
+    assert [query(coordinator, f"SELECT count(*) FROM {table}") for table in tables] == before  # noqa: S608
+    assert ours.report(known.run_id, "usage", attempt, rows=rows).status_code == 200
+    assert coordinator.http.get(f"/sessions/{known.session_id}/usage").json()["self"]["output_tokens"] == 7
+    assert ours.complete(known.run_id, attempt).status_code == 200

@@ -22,6 +22,8 @@ REFUSED: Final = (
 )
 
 
+OF_WORK: Final = ("sessions", "work_sessions", "session_issues", "active_issues", "issues", "runs", "jobs")
+
 WORKER: Final = """---
 name: worker
 description: Has a child work in the worktree.
@@ -101,17 +103,7 @@ def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
         told = shop.refused(8, "spawn", *again)
         assert "issue 1" in told.lower()
         assert made["session_id"] in told
-    before = row_counts(shop.coordinator), query(shop.coordinator, "SELECT session_id, updated_at FROM sessions")
-    (listed,) = shop.do("list")["items"]
-    people_see_it(shop, place)
-    for reference in ("1", "2", made["session_id"][-8:]):
-        assert shop.do("get", reference) == listed
-    assert [issue["number"] for issue in listed["issues"]] == [2, 1]
-    assert CommandLine(place, shop.callboard.environment)("get", "1", "--json").value == listed
-    assert (
-        row_counts(shop.coordinator),
-        query(shop.coordinator, "SELECT session_id, updated_at FROM sessions"),
-    ) == before
+    looking_changes_nothing(shop, made, place)
 
     shop.lifecycle(made["session_id"], report="complete")
     assert shop.do("list")["items"] == []
@@ -121,6 +113,29 @@ def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
     again = shop.do("spawn", "2", "1", "--new-branch")
     assert (again["branch"], shop.do("get", "1")["session_id"]) == ("issues-2-1-2", again["session_id"])
     assert shop.left == names("issues-2-1", "issues-2-1-2")
+
+
+def looking_changes_nothing(shop: Shop, made: dict[str, Any], place: Path) -> None:
+    """A56: `list` and `get` of all references, also while the worktree cannot be seen."""
+    before = everything(shop, place)
+    (listed,) = shop.do("list")["items"]
+    people_see_it(shop, place)
+    for reference in ("1", "2", made["session_id"][-8:]):
+        assert shop.do("get", reference) == listed
+    assert [issue["number"] for issue in listed["issues"]] == [2, 1]
+    assert CommandLine(place, shop.callboard.environment)("get", "1", "--json").value == listed
+    place.rename(shop.world.folder / "aside")
+    assert shop.do("list")["items"] == [listed]
+    (shop.world.folder / "aside").rename(place)
+    assert everything(shop, place) == before
+
+
+def everything(shop: Shop, place: Path) -> tuple[object, ...]:
+    """All that `list` and `get` could change: rows, refs of the repository, and the state file with its time."""
+    rows = [sorted(map(str, query(shop.coordinator, f"SELECT * FROM {table}"))) for table in OF_WORK]  # noqa: S608
+    state = shop.repository.path / ".git" / "worktrees" / place.name / "work-2.json"
+    file = (state.read_bytes(), state.stat().st_mtime_ns)
+    return row_counts(shop.coordinator), rows, shop.repository.git("for-each-ref"), shop.left, file
 
 
 def people_see_it(shop: Shop, place: Path) -> None:
@@ -168,27 +183,6 @@ def what_cannot_be_meant_is_refused(shop: Shop) -> None:
         told = shop.refused(code, "spawn", *words)
         assert all(one in told for one in said), told
     assert shop.left == names()
-
-
-@postgresql_only
-def test_a_worktree_on_the_machine_that_is_down_keeps_its_runs(world: World) -> None:
-    """Issue 5: two runners, the worktree on the one that is down: its runs wait, and `why` says for whom."""
-    shop = Shop(world, **QUICK)
-    shop.do("project", "add", "--host", "alpha")
-    shop.do("project", "add", "--host", "beta")
-    alpha, beta = (world.runner(shop.coordinator, hostname=name) for name in ("alpha", "beta"))
-    made = shop.do("spawn", "1", "--host", "alpha")
-    assert made["hostname"] == "alpha"
-    assert shop.coordinator.ended(made["run_id"]).runner_id == alpha.runner_id
-    alpha.kill()
-    shop.coordinator.until_runner(alpha.runner_id, "lost")
-    shop.do("resume", "1", "say more")
-    why = shop.do("why", "1")
-    assert (why["code"], "alpha" in why["sentence"]) == ("runner_lost", True), why
-    reasons = {one["runner_id"]: [each["code"] for each in one["reasons"]] for one in why["runners"]}
-    assert reasons == {alpha.runner_id: ["runner_lost"], beta.runner_id: ["hostname_differs"]}
-    alpha.restart()
-    assert shop.coordinator.ended(why["run_id"]).runner_id == alpha.runner_id
 
 
 @postgresql_only

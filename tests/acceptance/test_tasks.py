@@ -37,7 +37,9 @@ def closed(shop: TaskShop, session_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("context", ["persistent", "fresh"])
-def test_a60_a_task_leaves_one_closed_session_with_the_usage_of_every_iteration(shop: TaskShop, context: str) -> None:
+def test_a60_a62_a_task_leaves_one_closed_session_with_the_usage_of_every_iteration(
+    shop: TaskShop, context: str
+) -> None:
     """A60, A62: the second prompt holds the failing check's output; nothing else of what was."""
     task_id = shop.task(2, checks=["lint", "test"], context=context)
     started = shop.begun(f"/tasks/{task_id}/run")
@@ -68,7 +70,7 @@ def test_a60_a_task_leaves_one_closed_session_with_the_usage_of_every_iteration(
         assert session_id[-8:] in logged(shop, name)
 
 
-def test_a63_a_task_whose_agent_fails_is_closed_and_keeps_error_and_usage(shop: TaskShop) -> None:
+def test_a63_a65_a_task_whose_agent_fails_is_closed_and_keeps_error_and_usage(shop: TaskShop) -> None:
     """A63, A65; and stuck means stopped: forward and restart begin the loop anew in the same session."""
     task_id = shop.task(1, max_iterations=2)
     session_id = shop.begun(f"/tasks/{task_id}/run")["session_id"]
@@ -211,7 +213,7 @@ def assert_told_apart(prompt: str, current: int, issues: set[int]) -> None:
     assert all(f"\n{number} Issue {number}\n" in prompt for number in issues - {current})
 
 
-def test_a61_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: TaskShop) -> None:
+def test_a61_a66_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: TaskShop) -> None:
     """A61, A66: five tasks, one fails, its dependants alone are skipped; the summary goes to the next milestone."""
     for number, needs in {1: [4], 2: [], 3: [2], 4: [], 5: [3, 1]}.items():
         shop.task(number, depends_on=needs, max_iterations=1)
@@ -253,6 +255,7 @@ def test_a61_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: T
     assert (session["lifecycle"], session["summary"]) == ("complete", found["summary"])
     assert session["ended_at"] is not None
     assert [one["session_id"] for one in sessions(shop)] == [session_id]
+    assert not [line for line in shop.coordinator.program.lines if "temporary_session" in line]
     assert shop.get(f"/sessions/{session_id}/usage")["self"]["output_tokens"] == 40
 
     assert_handed_on(shop)

@@ -1,5 +1,7 @@
 """Work on issues at the coordinator: names, conflicts, reservation and undo; a runner by hand answers the jobs."""
 
+import random
+from functools import partial
 from typing import Any
 
 from callboard.coordinator.services.work_changes import is_due
@@ -60,6 +62,54 @@ def test_a51_an_issue_in_an_active_session_is_refused_in_either_direction(world:
         assert {one["session_id"] for one in refused.json()["errors"]} == {first["session_id"]}
         assert all(f"issue {number}" in refused.json()["detail"].lower() for number in both)
     assert row_counts(coordinator) == before
+
+
+def test_a51_of_twenty_spawns_at_once_winners_are_disjoint_and_losers_leave_nothing(world: World) -> None:
+    """A51: at the API; as processes, with real repositories and two coordinators, in tests/faults/test_spawns.py."""
+    coordinator = world.coordinator()
+    shop = Workshop(coordinator)
+    shop.issues(12)
+    source = random.Random(51)  # noqa: S311 - chooses issues, guards nothing
+    wanted = [source.sample(range(1, 13), source.randint(1, 4)) for _ in range(20)]
+    asked = [world.meanwhile(partial(shop.spawn, *issues)) for issues in wanted]
+    told = [(issues, answer.result(30)) for issues, answer in zip(wanted, asked, strict=True)]
+    won = {answer.json()["session_id"]: issues for issues, answer in told if answer.status_code == 201}
+    taken = {number: session_id for session_id, issues in won.items() for number in issues}
+    assert len(taken) == sum(map(len, won.values())), won
+    for issues, answer in told:
+        if answer.status_code != 201:
+            assert (answer.status_code, answer.json()["code"]) == (409, "issue_conflict")
+            named = {one["issue"]: one["session_id"] for one in answer.json()["errors"]}
+            assert named.items() <= taken.items()
+            assert set(named) <= set(issues)
+            assert named
+    assert dict(query(coordinator, "SELECT number, session_id FROM active_issues")) == taken
+    for table in ("sessions", "work_sessions", "jobs", "runs"):
+        assert query(coordinator, f"SELECT count(*) FROM {table}") == [(len(won),)], table  # noqa: S608
+
+
+def test_a52_what_has_ended_blocks_nothing_and_what_only_rests_does(world: World) -> None:
+    """A52: complete, cancelled and deleted free the issues at once; paused and stuck work holds them, run or no run."""
+    coordinator = world.coordinator(**QUICK)
+    shop, runner = Workshop(coordinator), world.hand_runner(coordinator)
+    shop.issues(3)
+
+    def moved(session_id: str, **move: Any) -> None:
+        answer = coordinator.http.post(f"/sessions/{session_id}/lifecycle", json=move)
+        assert answer.status_code == 200, answer.text
+
+    ends: list[dict[str, Any]] = [{"report": "complete"}, {"action": "cancel"}]
+    for end in [*ends, {"action": "delete", "keep_worktree": True}]:
+        spawned = shop.spawned(1, 2, executor_type="codex")
+        order = next_job(runner, "prepare")
+        assert report(runner, order, made(order)).status_code == 200
+        rests: list[dict[str, Any]] = [{"report": "working"}, {"action": "pause"}, {"action": "resume"}]
+        for move in [*rests, {"report": "stuck", "reason": "Which key?"}, {"action": "restart"}]:
+            moved(spawned["session_id"], **move)
+            assert shop.spawn(2, 3).json()["code"] == "issue_conflict", move
+        moved(spawned["session_id"], **end)
+        assert query(coordinator, "SELECT * FROM active_issues") == []
+    assert shop.spawn(2, 3).status_code == 201
 
 
 def test_a_spawn_without_a_runner_is_undone_and_the_next_one_works(world: World) -> None:

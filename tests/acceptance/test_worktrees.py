@@ -132,21 +132,8 @@ def test_a_session_works_in_its_own_worktree_and_nothing_of_it_is_lost(world: Wo
     assert shop.session(session_id)["work"]["state"] == "removed"
 
 
-def test_a55_git_that_fails_leaves_nothing_and_the_next_spawn_works(one_world: World) -> None:
-    world, shop = one_world, Shop(one_world)
-    within, _ = git_that_once(world, "read-tree", "echo 'no such luck' >&2; exit 128")
-    shop.runner(within=within)
-    spawned = shop.spawned(1)
-    failed = shop.job(spawned["job_id"])
-    assert (failed["error"]["code"], "no such luck" in failed["error"]["message"]) == ("git_failed", True)
-    assert shop.left() == []
-    session = shop.session(spawned["session_id"])
-    assert session["lifecycle"] == "cancelled"
-    assert shop.job(shop.spawned(1)["job_id"])["status"] == "done"
-
-
-def test_what_could_not_be_undone_is_told_and_undone_as_soon_as_that_is_possible(one_world: World) -> None:
-    """Issue 5: the undo of a failed preparation fails as well; nobody has to ask for it once more, or to restart."""
+def test_a55_what_could_not_be_undone_is_told_and_undone_as_soon_as_that_is_possible(one_world: World) -> None:
+    """A55: the undo of a failed preparation fails as well; nobody has to ask for it once more, or to restart."""
     world, shop = one_world, Shop(one_world, undo_retry_seconds=0.5)
     within, broken = git_that(world, BROKEN)
     shop.runner(within=within)

@@ -34,6 +34,8 @@ class GitHub:
         self.down = False
         self.limit: dict[str, str] | None = None
         """Header fields of the refusals, while it was asked too often."""
+        self.answers_left: int | None = None
+        """How often it answers before it is down; None: it stays up."""
         self.server = _Server(self)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
@@ -101,9 +103,12 @@ class _Handler(BaseHTTPRequestHandler):
         github = self.server.github
         github.asked.append(f"{self.command} {self.path}")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if github.down:
+        if github.down or github.answers_left == 0:
             self._say(503, {"message": "Service unavailable"})
-        elif github.limit is not None:
+            return
+        if github.answers_left is not None:
+            github.answers_left -= 1
+        if github.limit is not None:
             self._say(403, {"message": "API rate limit exceeded for user ID 1."}, github.limit)
         elif self.path.startswith("/api/v3/"):
             self._say(*self._api(body))

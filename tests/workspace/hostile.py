@@ -15,6 +15,7 @@ HOOKS = (
     "pre-auto-gc",
     "fsmonitor-watchman",
 )
+ODD_BRANCHES = ("--lock", "-b", "$(touch canary)", "HEAD")
 CONFIG = """
 [core]
     hooksPath = {hooks}
@@ -111,7 +112,7 @@ class Hostile:
         place.git("tag", "issue-42", first)
         place.git("tag", "main", first)
         heads = place.path / ".git" / "refs" / "heads"
-        for name in ("--lock", "-b", "$(touch canary)", "HEAD"):
+        for name in ODD_BRANCHES:
             (heads / name).write_text(head + "\n")
         place.git("replace", head, first)
 

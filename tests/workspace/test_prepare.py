@@ -2,35 +2,33 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from callboard.workspace.preparation import recover
 from callboard.workspace.refusal import WorkspaceRefused
+from tests.support.full_disk import full_disk
 from tests.workspace.place import SESSION, Place
 
 FAILING_GIT = """#!/bin/sh
 count=$(($(cat "$0.count") + 1))
 echo $count > "$0.count"
-if [ $count -eq $(cat "$0.at") ]; then {what}; fi
+if [ $count -{when} $(cat "$0.at") ]; then {what}; fi
 exec {git} "$@"
 """
 
 
-def _git_that(place: Place, what: str) -> Path:
-    """A `git` first on the runner's PATH that does something at its n-th call."""
+def _git_that(place: Place, what: str, when: str = "eq") -> Path:
+    """A `git` first on the runner's PATH that does something at its n-th call, or from it on."""
     folder = place.folder / "first"
     folder.mkdir()
     found = next(Path(one, "git") for one in os.environ["PATH"].split(":") if Path(one, "git").exists())
     program = folder / "git"
-    program.write_text(FAILING_GIT.format(what=what, git=found))
+    program.write_text(FAILING_GIT.format(what=what, when=when, git=found))
     program.chmod(0o755)
     place.environment["PATH"] = f"{folder}:{place.environment['PATH']}"
     return program
@@ -85,6 +83,23 @@ def test_git_that_fails_at_any_step_leaves_nothing_behind(place: Place) -> None:
     assert place.worktree.is_dir()
 
 
+def test_git_that_fails_from_any_step_on_leaves_nothing_once_it_works(place: Place) -> None:
+    """The undo fails as well: what it could not find out is no reason to forget a branch, and said is what git said."""
+    program = _git_that(place, "echo broken >&2; exit 128", when="ge")
+    said: set[str] = set()
+    for call in range(1, 60):
+        _at(program, call)
+        try:
+            place.prepare()
+            break
+        except WorkspaceRefused as refused:
+            said.add(refused.code)
+        _at(program, 1000)
+        recover(place.guarded(), place.journal)
+        assert place.left() == [], f"call {call}"
+    assert (said, call >= 5) == ({"git_failed"}, True)
+
+
 def test_what_could_not_be_undone_is_undone_by_the_next_preparation(place: Place) -> None:
     program = _git_that(place, "true")
     _at(program, 0)
@@ -134,37 +149,17 @@ def test_kill_9_at_any_step_is_recovered_from(place: Place) -> None:
     assert json.loads((place.journal.folder / f"{SESSION}.json").read_text())["prepared"]
 
 
-@contextmanager
-def _full_disk(folder: Path) -> Iterator[str]:
-    """A folder that takes less than 2 MB, and how git is refused there: a file system of its own where that may be
-    mounted, else a limit on files."""
-    folder.mkdir()
-    argv = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if subprocess.run(argv, capture_output=True, check=False).returncode == 0:
-        try:
-            yield "disk_full"
-        finally:
-            subprocess.run(["umount", "--lazy", folder], check=True)
-        return
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, before[1]))
-    try:
-        yield "git_failed"
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_full_disk_is_said_and_leaves_nothing_behind(place: Place) -> None:
     """Disk full at the worktree; once there is room the same order works."""
     place.commit("large", "x" * 3_000_000)
     small = place.folder / "small"
-    with _full_disk(small) as code:
+    with full_disk(small, os.getpid()) as disk:
         with pytest.raises(WorkspaceRefused) as refused:
             place.prepare(worktree_root=str(small))
         assert refused.value.code == "outside_roots"
         with pytest.raises(WorkspaceRefused) as refused:
             place.prepare(worktree_root=str(small), roots=(small,))
-        assert refused.value.code == code
+        assert refused.value.code == disk.code
         assert place.left() == []
         assert list(small.iterdir()) == []
     place.prepare()

@@ -75,7 +75,7 @@ class Repository:
     def default_branch(self) -> str | None:
         """What `origin` calls its HEAD, else the branch that is checked out; None when neither is known."""
         for name, prefix in (("refs/remotes/origin/HEAD", "refs/remotes/origin/"), ("HEAD", "refs/heads/")):
-            found = self.git.run(self.git_dir, "symbolic-ref", "--quiet", name, fine=(0, 1, 128)).text
+            found = self.git.run(self.git_dir, "symbolic-ref", "--quiet", name, fine=(0, 1)).text
             if found.startswith(prefix):
                 return found.removeprefix(prefix)
         return None
@@ -97,11 +97,9 @@ class Repository:
         return bool(listed.out)
 
     def commit_of(self, ref: str) -> str | None:
-        """The commit of a whole reference name (`refs/…`), None when there is none."""
+        """The commit of a whole reference name (`refs/…`), None when there is none. A git that fails says neither."""
         asked = f"{ref}^{{commit}}"
-        found = self.git.run(
-            self.git_dir, "rev-parse", "--verify", "--quiet", "--end-of-options", asked, fine=(0, 1, 128)
-        )
+        found = self.git.run(self.git_dir, "rev-parse", "--verify", "--quiet", "--end-of-options", asked, fine=(0, 1))
         return found.text if found.code == 0 and is_commit(found.text) else None
 
     def branch_tip(self, branch: str) -> str | None:
@@ -110,7 +108,7 @@ class Repository:
 
     def current_branch(self) -> str | None:
         """The branch that is checked out in the repository itself; None for a detached HEAD."""
-        ref = self.git.run(self.git_dir, "symbolic-ref", "--quiet", "HEAD", fine=(0, 1, 128)).text
+        ref = self.git.run(self.git_dir, "symbolic-ref", "--quiet", "HEAD", fine=(0, 1)).text
         return ref.removeprefix("refs/heads/") or None
 
     def has_branches_below(self, branch: str) -> bool:
@@ -132,7 +130,7 @@ class Repository:
         return Base(branch=branch, commit=commit)
 
     def _without_base(self, branch: str) -> WorkspaceRefused:
-        if not self.git.run(self.git_dir, "rev-list", "--all", "--max-count=1", fine=(0, 128)).out:
+        if not self.git.run(self.git_dir, "for-each-ref", "--count=1").out and self.commit_of("HEAD") is None:
             return WorkspaceRefused("empty_repository", f"{self.path} has no commit yet.", "Make a first commit.")
         shallow = self.git.run(self.git_dir, "rev-parse", "--is-shallow-repository").text == "true"
         hint = "git fetch --unshallow" if shallow else f"git fetch origin {branch}, or name another: --base BRANCH."
