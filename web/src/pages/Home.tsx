@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useRef, useState } from "react";
 import { call } from "../api/client";
 import { useKeys, type Key } from "../keyboard/registry";
+import { rowKeys } from "../keyboard/rows";
 import { GROUPS, rowsOf, type BoardState, type Group, type Row } from "../live/board";
 import { useFresh } from "../live/fresh";
 import { fitsFilter, readFilter, type Filter } from "../live/filter";
@@ -174,17 +175,8 @@ function Chips({ row, project }: { row: Row; project: string | undefined }) {
 }
 
 function keysOf(list: React.RefObject<HTMLDivElement | null>, search: React.RefObject<HTMLInputElement | null>): readonly Key[] {
-  const step = (by: number) => {
-    const rows = [...(list.current?.querySelectorAll<HTMLElement>("[data-row]") ?? [])];
-    const at = rows.indexOf(document.activeElement as HTMLElement);
-    const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.max(0, Math.min(rows.length - 1, at + by))];
-    next?.focus();
-    next?.scrollIntoView({ block: "nearest" });
-  };
   return [
-    { keys: "j", does: "Next session", where: "Callboard", walks: true, run: () => step(1) },
-    { keys: "k", does: "Session before", where: "Callboard", walks: true, run: () => step(-1) },
-    { keys: "Enter", does: "Open it", where: "Callboard", walks: true, run: () => list.current?.querySelector<HTMLElement>("[data-row]:focus")?.click() },
+    ...rowKeys(list, "Callboard", "session"),
     { keys: " ", does: "Answer it here", where: "Callboard", walks: true, run: () => list.current?.querySelector<HTMLElement>("li:has([data-row]:focus) [data-answer]")?.click() },
     { keys: "/", does: "Filter", where: "Callboard", run: () => search.current?.focus() },
     { keys: "r", does: "Read everything again", where: "Callboard", run: () => { void loadBoard(); go("/"); } },

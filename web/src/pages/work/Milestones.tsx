@@ -2,6 +2,7 @@
 import { useMemo, useRef, useState } from "react";
 import type { Milestone, Project } from "../../api/schema";
 import { useKeys } from "../../keyboard/registry";
+import { rowKeys } from "../../keyboard/rows";
 import { Link } from "../../navigation";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
@@ -10,7 +11,6 @@ import type { Look } from "../../parts/states";
 import { workAddress } from "./address";
 import { useMilestones } from "./data";
 import { taskLook } from "./lifecycle";
-import { rowKeys } from "./Tasks";
 import { ToMilestone } from "./ToMilestone";
 import css from "./Work.module.css";
 

@@ -1,7 +1,8 @@
 // The tasks of a project: what works, what is left, what came of the others, each with its checks.
 import { useMemo, useRef, useState } from "react";
 import type { Project, Task } from "../../api/schema";
-import { useKeys, type Key } from "../../keyboard/registry";
+import { useKeys } from "../../keyboard/registry";
+import { rowKeys } from "../../keyboard/rows";
 import { Link, useQueryParameter } from "../../navigation";
 import layout from "../../parts/layout.module.css";
 import { Button, Loading, Trouble } from "../../parts/Parts";
@@ -82,20 +83,4 @@ function FirstTask({ named }: { named: string }) {
       <pre tabIndex={0}><code>{"callboard task set 1 --check test\ncallboard task run 1"}</code></pre>
     </div>
   );
-}
-
-/** j, k and Enter over whatever has a link marked as its row. */
-export function rowKeys(list: React.RefObject<HTMLElement | null>, where: string, what: string): readonly Key[] {
-  const step = (by: number) => {
-    const rows = [...(list.current?.querySelectorAll<HTMLElement>("[data-row]") ?? [])];
-    const at = rows.indexOf(document.activeElement as HTMLElement);
-    const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.max(0, Math.min(rows.length - 1, at + by))];
-    next?.focus();
-    next?.scrollIntoView({ block: "nearest" });
-  };
-  return [
-    { keys: "j", does: `Next ${what}`, where, run: () => step(1) },
-    { keys: "k", does: `The ${what} before`, where, run: () => step(-1) },
-    { keys: "Enter", does: "Open it", where, run: () => list.current?.querySelector<HTMLElement>("[data-row]:focus")?.click() },
-  ];
 }
