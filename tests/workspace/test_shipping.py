@@ -61,6 +61,7 @@ def test_issues_are_fetched_in_their_order_and_bounded(place: Place, github: Git
     github.issue(2, "T" * 300, "<!-- hidden -->\0" + "x" * 70_000)
     github.issue(3, "Three", state="closed")
     github.issue(8, "A pull request", pull_request={}, html_url=f"http://{github.host}/ann/shop/pull/8", state="closed")
+    github.issues[9] = github.issues[3] | {"number": 4}  # moved to another repository
     found = _fetch(place, access, 3, 1, 2)
     assert [(one.number, one.state) for one in found] == [(3, "closed"), (1, "open"), (2, "open")]
     assert (found[1].body, len(found[2].title), len(found[2].body)) == ("", 200, 65_536)
@@ -69,8 +70,8 @@ def test_issues_are_fetched_in_their_order_and_bounded(place: Place, github: Git
         github.issue(number, "A pull request", pull_request={})
     assert [one.number for one in _fetch(place, access)] == [2, 1]
     with pytest.raises(WorkspaceRefused) as refused:
-        _fetch(place, access, 1, 7, 8)
-    assert (refused.value.code, refused.value.sentence) == ("issue_unknown", "The tracker has no issue 7, 8.")
+        _fetch(place, access, 1, 7, 8, 9)
+    assert (refused.value.code, refused.value.sentence) == ("issue_unknown", "The tracker has no issue 7, 8, 9.")
     again = ({"Retry-After": "7"}, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1795300000"})
     for github.limit, when in zip(again, ("in 7 s", "after 22:26:40 UTC"), strict=True):
         with pytest.raises(WorkspaceRefused) as refused:

@@ -45,7 +45,10 @@ def fetch(tracker: Tracker, numbers: Sequence[int], limit: int) -> list[IssueTex
     unknown: list[int] = []
     for number in numbers:
         try:
-            found.append(tracker.issue(number))
+            issue = tracker.issue(number)
+            if issue.number != number:  # it was moved to another repository, and the way there was followed
+                raise unknown_issues([number])
+            found.append(issue)
         except WorkspaceRefused as refused:
             if refused.code != "issue_unknown":
                 raise
