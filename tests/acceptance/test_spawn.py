@@ -1,5 +1,6 @@
 """`callboard spawn` with real git, runners and the command line: what a person types, and what is there afterwards."""
 
+import shutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -199,3 +200,21 @@ def test_a_spawn_that_nobody_prepares_says_what_to_do_and_leaves_nothing(world: 
     world.runner(shop.coordinator)
     shop.do("spawn", "2", "1")
     assert shop.left == names("issues-2-1")
+
+
+@sqlite_only
+def test_r24_a_worktree_that_somebody_removed_is_told_with_the_way_to_go_on_from_its_branch(world: World) -> None:
+    """R24: the run fails with the reason, and the two commands that `why` names lead on from what was committed."""
+    shop = Shop(world)
+    world.runner(shop.coordinator)
+    made = shop.do("spawn", "1")
+    shop.coordinator.ended(made["run_id"])
+    place = Path(made["path"])
+    shop.repository.git("-C", str(place), "commit", "--quiet", "--allow-empty", "--message", "kept")
+    shutil.rmtree(place)
+    assert "is not there any more" in shop.refused(1, "resume", "1", "say more", "--wait")
+    why = shop.do("why", "1")["next_step"]
+    assert why == "callboard delete 1 --keep-branch, then callboard spawn 1 --reuse-branch"
+    shop.do("delete", "1", "--keep-branch")
+    again = shop.do("spawn", "1", "--reuse-branch")
+    assert (again["path"], shop.repository.git("log", "-1", "--format=%s", "issue-1")) == (made["path"], "kept")

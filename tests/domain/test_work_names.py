@@ -3,7 +3,7 @@
 import pytest
 
 from callboard.domain.errors import InvalidRequest
-from callboard.domain.work_names import check_branch, check_prefix, names_of, read_issues
+from callboard.domain.work_names import check_base, check_branch, check_prefix, names_of, read_issues
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,14 @@ NO_BRANCHES = (
 def test_what_git_would_not_take_is_no_branch(name: str) -> None:
     with pytest.raises(InvalidRequest):
         check_branch(name, "/base_branch")
+
+
+@pytest.mark.parametrize("name", [*NO_BRANCHES, "a$(x)", "ünï", "a;b", "refs/heads/main", "@types/x"])
+def test_s9_what_a_runner_would_not_take_is_refused_before_it_is_asked(name: str) -> None:
+    """S9: before git starts; a branch that is only known is not asked for."""
+    with pytest.raises(InvalidRequest):
+        check_base(name, "/base_branch")
+    assert check_base("feature/x-1.2_3", "/base_branch") == "feature/x-1.2_3"
 
 
 def test_plain_branches_and_prefixes_are_taken() -> None:

@@ -58,6 +58,8 @@ class Halted(msgspec.Struct, frozen=True, kw_only=True):
     never_begun: str | None = None
     """Why its worktree was not made, so that nothing of it ever ran."""
     issues: tuple[int, ...] = ()
+    worktree_gone: bool = False
+    """Whether the run found no folder where its worktree was made: another run would find none either."""
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,8 +167,8 @@ def _ended(run: RunFacts) -> Answer:
 
 def _ended_with_work(run: RunFacts, work: Halted) -> Answer:
     """A retry would be refused: the work itself has to go on first, or be begun anew."""
+    numbers = " ".join(str(number) for number in work.issues)
     if work.never_begun is not None:
-        numbers = " ".join(str(number) for number in work.issues)
         return Answer(
             code="ended",
             sentence=f"Its worktree was not made: {work.never_begun}",
@@ -175,6 +177,8 @@ def _ended_with_work(run: RunFacts, work: Halted) -> Answer:
     plain = _ended(msgspec.structs.replace(run, halted=None))
     said = f"{plain.sentence} {_how_it_stands(work)}"
     step = None if work.lifecycle == "complete" else way_on(work.lifecycle, work.handle)
+    if work.worktree_gone:
+        step = f"callboard delete {work.handle} --keep-branch, then callboard spawn {numbers} --reuse-branch"
     return Answer(code="ended", sentence=said, next_step=step)
 
 

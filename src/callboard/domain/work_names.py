@@ -16,6 +16,7 @@ MAX_ISSUES: Final = 20
 MAX_BRANCH_BYTES: Final = 200
 MAX_DIRECTORY_BYTES: Final = 255
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
+_WORKED_FROM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*", re.ASCII)
 _BAD_IN_BRANCH: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 _HOW: Final = "Numbers are written plainly, such as 42; each issue is named once."
 
@@ -119,6 +120,17 @@ def check_branch(name: str, pointer: str) -> str:
             f"{name[:80]!r} is no name of a branch.", errors=[{"pointer": pointer, "message": "no name of a branch"}]
         )
     return name
+
+
+def check_base(name: str, pointer: str) -> str:
+    """The name of a branch that work may begin at: of letters, digits and `. _ / -` alone, as runners take it."""
+    if _WORKED_FROM.fullmatch(name) is None or name.partition("/")[0] == "refs":
+        raise InvalidRequest(
+            f"{name[:80]!r} cannot be the name of a branch here.",
+            hint="Letters, digits and . _ / - only, beginning with a letter or digit.",
+            errors=[{"pointer": pointer, "message": "no name of a branch here"}],
+        )
+    return check_branch(name, pointer)
 
 
 def check_prefix(prefix: str) -> str:

@@ -33,6 +33,10 @@ PROMPT_IS_SCRIPT: Final = (
     "[executors.{}] runs its prompt as a script here, and this prompt holds text from elsewhere. "
     "Name a program that takes the prompt as data."
 )
+WORKTREE_GONE: Final = (
+    "The worktree {} is not there any more. What was committed is on its branch, with which work begins anew: "
+    "callboard delete REF --keep-branch, then callboard spawn NUMBER --reuse-branch."
+)
 
 
 class NotLaunchable(Exception):
@@ -59,7 +63,9 @@ def prepare(context: RunnerContext, held: HeldAttempt) -> tuple[Invocation, Laun
         _checks(context, held, launch.cwd)
         held.files.save_invocation(invocation)
     except DirectoryRefused as refused:
-        raise NotLaunchable(refused.code, str(refused), retry=False) from refused
+        gone = refused.code == "project_dir_missing" and held.claim.repository is not None
+        sentence = WORKTREE_GONE.format(held.claim.project_dir) if gone else str(refused)
+        raise NotLaunchable(refused.code, sentence, retry=False) from refused
     except ValueError as cause:
         raise NotLaunchable("launch_refused", str(cause), retry=False) from cause
     except CheckUnknown as unknown:

@@ -205,7 +205,8 @@ def _check_unused(repository: Repository, branch: str) -> None:
 
 
 def _taken(path: Path) -> WorkspaceRefused:
-    return WorkspaceRefused("path_taken", f"There is something at {path} already.", "Move it away, or --new-branch.")
+    hint = f"If other work left it: callboard worktrees --remove {path}; else move it away, or --new-branch."
+    return WorkspaceRefused("path_taken", f"There is something at {path} already.", hint)
 
 
 # ---------------------------------------------------------------------------------------------------- undoing

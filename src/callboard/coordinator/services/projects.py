@@ -16,7 +16,7 @@ from callboard.domain.demands import inside
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from callboard.domain.idempotency import Idempotency
 from callboard.domain.ids import Ids
-from callboard.domain.work_names import check_branch, check_prefix
+from callboard.domain.work_names import check_base, check_branch, check_prefix
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.hints import JobWaits
 from callboard.store.idempotency import remember, remembered
@@ -227,7 +227,7 @@ def _check_settings(settings: ProjectSettings) -> None:
     if settings.worktree_prefix is not None:
         check_prefix(settings.worktree_prefix)
     if settings.base_branch is not None:
-        check_branch(settings.base_branch, "/settings/base_branch")
+        check_base(settings.base_branch, "/settings/base_branch")
 
 
 def _check_base(branch: str | None) -> None:

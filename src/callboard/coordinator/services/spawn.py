@@ -12,7 +12,7 @@ from callboard.domain.errors import InvalidRequest
 from callboard.domain.idempotency import Idempotency
 from callboard.domain.ids import Ids
 from callboard.domain.runner import LeaseRules
-from callboard.domain.work_names import check_branch
+from callboard.domain.work_names import check_base
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.idempotency import remember, remembered
 from callboard.wire.requests import CreateRun
@@ -64,7 +64,7 @@ class SpawnService:
                 errors=[{"pointer": "/new_branch", "message": "not with reuse_branch"}],
             )
         if request.base_branch is not None:
-            check_branch(request.base_branch, "/base_branch")
+            check_base(request.base_branch, "/base_branch")
 
     async def offered(self) -> frozenset[str]:
         """The executors of all runners."""

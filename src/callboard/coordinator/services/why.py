@@ -16,7 +16,7 @@ from callboard.coordinator.services.run_requests import check_run_id
 from callboard.domain.approval import ASK
 from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands
-from callboard.domain.lifecycle import UNDER_WAY
+from callboard.domain.lifecycle import HALTED, UNDER_WAY
 from callboard.domain.portability import moves_at_ms
 from callboard.domain.run import ENDED, after_lost
 from callboard.domain.runner import LeaseRules, runner_state
@@ -173,6 +173,7 @@ def _halted(tx: Transaction, run: Row) -> Halted | None:
         stuck_reason=work["stuck_reason"],
         never_begun=work["stuck_reason"] if work["state"] in _NOT_MADE else None,
         issues=tuple(one["number"] for one in json.loads(work["issues"])),
+        worktree_gone=run["error_code"] == "project_dir_missing" and work["lifecycle"] in HALTED,
     )
 
 
