@@ -29,7 +29,7 @@ SERVER_DIRECTORY = "CALLBOARD_TEST_SERVER_DIRECTORY"
 SERVER_OWNER = "CALLBOARD_TEST_SERVER_OWNER"
 
 IN_CI = os.environ.get("CALLBOARD_CI") == "1"
-DEFAULT_ROUNDS = 3
+DEFAULT_ROUNDS = 2
 """Of a fault test that does not say another number with its mark `rounds`."""
 DEFAULT_SEED = 1
 
