@@ -7,6 +7,7 @@ import pytest
 
 from callboard.domain.checks import Check
 from callboard.domain.invocation import CheckOrder
+from callboard.executors import load
 from callboard.runner.checks import CheckUnknown, check_orders, checks_in
 from callboard.runner.config import RunnerSettings, read_tables, runner_settings
 from callboard.runner.trust import REPOSITORY_FILE, trust, untrusted_files
@@ -79,6 +80,18 @@ def test_s12_what_a_repository_brings_is_found_wherever_a_client_looks(tmp_path:
     assert strange() == ["main/.claude/settings.json", "web/.claude/agents/a.md"]
     trust(tmp_path, outside, b"x")
     assert strange() == ["main/.claude/settings.json"]
+
+
+def test_s12_the_script_of_a_hook_counts_as_the_settings_that_name_it(tmp_path: Path) -> None:
+    """S12: settings that stay as they were execute a script that a later commit has changed."""
+    (tmp_path / ".git").mkdir()
+    (folder := tmp_path / ".claude" / "hooks").mkdir(parents=True)
+    (script := folder / "format.sh").write_text("make format", encoding="utf-8")
+    trust(tmp_path, script, script.read_bytes())
+    names = load("claude-code").repository_files({})
+    assert untrusted_files(tmp_path, tmp_path, names, None) == []
+    script.write_text("make off", encoding="utf-8")
+    assert untrusted_files(tmp_path, tmp_path, names, None) == [str(script)]
 
 
 def test_what_is_no_check_in_a_file_is_refused() -> None:

@@ -41,6 +41,8 @@ _REPOSITORY_FILES: Final = (
     ".claude/settings.local.json",
     ".claude/agents/",
     ".claude/commands/",
+    ".claude/hooks/",
+    ".claude/output-styles/",
     ".claude/skills/",
 )
 _NO_NAME: Final = re.compile(r"[^a-zA-Z0-9]")

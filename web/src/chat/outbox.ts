@@ -37,6 +37,8 @@ const PASSING = new Set(["idempotency_in_flight"]);
 
 export const outbox = new Store<readonly Outgoing[]>(read());
 const busy = new Set<string>();
+/** When what could not be sent is tried again: one time for each scope, however often the stream comes and goes. */
+const again = new Map<string, ReturnType<typeof setTimeout>>();
 
 function read(): Outgoing[] {
   const found: Outgoing[] = [];
@@ -86,7 +88,10 @@ export async function flush(scope: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     // Whoever logs in again comes by a new page, which sends what lies here.
-    if (error.status !== 401) setTimeout(() => void flush(scope), RETRY_MS);
+    if (error.status !== 401) {
+      clearTimeout(again.get(scope));
+      again.set(scope, setTimeout(() => void flush(scope), RETRY_MS));
+    }
   } finally {
     busy.delete(scope);
   }

@@ -104,8 +104,8 @@ class JobService:
         if unjudged is not None:
             fail(tx, self._ids, job, unjudged)
             return
-        job_changes.end_job(tx, job["job_id"], answer=msgspec.to_builtins(answer))
-        after_done(tx, self._ids, job, answer)
+        if job_changes.end_job(tx, job["job_id"], answer=msgspec.to_builtins(answer)):
+            after_done(tx, self._ids, job, answer)
 
     async def sweep_once(self) -> int:
         """Fails what was not done in its time, and has undone what could not be; the number of both.
