@@ -75,6 +75,16 @@ def names(*branches: str) -> tuple[set[str], set[str], set[str]]:
     return set(branches), folders, folders
 
 
+def an_issue_is_changed_and_closed(shop: Shop) -> None:
+    """50: the local tracker needs no page: the command line makes, changes and closes its issues."""
+    number = str(shop.do("task", "new", "Third", "--body", "Words.")["number"])
+    changed = shop.do("task", "edit", number, "--title", "Better", "--state", "closed")
+    assert (changed["title"], changed["body"], changed["state"]) == ("Better", "Words.", "closed")
+    assert number not in [str(one["number"]) for one in shop.do("list", "--issues")["items"]]
+    assert "--state" in shop.refused(2, "task", "edit", number)
+    assert "title" in shop.refused(2, "task", "edit", number, "--title", "")
+
+
 def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
     """A50 the names; A51 either direction; A52 what is over does not block; A56 list and get change nothing."""
     shop = Shop(world)
@@ -82,6 +92,7 @@ def test_a50_a51_a52_a56_spawn_list_and_get(world: World) -> None:
     (agents / "worker.md").write_text(WORKER, encoding="utf-8")
     world.runner(shop.coordinator)
     what_cannot_be_meant_is_refused(shop)
+    an_issue_is_changed_and_closed(shop)
 
     looked = shop.do("spawn", "2", "1", "--dry-run")
     assert (looked["session_id"], looked["branch"]) == (None, "issues-2-1")

@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from cyclopts import Group, Parameter
 from cyclopts.types import PositiveInt
 
@@ -14,9 +15,9 @@ from callboard.cli.projects import InProject, project_of
 from callboard.cli.spawn import Ground, Worker, how_to_work
 from callboard.cli.task_follow import follow_task, outcome_of, show_started
 from callboard.client import calls
-from callboard.domain.errors import NotFound
+from callboard.domain.errors import InvalidRequest, NotFound
 from callboard.wire.tasks import RunTask, SetTask, Task
-from callboard.wire.work import NewIssue, Project
+from callboard.wire.work import ChangeIssue, Issue, NewIssue, Project
 
 Number = Annotated[int, Parameter(help="Number of the issue.", converter=number)]
 TASK: Final = Group("How it is worked on", sort_key=40)
@@ -73,6 +74,48 @@ def new(
         output.line(span(f"#{issue.number}", "bold"), f"  {issue.title}")
         output.note(span(f"next: callboard spawn {issue.number}", "dim"))
     return 0
+
+
+def edit(
+    number: Number,
+    /,
+    *,
+    title: Annotated[str | None, Parameter(help="Its title from now on.")] = None,
+    body: Annotated[str | None, Parameter(help="Its text from now on; `-` reads it from stdin.")] = None,
+    state: Annotated[Literal["open", "closed"] | None, Parameter(help="Close it, or open it again.")] = None,
+    project: InProject = None,
+    where: Where = NO_WHERE,
+    show: Show = NO_SHOW,
+) -> int:
+    """Change an issue of the local tracker, close it or open it again; what is not said stays as it is.
+
+    Work that has begun keeps the text that it began with.
+    """
+    context = Context(show, where)
+    asked = {"title": title, "body": sys.stdin.read() if body == STDIN else body, "state": state}
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    if not given:
+        raise InvalidRequest("Nothing is to be changed.", hint="Say --title, --body or --state.")
+    found = project_of(context, project)
+    _tell_issue(context.output, context.client.send(calls.work.change_issue(found.project_id, number, edited(given))))
+    return 0
+
+
+def edited(given: dict[str, Any]) -> ChangeIssue:
+    """What is given of an issue, in the words of the API. InvalidRequest for what the API would not take."""
+    try:
+        return msgspec.convert(given, ChangeIssue)
+    except msgspec.ValidationError as wrong:
+        raise InvalidRequest(f"{wrong}.") from None
+
+
+def _tell_issue(output: Output, issue: Issue) -> None:
+    if output.json_wanted:
+        output.value(issue)
+    elif output.quiet:
+        output.line(str(issue.number))
+    else:
+        output.line(span(f"#{issue.number}", "bold"), f"  {issue.state}  {issue.title}")
 
 
 def set_task(

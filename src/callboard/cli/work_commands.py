@@ -92,6 +92,12 @@ WORK_COMMANDS: Final = (
         ('callboard task new "The login test is flaky"', 'callboard task new "Use JWT" --body - --project web'),
     ),
     Command(
+        "task edit",
+        "callboard.cli.task:edit",
+        "",
+        ("callboard task edit 42 --state closed", 'callboard task edit 42 --title "Use JWT" --body -'),
+    ),
+    Command(
         "task run",
         "callboard.cli.task:run",
         "",
