@@ -16,6 +16,7 @@ from tests.support.hand_parent import HandParent
 from tests.support.hand_worker import HandWorker
 from tests.support.mcp_agent import mcp_agent
 from tests.support.repository import Repository
+from tests.support.told import told_by_us
 from tests.support.world import World
 
 CALLBOARD = f"{sys.executable} -m callboard"
@@ -368,6 +369,10 @@ def test_a54_a_real_agent_that_is_stuck_is_stopped_and_goes_on_in_its_worktree(w
     log = line("logs", "1", "--types", "lifecycle_changed,guidance").out
     assert "working → stuck by worker: Which table?" in log
     assert "guidance (by person) append notes.txt whole" in log
-    for run in coordinator.http.get(f"/sessions/{session_id}/runs").json()["items"]:
-        assert history_words_in(run["prompt"]) == []
-    assert history_words_in(state.read_text(encoding="utf-8")) == []
+    ours = dict(told_by_us(coordinator))
+    runs = coordinator.http.get(f"/sessions/{session_id}/runs").json()["items"]
+    assert ["Your task is issue 1 of" in ours[run["run_id"]] for run in runs] == [True] * 3
+    assert '"branch": "issue-1"' in ours[str(state)]
+    assert guidance not in "".join(ours.values())
+    for text in ours.values():
+        assert history_words_in(text) == []

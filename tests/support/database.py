@@ -60,7 +60,8 @@ def settings_for(kind: str) -> Iterator[dict[str, str]]:
 def query(coordinator: HasDatabase, statement: str) -> list[tuple[Any, ...]]:
     """The rows of a query on the coordinator's database; nothing is changed."""
     if coordinator.database:
-        with psycopg.connect(coordinator.database, options="-c default_transaction_read_only=on") as server:
+        options = "-c default_transaction_read_only=on"
+        with psycopg.connect(coordinator.database, options=options, connect_timeout=10) as server:
             return server.execute(statement.encode()).fetchall()
     connection = apsw.Connection(str(coordinator.data_dir / "callboard.db"), flags=apsw.SQLITE_OPEN_READONLY)
     try:

@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeVar
 
+import apsw
+import psycopg
 from anyio.from_thread import start_blocking_portal
 
 from tests.support.command import CommandLine
@@ -18,6 +20,7 @@ from tests.support.hand_runner import HandRunner
 from tests.support.processes import end_all_below
 from tests.support.programs import Program
 from tests.support.runner import Runner
+from tests.support.told import assert_no_history
 
 THREADS: Final = 32
 T = TypeVar("T")
@@ -61,7 +64,9 @@ class World:
     def coordinator(self, **settings: Any) -> Coordinator:
         """A new coordinator, listening, with a new database; or with another's, when its URL is among the settings."""
         folder = self._folder("coordinator")
-        return self._keep(Coordinator(folder / "data", self._portal, self.with_database(settings)))
+        made = self._keep(Coordinator(folder / "data", self._portal, self.with_database(settings)))
+        self._closing.callback(_check_told, made)
+        return made
 
     def with_database(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """These settings, and a new database of the world's kind unless they name one."""
@@ -117,3 +122,11 @@ class World:
         """What every program said last; pytest shows it when the test failed."""
         for part in self._parts:
             sys.stdout.write(f"--- {part.program.name} ({part.program.pid})\n{part.program.tail()}\n")
+
+
+def _check_told(coordinator: Coordinator) -> None:
+    """A54: no worker of this world was told of a past. A database that the test took away or broke tells nothing."""
+    try:
+        assert_no_history(coordinator)
+    except (apsw.Error, psycopg.Error) as cause:
+        sys.stdout.write(f"what workers were told was not looked at: {cause}\n")
