@@ -6,6 +6,7 @@ that a page keeps. Judges nothing.
 """
 
 import argparse
+import math
 import re
 import shutil
 import sys
@@ -14,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import linear_regression
+from statistics import linear_regression, pstdev
 from typing import Final
 
 from playwright.sync_api import Browser, CDPSession, sync_playwright
@@ -102,13 +103,16 @@ def _slopes(looks: Sequence[Look]) -> Iterator[str]:
     ):
         if len(part) > 2:
             times, kibs = [look.at for look in part], [look.kib for look in part]
-            slope = linear_regression(times, kibs).slope
+            slope, begin = linear_regression(times, kibs)
+            spread = math.dist(kibs, [begin + slope * at for at in times]) / math.sqrt(len(part) - 2)
+            error = spread / (pstdev(times) * math.sqrt(len(part)))
             rate = (part[-1].events - part[0].events) / (times[-1] - times[0])
             nodes = sorted(look.nodes for look in part)
             yield (
                 f"{where}, {times[-1] - times[0]:.0f} s at {rate:.0f} events a second: "
-                f"{slope * 60:+,.0f} KiB a minute, {slope * KIB / rate:+,.0f} bytes an event, "
-                f"{min(kibs):,.0f} to {max(kibs):,.0f} KiB, {nodes[0]:,} to {nodes[-1]:,} nodes"
+                f"{slope * 60:+,.0f} KiB a minute (standard error {error * 60:,.0f}), "
+                f"{slope * KIB / rate:+,.0f} bytes an event, {min(kibs):,.0f} to {max(kibs):,.0f} KiB, "
+                f"{nodes[0]:,} to {nodes[-1]:,} nodes"
             )
 
 

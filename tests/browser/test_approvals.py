@@ -135,6 +135,9 @@ def test_d8_what_a_session_is_allowed_and_what_it_asks_is_decided_by_key(
         assert person.faults_of_looks() == []
         shown = coordinator.session(made.session_id)
         assert (shown.waiting_for, shown.group) == ("question", "needs_you")
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog").get_by_text("Give this answer to the question")).to_have_count(1)
+        page.keyboard.press("Escape")
         page.keyboard.press("2")
         plan = card.filter(has_text="First")
         expect(plan.get_by_role("heading", name="First")).to_be_visible(timeout=PATIENCE)

@@ -117,6 +117,22 @@ def test_a81_the_queue_says_why_each_run_waits_and_what_each_runner_says(stage: 
     page.wait_for_url(re.compile(cancelled.run_id))
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("A person stopped it.").first).to_be_visible()
+    expect(page.get_by_role("region", name="Facts")).to_contain_text("may do everything")
+    assert visitor.heard == []
+
+
+def test_d11_home_finds_by_model_and_what_does_not_stand_on_it(stage: Stage, visitor: Visitor) -> None:
+    """D2, D11: a row names its model; a child that has ended is found by a word of its name, further back."""
+    page = visitor.log_in("/ui/?q=model:opus")
+    working = page.get_by_role("region", name=re.compile("Working"))
+    expect(working.get_by_role("link")).to_have_count(2)
+    expect(working.get_by_role("link").first).to_contain_text("opus")
+    page.get_by_label("Filter sessions").fill("broke -model:opus")
+    further = page.get_by_role("region", name=re.compile("Further back"))
+    expect(further.get_by_role("link").filter(has_text="Broken")).to_have_attribute(
+        "href", re.compile(stage.broken.session_id)
+    )
+    assert visitor.faults_of_looks() == []
     assert visitor.heard == []
 
 

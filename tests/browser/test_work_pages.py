@@ -234,8 +234,10 @@ def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
     expect(paused.get_by_role("button", name="Resume work")).to_be_visible()
     held = lift_the_pause_by_a_message(stage, visitor)
     visitor.go("/ui/work/shop/board")
-    stage.post(f"/sessions/{held}/lifecycle", action="cancel")
+    stage.post(f"/sessions/{held}/lifecycle", action="cancel", reason="Nobody wants it.")
     expect(column(page, "Ended").get_by_role("article", name=re.compile("The login test"))).to_contain_text("Cancelled")
+    visitor.go(f"/ui/sessions/{held}")
+    expect(page.locator("main header").get_by_text("Nobody wants it.")).to_be_visible()
     assert visitor.heard == []
 
 

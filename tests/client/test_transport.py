@@ -9,8 +9,8 @@ import pytest
 
 from callboard.client import NO_RETRIES, AsyncClient, Call, Client, Nothing, RetryPolicy, Unreachable, calls
 from callboard.domain.errors import CODES, CallboardError, Conflict, Internal, InvalidRequest, NotFound, Unavailable
+from callboard.wire.health import Health
 from callboard.wire.requests import CreateRun
-from callboard.wire.responses import Health
 from callboard.wire.runner import PollAnswer
 from tests.client.answering import Answer, AnsweringServer, problem
 

@@ -8,7 +8,7 @@ import pytest
 
 from callboard.domain.caller import Caller
 from callboard.domain.errors import CallboardError, Conflict, NotFound
-from callboard.domain.usage import UsageTotal
+from callboard.domain.usage import UsageRow, UsageTotal
 from callboard.wire.responses import Page, Session
 from tests.services.reading_world import (
     JOINER,
@@ -94,6 +94,23 @@ async def test_the_state_of_a_session_follows_its_runs_and_says_how_the_last_one
     await runner.end(second)
     finished = await reading.sessions.get(OWNER, created.session_id)
     assert (finished.status, finished.reason, finished.exit_code) == ("finished", "completed", 0)
+
+
+async def test_a_session_names_the_model_that_wrote_most_of_it_or_the_one_it_was_asked_to_take(
+    reading: Reading,
+) -> None:
+    """D2: what a row of the callboard shows and filters by."""
+    runner = await reading.world.runner()
+    created = await reading.world.start()
+    claim = await reading.begin(runner)
+    assert (await reading.sessions.get(OWNER, created.session_id)).model is None
+    written = (("haiku", 5), ("opus", 60), ("sonnet", 50))
+    rows = [UsageRow(model=model, message_id=model, output_tokens=tokens) for model, tokens in written]
+    await reading.book(runner, claim, *rows)
+    assert (await reading.sessions.get(OWNER, created.session_id)).model == "opus"
+    await runner.end(claim)
+    await reading.world.resume(created.session_id, model="sonnet")
+    assert (await reading.sessions.get(OWNER, created.session_id)).model == "sonnet"
 
 
 async def test_children_are_counted_and_those_without_work_apart(reading: Reading) -> None:

@@ -132,6 +132,8 @@ class Session(Response, kw_only=True):
     title: str | None
     agent_name: str | None
     executor_type: str | None
+    model: str | None
+    """That its latest run was asked to take; else that which wrote most of the session, once that is booked."""
     project_id: str | None
     milestone_id: str | None
     parent_session_id: str | None
@@ -368,13 +370,6 @@ class EventPage(Page, kw_only=True):
 
     items: list[Event]
     first_seq: int = 1
-
-
-class Health(Response, kw_only=True):
-    """200 of /healthz and /readyz."""
-
-    status: str
-    checks: dict[str, str] = {}
 
 
 class Me(Response, kw_only=True):

@@ -216,6 +216,7 @@ export interface BoardSession {
   title: string | null;
   agent_name: string | null;
   executor_type: string | null;
+  model: string | null;
   project_id: string | null;
   milestone_id: string | null;
   parent_session_id: string | null;
@@ -970,6 +971,7 @@ export interface Session {
   title: string | null;
   agent_name: string | null;
   executor_type: string | null;
+  model: string | null;
   project_id: string | null;
   milestone_id: string | null;
   parent_session_id: string | null;

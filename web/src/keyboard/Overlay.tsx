@@ -1,7 +1,7 @@
 // The overlay behind `?`: the registry of keys, as it is at the moment.
 import { useStore } from "../live/stores";
 import { Dialog } from "../parts/Parts";
-import { keys, overlay } from "./registry";
+import { keys, overlay, type Key } from "./registry";
 import css from "./Overlay.module.css";
 
 export function Overlay() {
@@ -15,10 +15,10 @@ export function Overlay() {
         <section key={where} className={css.section}>
           <h3>{where}</h3>
           <dl>
-            {all.filter((one) => one.where === where).map((one) => (
-              <div key={one.keys + one.does} className={css.row}>
-                <dt>{(one.keys === " " ? ["Space"] : one.keys.split(" ")).map((key) => <kbd key={key}>{key}</kbd>)}</dt>
-                <dd>{one.does}</dd>
+            {rowsOf(all.filter((one) => one.where === where)).map(({ does, first, last }) => (
+              <div key={first + does} className={css.row}>
+                <dt><Keys keys={first} />{last !== first && <> … <Keys keys={last} /></>}</dt>
+                <dd>{does}</dd>
               </div>
             ))}
           </dl>
@@ -27,4 +27,16 @@ export function Overlay() {
       <p className={css.soft}>Keys do nothing while you type, but Ctrl+K (⌘K). Escape leaves a field.</p>
     </Dialog>
   );
+}
+
+function Keys({ keys: pressed }: { keys: string }) {
+  return (pressed === " " ? ["Space"] : pressed.split(" ")).map((key) => <kbd key={key}>{key}</kbd>);
+}
+
+/** Keys that do the same, as numbers that answer, are one row. */
+function rowsOf(all: readonly Key[]): { does: string; first: string; last: string }[] {
+  return [...new Set(all.map((one) => one.does))].map((does) => {
+    const same = all.filter((one) => one.does === does);
+    return { does, first: same[0]?.keys ?? "", last: same.at(-1)?.keys ?? "" };
+  });
 }

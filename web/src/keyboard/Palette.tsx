@@ -8,6 +8,7 @@ import { go } from "../navigation";
 import { nameOf } from "../parts/format";
 import { inert } from "../parts/inert";
 import { Dialog } from "../parts/Parts";
+import { useSettled } from "../parts/settled";
 import { lookOf } from "../parts/states";
 import css from "./Palette.module.css";
 import { ranked, type Named } from "./ranking";
@@ -23,7 +24,6 @@ interface Entry extends Named {
 const MOST = 12;
 const OLDER = 6;
 const SESSION = /^ses_[0-9a-z]{26}$/;
-const WAIT_MS = 200;
 
 export default function Palette() {
   const [text, setText] = useState("");
@@ -112,14 +112,4 @@ function actionsOf(registered: readonly Key[], kind: Entry["kind"]): Entry[] {
   return registered.map((one, index) => ({
     id: `${kind}-${index}`, kind, name: one.does, detail: one.where === "Go to" ? "" : one.where, keys: one.keys, run: one.run,
   }));
-}
-
-/** A text once nobody has changed it for a moment. */
-function useSettled(text: string): string {
-  const [settled, setSettled] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(text), WAIT_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return settled;
 }

@@ -31,7 +31,7 @@ export interface Filter {
 
 export const TOKENS: readonly [string, string][] = [
   ["state:", "needs-you, review, working, queued, done, failed, approval …"], ["project:", "its name"], ["runner:", "its host or name"], ["agent:", "its name"],
-  ["executor:", "claude-code …"], ["cost:>1", "in dollars; also <, >=, <="], ["#12", "an issue"], ['"two words"', "as they stand"], ["-state:done", "all but these"],
+  ["executor:", "claude-code …"], ["model:", "opus …"], ["cost:>1", "in dollars; also <, >=, <="], ["#12", "an issue"], ['"two words"', "as they stand"], ["-state:done", "all but these"],
 ];
 
 const KEYS = new Set(["state", "project", "runner", "agent", "executor", "model", "cost"]);

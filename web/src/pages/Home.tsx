@@ -12,9 +12,10 @@ import type { Event } from "../live/types";
 import { go, Link, useQueryParameter } from "../navigation";
 import { filterableSession, useProjectNames } from "../parts/filterable";
 import { FilterBox } from "../parts/FilterBox";
-import { issuesBesideTitle, nameOf, nameOfRequest, withShortIds } from "../parts/format";
+import { issuesBesideTitle, nameOf, nameOfRequest, reasonOfWork, withShortIds } from "../parts/format";
 import { inert } from "../parts/inert";
 import { Age, Line, Loading, Money, SessionState, State, Trouble } from "../parts/Parts";
+import { useSettled } from "../parts/settled";
 import { GROUP_LOOKS } from "../parts/states";
 import { isAnswerable, Peek } from "./home/Peek";
 import css from "./Home.module.css";
@@ -40,8 +41,8 @@ export default function Home() {
       {phase === "loading" ? <Loading what="the callboard" /> : (
         <div ref={list} className={css.groups}>
           {isEmpty(state) && <FirstSteps />}
-          {filter.tokens.length > 0 && <p className={css.rest}>Children that have ended and models of runs are not looked through here: <Link to={`/runs?${new URLSearchParams({ status: "all", q: words }).toString()}`}>the same filter on all runs</Link>.</p>}
           {GROUPS.map((group) => <GroupOfRows key={group} group={group} state={state} filter={filter} projects={projects} whys={whys} />)}
+          {filter.tokens.length > 0 && <FurtherBack filter={filter} state={state} projects={projects} words={words} />}
         </div>
       )}
     </div>
@@ -118,6 +119,52 @@ function GroupOfRows({ group, state, filter, projects, whys }: GroupProps) {
   );
 }
 
+interface FurtherBackProps {
+  filter: Filter;
+  state: BoardState;
+  projects: ReadonlyMap<string, string>;
+  words: string;
+}
+
+/** What fits of what does not stand here: children that have ended, and what is older; by a word of the filter. */
+function FurtherBack({ filter, state, projects, words }: FurtherBackProps) {
+  const sought = useSettled(wordOf(filter));
+  const found = useQuery({
+    queryKey: ["further back", sought],
+    queryFn: ({ signal }) => call("GET /sessions", { query: { q: sought, limit: MOST_FURTHER_BACK }, signal }),
+    enabled: sought.length >= LEAST_SOUGHT,
+    staleTime: FURTHER_BACK_MS,
+  });
+  const rows = useMemo(() => (sought.length < LEAST_SOUGHT ? [] : found.data?.items ?? [])
+    .filter((one) => state.rows[one.session_id] === undefined)
+    .map((one): Row => ({ ...one, headline: one.reason_text, since: one.ended_at ?? one.updated_at, live: false }))
+    .filter((row) => fitsFilter(filterableSession(row, projects), filter)), [found.data, state.rows, projects, filter, sought]);
+  return (
+    <section aria-label="Further back">
+      {sought.length >= LEAST_SOUGHT && (
+        <h2 className={css.heading}>
+          <State look={FURTHER_BACK} bare />
+          <span className={css.total}>{rows.length}{found.data?.next_page ? "+" : ""}</span>
+          {rows.length === 0 && found.data && <span className={css.nothing}>None of these fits.</span>}
+        </h2>
+      )}
+      {rows.length > 0 && <ul className={css.rows}>{rows.map((row) => <li key={row.session_id}><SessionRow row={row} project={row.project_id === null ? undefined : projects.get(row.project_id)} why={undefined} /></li>)}</ul>}
+      <p className={css.rest}>Children that have ended and older sessions are found by a word of their name, agent, label or id. <Link to={`/runs?${new URLSearchParams({ status: "all", q: words }).toString()}`}>The same filter on all runs</Link>.</p>
+    </section>
+  );
+}
+
+const FURTHER_BACK = { icon: "↶", word: "Further back", tone: "wait" } as const;
+const MOST_FURTHER_BACK = 50;
+const LEAST_SOUGHT = 2;
+const FURTHER_BACK_MS = 10_000;
+
+/** The longest word of a filter, which finds the fewest; empty where it has none. */
+function wordOf(filter: Filter): string {
+  const plain = filter.tokens.filter((one) => !one.without && (one.key === "agent" || (one.key === "" && !/^#\d+$/.test(one.value))));
+  return plain.map((one) => one.value).sort((one, other) => other.length - one.length)[0] ?? "";
+}
+
 /** A row, and below it what it asks, once somebody wants to answer it here. */
 interface ItemProps {
   row: Row;
@@ -149,11 +196,11 @@ function SessionRow({ row, project, why }: ItemProps) {
           {row.queued_runs > 0 && row.group !== "queued" && <span className={css.queued}>+{row.queued_runs} queued</span>}
           <Chips row={row} project={project} />
         </span>
-        <span className={css.headline}><Line text={why || row.headline || (row.reason_text ?? "")} /></span>
+        <span className={css.headline}><Line text={why || (row.waiting_for ? null : reasonOfWork(row)) || row.headline || (row.reason_text ?? "")} /></span>
       </span>
       <span className={css.who}>
         <Line text={[row.agent_name, row.executor_type].filter(Boolean).join(" · ")} />
-        <span className={css.where}><Line text={row.hostname ?? ""} /></span>
+        <span className={css.where}><Line text={[row.hostname, row.model].filter(Boolean).join(" · ")} /></span>
       </span>
       <span className={css.children}>{row.children.total > 0 && <span title="children ended of all">{row.children.ended}/{row.children.total}</span>}</span>
       <span className={css.cost}><Money usage={row.usage} /></span>

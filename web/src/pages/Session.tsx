@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
 import { call, Problem } from "../api/client";
 import type { Session } from "../api/schema";
+import { useKeys } from "../keyboard/registry";
 import { useFresh } from "../live/fresh";
 import { SessionLog, useStore } from "../live/stores";
 import { STATE_TYPES, type Event } from "../live/types";
@@ -10,6 +11,7 @@ import { Link, useQueryParameter } from "../navigation";
 import { Earlier } from "../parts/Earlier";
 import { nameOf } from "../parts/format";
 import { Empty, Loading, Trouble } from "../parts/Parts";
+import { NUMBER_KEYS } from "../parts/QuestionCard";
 import { useShownName } from "../parts/title";
 import { VirtualList } from "../parts/VirtualList";
 import type { Parameters } from "../routes";
@@ -46,6 +48,7 @@ function OneSession({ sessionId }: { sessionId: string }) {
   useShownName(session.data && nameOf(session.data));
   useEffect(() => (known ? log.follow() : undefined), [log, known]);
   const [view, setView] = useQueryParameter("view");
+  useKeys(NUMBER_KEYS);
   const missing = session.error instanceof Problem && session.error.status === 404;
   if (missing) {
     return <div className={css.alone}><Trouble problem={session.error as Problem} /><p><Link to="/">To the callboard</Link></p></div>;

@@ -11,7 +11,7 @@ const NUMBERS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"] as const;
 
 /** The keys by which the choices of the marked question are pressed, or of the only one that there is. */
 export const NUMBER_KEYS: readonly Key[] = NUMBERS.map((number) => ({
-  keys: number, does: `Answer ${number} of a question`, where: "Questions", run: () => press(number),
+  keys: number, does: "Give this answer to the question", where: "Questions", walks: true, run: () => press(number),
 }));
 
 function press(number: string): void {

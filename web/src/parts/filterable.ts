@@ -26,7 +26,7 @@ export function filterableSession(row: Row, projects: ReadonlyMap<string, string
   return {
     states: [row.group, row.status, row.waiting_for, row.lifecycle, lookOf(row).word],
     project: row.project_id === null ? null : (projects.get(row.project_id) ?? row.project_id),
-    runners: [row.hostname, row.binding?.runner_id ?? null], agent: row.agent_name, executor: row.executor_type,
+    runners: [row.hostname, row.binding?.runner_id ?? null], agent: row.agent_name, executor: row.executor_type, model: row.model,
     cost_microdollars: row.usage.cost_microdollars, issues: numbersOf(row.issues),
     texts: [row.title, row.session_id, row.headline, row.workspace?.branch ?? null, row.handle, ...Object.values(row.labels)],
   };

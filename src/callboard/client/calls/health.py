@@ -1,7 +1,7 @@
 """Calls that need no token."""
 
 from callboard.client.call import Call, path
-from callboard.wire.responses import Health
+from callboard.wire.health import Health
 
 
 def alive() -> Call[Health]:

@@ -6,7 +6,8 @@ from callboard.coordinator.http.answer import API_HEADERS, JSON_HEADERS, Answer,
 from callboard.coordinator.http.call import Call
 from callboard.coordinator.services.usage import LedgerPart
 from callboard.domain.errors import InvalidRequest, Unavailable
-from callboard.wire.responses import Health, Me, Page, Runner, Token, TokenCreated
+from callboard.wire.health import Health
+from callboard.wire.responses import Me, Page, Runner, Token, TokenCreated
 from callboard.wire.times import to_ms
 
 METRICS_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"

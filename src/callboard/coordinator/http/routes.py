@@ -23,7 +23,7 @@ from callboard.coordinator.http import (
 )
 from callboard.coordinator.http.route import Route
 from callboard.wire import agents as agent_wire
-from callboard.wire import board, budgets, messages, queries, requests, responses, steering
+from callboard.wire import board, budgets, health, messages, queries, requests, responses, steering
 from callboard.wire import logins as login_wire
 from callboard.wire import runner as wire
 from callboard.wire import tasks as task_wire
@@ -277,8 +277,8 @@ TOOLS: Final = (
 )
 
 STATE: Final = (
-    Route("GET", "/healthz", fleet.health, "open", "This process answers.", response=responses.Health),
-    Route("GET", "/readyz", fleet.readiness, "open", "Requests may be sent here.", response=responses.Health),
+    Route("GET", "/healthz", fleet.health, "open", "This process answers.", response=health.Health),
+    Route("GET", "/readyz", fleet.readiness, "open", "Requests may be sent here.", response=health.Health),
     Route("GET", "/metrics", fleet.metrics, "overview", "What this process counts, for Prometheus.", manner="page"),
     Route("GET", "/openapi.json", fleet.openapi, "any", "This description.", manner="page"),
     Route("GET", "/", pages.home, "open", "To the dashboard.", manner="page", status=307),

@@ -139,6 +139,7 @@ def render_session(
         title=row["title"],
         agent_name=row["agent_name"],
         executor_type=row["executor_type"],
+        model=row["model"],
         project_id=row["project_id"],
         milestone_id=row["milestone_id"],
         created_by=row["created_by"],

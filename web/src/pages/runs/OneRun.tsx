@@ -17,6 +17,9 @@ import { Place, useNameOf } from "./Rows";
 import { Deadlines, Demands, NextStep, RunOf, Runners, useWhy } from "./Why";
 
 const states = new Set<string>(STATE_TYPES);
+const MODES: Record<string, string> = {
+  read_only: "may read only", ask: "asks before it changes", edit: "may edit files", full: "may do everything",
+};
 const ENDED = new Set(["completed", "failed", "stopped"]);
 
 export function OneRun({ runId }: { runId: string }) {
@@ -65,6 +68,8 @@ function Shown({ run }: { run: Run }) {
           <dt>Attempt</dt><dd>{run.attempt || "none yet"}</dd>
           {run.runner_id && <><dt>Runner</dt><dd><Link to={`/runners/${run.runner_id}`}>{run.runner_id}</Link></dd></>}
           {run.lease_expires_at && <><dt>Lease</dt><dd>ends <Age at={run.lease_expires_at} ahead /> unless it is renewed</dd></>}
+          {run.model && <><dt>Model</dt><dd>{inert(run.model)}</dd></>}
+          {run.permission_mode && <><dt>Permissions</dt><dd>{MODES[run.permission_mode] ?? run.permission_mode}</dd></>}
           <dt>When lost</dt><dd>{run.on_lost}{run.repeatable ? ", repeatable" : ""}</dd>
           <dt>Cost</dt><dd><Money usage={run.usage} /> · <Tokens usage={run.usage} /></dd>
           {run.retry_of && <><dt>Retry of</dt><dd><RunOf runId={run.retry_of} /></dd></>}

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState, type KeyboardEvent } from "react";
 import { call, newKey } from "../../api/client";
 import type { Session } from "../../api/schema";
 import { useAction } from "../../parts/actions";
+import { keep } from "../../parts/kept";
 import { Button } from "../../parts/Parts";
 import { untilAnswered } from "../work/data";
 import { isBusy } from "./Header";
@@ -14,8 +15,7 @@ export function Composer({ session }: { session: Session }) {
   const [text, setText] = useState(() => sessionStorage.getItem(place) ?? "");
   const key = useRef(newKey());
   useEffect(() => {
-    if (text) sessionStorage.setItem(place, text);
-    else sessionStorage.removeItem(place);
+    keep(sessionStorage, place, text || null);
   }, [place, text]);
   const [send, sending] = useAction(async () => {
     const idempotencyKey = key.current;

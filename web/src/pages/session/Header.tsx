@@ -6,7 +6,7 @@ import type { Session } from "../../api/schema";
 import { useKeys } from "../../keyboard/registry";
 import { go, Link } from "../../navigation";
 import { useAction } from "../../parts/actions";
-import { issuesBesideTitle, nameOf, nameOfRequest, short, withShortIds } from "../../parts/format";
+import { issuesBesideTitle, nameOf, nameOfRequest, reasonOfWork, short, withShortIds } from "../../parts/format";
 import { inert } from "../../parts/inert";
 import { Age, Button, Dialog, Id, Money, SessionState } from "../../parts/Parts";
 import { WorkActions, WorkDialogs } from "../work/Actions";
@@ -34,6 +34,7 @@ export function Header({ session, context }: { session: Session; context: ReactN
         <Id id={session.session_id} />
         {session.agent_name && <span>{session.agent_name}</span>}
         {session.executor_type && <span>{session.executor_type}</span>}
+        {session.model && <span>{inert(session.model)}</span>}
         {session.hostname && <span>on {session.hostname}</span>}
         {session.parent_session_id && <span>child of <Link to={`/sessions/${session.parent_session_id}`}>…{short(session.parent_session_id)}</Link>, <Link to={`/tree/${session.root_session_id}`}>tree</Link></span>}
         {session.children.total > 0 && <Link to={`/tree/${session.session_id}`}>{session.children.ended} of {session.children.total} children ended</Link>}
@@ -69,8 +70,10 @@ function Sentence({ session }: { session: Session }) {
   if (waits && why.data) {
     return <p className={css.sentence}>{withShortIds(why.data.sentence)}{why.data.next_step && <> <span className={css.soft}>{why.data.next_step}</span></>}</p>;
   }
-  if (session.reason_text && session.reason !== "completed") return <p className={css.sentence}>{session.reason_text}</p>;
-  return null;
+  const halted = reasonOfWork(session);
+  const ended = session.reason_text && session.reason !== "completed" ? session.reason_text : null;
+  if (halted === null && ended === null) return null;
+  return <p className={css.sentence} dir="auto">{halted ?? ended}{halted !== null && ended !== null && <> <span className={css.soft}>{ended}</span></>}</p>;
 }
 
 function Actions({ session }: { session: Session }) {
