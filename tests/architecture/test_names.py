@@ -1,11 +1,14 @@
 """Names say what a thing is, never the pattern that it follows."""
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.architecture.tree import CODE, REPOSITORY, python_files
+import pytest
+
+from tests.architecture.tree import CODE, REPOSITORY, module_of, python_files
+
+pytestmark = pytest.mark.xdist_group("tree")
 
 EMPTY_WORDS = re.compile(r"(^|_)(utils?|helpers?|common|misc|managers?)(_|$)")
 EMPTY_CLASSES = re.compile(r"(Utils?|Helpers?|Common|Misc|Managers?)$")
@@ -15,11 +18,9 @@ def _empty_names(path: Path) -> Iterator[str]:
     place = path.relative_to(REPOSITORY)
     if any(EMPTY_WORDS.search(part) for part in place.with_suffix("").parts):
         yield str(place)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ClassDef) and EMPTY_CLASSES.search(node.name):
-            yield f"{place}: class {node.name}"
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and EMPTY_WORDS.search(node.name):
-            yield f"{place}: def {node.name}"
+    module = module_of(path)
+    yield from (f"{place}: class {name}" for name in module.classes if EMPTY_CLASSES.search(name))
+    yield from (f"{place}: def {one.name}" for one in module.functions if EMPTY_WORDS.search(one.name))
 
 
 def test_no_module_class_or_function_has_an_empty_name() -> None:
@@ -27,9 +28,5 @@ def test_no_module_class_or_function_has_an_empty_name() -> None:
 
 
 def test_every_module_says_what_it_does() -> None:
-    silent = [
-        str(path.relative_to(REPOSITORY))
-        for path in python_files(*CODE)
-        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    ]
-    assert silent == []
+    silent = [path for path in python_files(*CODE) if not module_of(path).docstring]
+    assert [str(path.relative_to(REPOSITORY)) for path in silent] == []

@@ -30,6 +30,15 @@ class Function:
         return f"{self.path.relative_to(REPOSITORY)}: {self.name} has {self.lines} lines"
 
 
+@dataclass(frozen=True)
+class Module:
+    """What a Python file says of itself, and what is defined in it at any depth."""
+
+    docstring: str
+    classes: list[str]
+    functions: list[Function]
+
+
 def files(*roots: Path) -> Iterator[Path]:
     """Yield every file that is our own below the roots, in a stable order."""
     for root in roots:
@@ -43,18 +52,32 @@ def python_files(*roots: Path) -> Iterator[Path]:
     return (path for path in files(*roots) if path.suffix == ".py")
 
 
-def functions(path: Path) -> Iterator[Function]:
-    """Yield the functions and methods of a Python file."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            yield Function(path, node.name, lines, lines - _docstring_lines(node))
+@cache
+def module_of(path: Path) -> Module:
+    """Return what a Python file holds, parsed once, like its text."""
+    tree = ast.parse(text_of(path))
+    nodes = list(ast.walk(tree))
+    return Module(
+        ast.get_docstring(tree) or "",
+        [node.name for node in nodes if isinstance(node, ast.ClassDef)],
+        [_function(path, node) for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)],
+    )
+
+
+def functions(path: Path) -> list[Function]:
+    """Return the functions and methods of a Python file."""
+    return module_of(path).functions
 
 
 @cache
 def text_of(path: Path) -> str:
     """Return what a file says, read once: many tests look at every file."""
     return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _function(path: Path, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Function:
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    return Function(path, node.name, lines, lines - _docstring_lines(node))
 
 
 def _docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

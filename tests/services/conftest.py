@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.services.world import World, open_world
-from tests.support.database import KINDS
+from tests.support.database import FAST_ON_SQLITE
 
 
-@pytest.fixture(params=[KINDS[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[1:])])
+@pytest.fixture(params=FAST_ON_SQLITE)
 def kind(request: pytest.FixtureRequest) -> str:
     """Return each kind of database; `make check` takes the first alone."""
     return str(request.param)

@@ -17,12 +17,12 @@ from callboard.wire.runner import Claim, UsageReport
 from tests.services.reading_world import OWNER, agent_of
 from tests.services.two_coordinators import Coordinators, at_once, open_coordinators
 from tests.services.world import PlayedRunner
-from tests.store.harness import KINDS
+from tests.support.database import FAST_ON_SQLITE
 
 CALL = 1_000
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=FAST_ON_SQLITE)
 async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Coordinators]:
     """Two coordinators."""
     async with open_coordinators(request.param, tmp_path) as opened:

@@ -15,13 +15,13 @@ from callboard.wire.runner import Claim
 from tests.services.reading_world import agent_of
 from tests.services.two_coordinators import Coordinators, at_once, open_coordinators
 from tests.services.world import OWNER, PlayedRunner
-from tests.store.harness import KINDS
+from tests.support.database import FAST_ON_SQLITE
 
 ROUNDS = 8
 LIMITS = TreeLimits(children_per_session=5, sessions_per_root=8)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=FAST_ON_SQLITE)
 async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Coordinators]:
     """Two coordinators with narrow limits on trees."""
     async with open_coordinators(request.param, tmp_path, LIMITS) as opened:
@@ -29,7 +29,7 @@ async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         assert await opened.problems() == []
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=FAST_ON_SQLITE)
 async def hasty(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Coordinators]:
     """Two coordinators whose leases last no time at all."""
     opening = open_coordinators(request.param, tmp_path, lease_ms=1, unheard_ms=60_000, grace_ms=0, lost_run_ms=0)

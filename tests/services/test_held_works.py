@@ -15,6 +15,8 @@ from callboard.store.database import Database, Transaction
 from tests.services.two_coordinators import Coordinators, open_coordinators
 from tests.store.harness import KINDS
 
+pytestmark = pytest.mark.slow
+
 BOUND_SECONDS = 10.0
 CONCURRENT = [kind for kind in KINDS if kind != "sqlite"]
 """Where one writer does all works there is no middle in which another could meet it."""

@@ -17,7 +17,7 @@ from callboard.wire.requests import AdditionalDemands
 from callboard.wire.runner import AnnounceTranscript, Claim, PutTranscriptPart, TranscriptWanted
 from tests.services.two_coordinators import open_coordinators
 from tests.services.world import OWNER, PlayedRunner, World
-from tests.store.harness import KINDS
+from tests.support.database import FAST_ON_SQLITE
 
 NATIVE = "conversation-1"
 LIMIT_BYTES = 3 * PART_BYTES
@@ -99,7 +99,7 @@ async def code_of(call: Any) -> str:
     return refused.value.code
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=FAST_ON_SQLITE)
 async def keeping(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Keeping]:
     """A coordinator whose runs need not wait for the host of their conversation."""
     rules: dict[str, Any] = {

@@ -16,6 +16,8 @@ from psycopg import sql
 from tests.support import postgres
 
 KINDS: Final = ("sqlite", "postgresql")
+FAST_ON_SQLITE: Final = (KINDS[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[1:]))
+"""The same as parameters of a fixture whose tests `make check` runs on SQLite alone."""
 sqlite_only: Final = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 """For a test that is about the file, or that names no coordinator's database at all."""
 postgresql_only: Final = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
