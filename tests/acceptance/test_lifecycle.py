@@ -243,6 +243,8 @@ def test_a53_ends_of_runs_move_the_lifecycle(lone: World, coordinator: Coordinat
         "report",
         "needs_you",
     )
+    assert work.acted("pause")["waiting_for"] is None
+    assert work.acted("resume")["waiting_for"] == "report"
     resumed = lone.command_line(coordinator)("resume", work.session_id, "Add a test.", "--json")
     assert resumed.code == 0, resumed.err
     assert work.acted("pause")["lifecycle"] == "paused"

@@ -11,7 +11,7 @@ import msgspec
 from callboard.coordinator.services import guidance_changes, run_changes, state_files, work_runs
 from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.following_run import request_like
-from callboard.coordinator.services.lifecycle_changes import By, change, work_of
+from callboard.coordinator.services.lifecycle_changes import REPORT, By, change, work_of
 from callboard.coordinator.services.limits import TreeLimits, WorkRules
 from callboard.coordinator.services.locking import lock_for_run
 from callboard.coordinator.services.messages import listening_run
@@ -132,6 +132,8 @@ class LifecycleService:
         cut_off = last is not None and last["status"] in _CUT_OFF
         if asked or ending or (live is None and (cut_off or tx.one("task_at_work", session_id=session_id))):
             create(tx, self._next_run(tx, caller, work), self._ids, self._limits)
+        elif live is None and _waits_for_report(tx, work, last):
+            tx.run("wait_for", session_id=session_id, waiting_for=REPORT)
 
     def _next_run(self, tx: Transaction, caller: Caller, work: Row) -> NewRun:
         """A run like the latest one; what it is told is written when it is claimed."""
@@ -170,6 +172,14 @@ class LifecycleService:
             await self._database.write(partial(work_runs.halt_when_due, session_id=row["session_id"])) for row in due
         ]
         return sum(ended)
+
+
+def _waits_for_report(tx: Transaction, work: Row, last: Row | None) -> bool:
+    """Whether idle work waits for a person as it did before its pause."""
+    if last is None or last["status"] != "completed":
+        return False
+    session = tx.one("session_by_id", session_id=work["session_id"]) or {}
+    return session.get("milestone_id") is not None or work["reported_run_id"] != last["run_id"]
 
 
 def _by(caller: Caller) -> By:

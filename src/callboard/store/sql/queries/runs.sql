@@ -155,7 +155,7 @@ SELECT count(*) AS waiting, max(pool_session_id) AS pool_session_id FROM runs WH
 
 -- name: last_ended_run
 -- How the run of a session ended that has the highest number of all that have ended.
-SELECT status, reason FROM runs WHERE session_id = :session_id AND status IN ('completed', 'failed', 'stopped')
+SELECT run_id, status, reason FROM runs WHERE session_id = :session_id AND status IN ('completed', 'failed', 'stopped')
 ORDER BY number DESC LIMIT 1;
 
 -- name: offer_run
