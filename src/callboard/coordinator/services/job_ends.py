@@ -67,7 +67,7 @@ def after_done(tx: Transaction, job_ids: Ids, job: Row, answer: Any) -> None:
     """The job is done."""
     if job["kind"] == "fetch_issues":
         _keep_issues(tx, job["project_id"], answer)
-        _close_others(tx, job, answer or [])
+        _close_others(tx, job, answer)
         return
     if job["kind"] == "remove" and job["session_id"] is None:
         _removed_by_path(tx, job_ids, job, answer)
@@ -157,13 +157,13 @@ def _keep_issues(tx: Transaction, project_id: str, found: list[wire.IssueText], 
             )
 
 
-def _close_others(tx: Transaction, job: Row, found: list[Any]) -> None:
+def _close_others(tx: Transaction, job: Row, found: list[wire.IssueText]) -> None:
     """The tracker was asked for what is open, newest first: what it did not name is so no more."""
     asked = msgspec.json.decode(job["request"], type=wire.FetchIssues)
     if asked.numbers:
         return
     whole = len(found) < min(max(asked.limit, 1), wire.MAX_FETCHED)
-    lowest = 0 if whole else min(one.number for one in msgspec.convert(found, list[wire.IssueText]))
+    lowest = 0 if whole else min(one.number for one in found)
     tx.run("close_other_issues", project_id=job["project_id"], lowest=lowest, now=tx.now_ms)
 
 
