@@ -147,15 +147,20 @@ def test_d8_a_decision_for_the_session_allows_what_is_like_it_until_it_is_taken_
 
 @pytest.mark.either_database
 def test_what_waits_is_decided_by_its_id_however_much_was_asked_since(stage: Stage) -> None:
+    """And of several that are open the session waits for the one that was asked first."""
     runner = stage.world.hand_runner(stage.coordinator, "asks", executor_types=["by-hand"])
-    asked = {"type": "start_session", "prompt": "x", "executor_type": "by-hand"}
-    run_id = stage.coordinator.http.post("/runs", json=asked).json()["run_id"]
-    attempt = runner.begin(run_id)
-    found = [
-        runner.report(run_id, "approvals", attempt, request_id=str(number), tool_name="Bash").json()["approval_id"]
-        for number in range(202)
+    start = {"type": "start_session", "prompt": "x", "executor_type": "by-hand"}
+    made = stage.coordinator.http.post("/runs", json=start).json()
+    run_id, attempt = made["run_id"], runner.begin(made["run_id"])
+    tools = ["Bash", "AskUserQuestion", *["Bash"] * 200]
+    asked = [
+        runner.report(run_id, "approvals", attempt, request_id=str(number), tool_name=name).json()
+        for number, name in enumerate(tools)
     ]
-    assert stage.callboard("approve", found[0]).out.split()[:2] == [found[0], "allowed"]
+    assert stage.coordinator.session(made["session_id"]).waiting_for == "approval"
+    first = asked[0]["approval_id"]
+    assert stage.callboard("approve", first).out.split()[:2] == [first, "allowed"]
+    assert stage.coordinator.session(made["session_id"]).waiting_for == "question"
 
 
 @pytest.mark.either_database

@@ -46,7 +46,7 @@ def request(tx: Transaction, run: Row, approval_id: str, asked: ApprovalRequest)
         more = {name: row[name] for name in shown} | {"tool_input": asked.tool_input, "session_allows": allows}
         _tell(tx, run, event_types.APPROVAL_REQUESTED, row, **more)
         if not _is_granted(tx, run, row):
-            tx.run("wait_for", session_id=run["session_id"], waiting_for=waits_for(asked.tool_name))
+            _wait(tx, run)
             tx.run("pause_timeout", run_id=run["run_id"], now=tx.now_ms)
     return tx.one("approval_of_attempt", **names) or row
 
@@ -130,11 +130,18 @@ def _expire(tx: Transaction, run: Row, row: Row) -> None:
         _tell(tx, run, event_types.APPROVAL_EXPIRED, row)
 
 
+def _wait(tx: Transaction, run: Row) -> bool:
+    """The session waits for what was asked first of all that is open; false when nothing is."""
+    oldest = tx.one("oldest_pending_approval", session_id=run["session_id"])
+    waiting_for = None if oldest is None else waits_for(oldest["tool_name"])
+    tx.run("wait_for", session_id=run["session_id"], waiting_for=waiting_for)
+    return oldest is not None
+
+
 def _go_on(tx: Transaction, run: Row) -> None:
     """After the last open request the session waits for nobody, and the timeout goes on."""
-    if tx.all("pending_approvals_of_run", run_id=run["run_id"]):
+    if _wait(tx, run):
         return
-    tx.run("wait_for", session_id=run["session_id"], waiting_for=None)
     now = tx.one("run_by_id", run_id=run["run_id"])
     if now is not None and now["paused_at"] is not None:
         going = now | {"paused_at": None, "paused_ms": now["paused_ms"] + tx.now_ms - now["paused_at"]}
