@@ -1,5 +1,6 @@
 """R24: nothing that is nowhere else is removed, unless exactly that was confirmed."""
 
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from callboard.wire.jobs import ListWorktrees, Prepared, Remove, Removed
 from callboard.workspace import files
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.removal import list_worktrees, remove
+from tests.support.site import FailingGit
 from tests.workspace.place import Place
 
 
@@ -101,6 +103,22 @@ def test_work_is_kept_until_exactly_its_loss_is_confirmed(
     removed = _remove(place, made, confirm=newer)
     assert (removed.lost != [], place.worktree.exists()) == (True, False)
     assert ("better-name" in place.left()) == (work is _renamed)
+
+
+def test_a_git_that_fails_at_any_step_of_a_removal_loses_no_commit(place: Place) -> None:
+    """R24: the folder was removed by hand, its commits are on the branch alone; not knowing of them is no proof."""
+    made = place.prepare()
+    tip = place.commit("feature", "x", at=place.worktree)
+    shutil.rmtree(place.worktree)
+    git = FailingGit(place.folder / "failing-git")
+    place.environment["PATH"] = git.within[1].removeprefix("PATH=")
+    for call in range(1, 40):
+        git.fail_at(call)
+        assert _refused(place, made).code in ("git_failed", "work_would_be_lost")
+        assert place.git("rev-parse", "refs/heads/issue-42") == tip
+        if git.calls < call:
+            break
+    assert call >= 3
 
 
 def test_what_is_pushed_or_kept_needs_no_confirmation(place: Place) -> None:

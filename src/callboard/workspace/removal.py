@@ -100,12 +100,11 @@ def _without_worktree(repository: Repository, journal: Journal, order: Remove, b
 
 
 def _listed(repository: Repository, linked: Linked) -> Worktree:
-    branch, head = repository.head(linked)
+    branch, head, losses = None, None, None
     missing = not linked.path.is_dir()
-    try:
+    with suppress(WorkspaceRefused):
+        branch, head = repository.head(linked)
         losses = losses_of(repository, linked, branch=branch)
-    except WorkspaceRefused:
-        losses = None
     return Worktree(
         path=os.fsencode(linked.path).decode(errors="replace"),
         branch=branch,

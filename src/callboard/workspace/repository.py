@@ -156,11 +156,16 @@ class Repository:
         return self.git_dir / "worktrees" / linked.name
 
     def head(self, linked: Linked) -> tuple[str | None, str | None]:
-        """Branch and commit of a worktree; None for a detached HEAD, and for a branch without a commit."""
+        """Branch and commit of a worktree; None for a detached HEAD, and for a branch without a commit.
+
+        Both are None where git has no worktree that can be read.
+        """
         private = self.private_dir(linked)
-        ref = self.git.run(private, "symbolic-ref", "--quiet", "HEAD", fine=(0, 1, 128)).text
-        commit = self.git.run(private, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", fine=(0, 1, 128)).text
-        return ref.removeprefix("refs/heads/") or None, commit if is_commit(commit) else None
+        found = self.git.run(private, "symbolic-ref", "--quiet", "HEAD", fine=(0, 1, 128))
+        if found.code == 128:
+            return None, None
+        commit = self.git.run(private, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", fine=(0, 1)).text
+        return found.text.removeprefix("refs/heads/") or None, commit if is_commit(commit) else None
 
     def count_only_on(self, commit: str, but_for_branch: str | None) -> int:
         """How many commits of a history are on no remote, tag or branch, but for one branch that does not count."""
