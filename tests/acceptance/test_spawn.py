@@ -229,3 +229,8 @@ def test_r24_a_worktree_that_somebody_removed_is_told_with_the_way_to_go_on_from
     shop.do("delete", "1", "--keep-branch")
     again = shop.do("spawn", "1", "--reuse-branch")
     assert (again["path"], shop.repository.git("log", "-1", "--format=%s", "issue-1")) == (made["path"], "kept")
+    # A number means the latest work: here one that was never begun.
+    (world.folder / "project-issue-2").mkdir()
+    assert "callboard worktrees --remove" in shop.refused(8, "spawn", "2")
+    assert "nothing to confirm" in shop.refused(2, "delete", "2", "--confirm", "lose-0123456789")
+    assert "has no worktree" in shop.callboard("delete", "2").err

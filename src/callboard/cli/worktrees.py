@@ -15,7 +15,7 @@ from callboard.cli.references import session_of
 from callboard.cli.run import SessionReference
 from callboard.cli.waiting import wait_for_end
 from callboard.client import calls
-from callboard.domain.errors import NotFound
+from callboard.domain.errors import InvalidRequest, NotFound
 from callboard.domain.lifecycle import ENDED
 from callboard.wire.responses import Session
 from callboard.wire.work import ChangeLifecycle, Job, Location, Project, RequestJob
@@ -75,10 +75,12 @@ def delete(
     """
     context = Context(show, where)
     session = session_of(context.client, reference, context.settings["project"])
+    there = session.work is not None and session.work.state not in _REMOVED
+    if session.work is not None and not there:
+        _tell_without(context, session, confirmed=confirm is not None)
     stopped = context.client.send(calls.sessions.stop(session.session_id))
     for run_id in stopped.stopping:
         wait_for_end(context, run_id)
-    there = session.work is not None and session.work.state not in _REMOVED
     if there and not keep_worktree:
         asked = RequestJob(kind="remove", confirm=confirm, options={"keep_branch": keep_branch})
         job = _done(context, context.client.send(calls.work.ask_session(session.session_id, asked)), "The removal")
@@ -87,6 +89,16 @@ def delete(
         _tell_removed(context, job)
     body = ChangeLifecycle(action="delete", keep_worktree=keep_worktree)
     return show_change(context.output, context.client.send(calls.lifecycle.change(session.session_id, body)))
+
+
+def _tell_without(context: Context, session: Session, *, confirmed: bool) -> None:
+    """A number means the latest work on its issue: one that was never begun hides another that has a worktree."""
+    what = f"{session.session_id} has no worktree"
+    others = "callboard worktrees lists those that are left, and whose they are"
+    if confirmed:
+        hint = f"Leave --confirm out, or name the one that is meant: {others}."
+        raise InvalidRequest(f"{what}, so that there is nothing to confirm.", hint=hint)
+    context.output.note(span(f"{what}; {others}.", "dim"))
 
 
 def worktrees(
