@@ -58,7 +58,7 @@ def retry_of(tx: Transaction, run: Row, caller: Caller, offered: frozenset[str])
     bound = tx.one("open_binding", session_id=run["session_id"]) is not None
     cut_off = bound and was_cut_off(tx, run["run_id"], run["attempt"] + 1)
     goes_on = cut_off and run["context"] == "persistent" and run["reason"] in _CUT_OFF
-    prompt = CONTINUATION_PROMPT if goes_on else run["prompt"]
+    prompt = CONTINUATION_PROMPT if goes_on else run["prompt"] or ""
     request = _resume(run, prompt, _limits_of(run), _parameters_of(run))
     return NewRun(
         request=request,
