@@ -59,6 +59,8 @@ def test_s12_a_repository_that_brings_settings_for_a_client_is_to_be_trusted(
     assert step in callboard("project", "add", str(repository.path), **own).err
     assert callboard("trust", str(repository.path), **own).code == 0
     assert step not in callboard("project", "add", str(repository.path), **own).err
+    moved = callboard("project", "add", str(repository.path), "--tracker", "github", **own).err
+    assert "are now those of github instead of local" in moved
 
 
 def test_flags_of_all_commands_may_stand_before_the_command(callboard: CommandLine, nowhere: CommandLine) -> None:

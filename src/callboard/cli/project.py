@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from callboard.cli.context import Context
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Output, Part, span
-from callboard.cli.projects import project_of
+from callboard.cli.projects import named_project, project_of
 from callboard.cli.settings import named_checks, read_settings, whole_path
 from callboard.cli.trust import withheld
 from callboard.client import calls
@@ -62,8 +62,10 @@ def add(
             issue_authors=list(said["issue_authors"]),
         ),
     )
+    before = named_project(context.client, body.name)
     project = context.client.send(calls.work.add_project(body))
     _upload_agents(context, Path(facts.path), body.hostname)
+    _tell_tracker(context.output, before, project)
     if context.output.json_wanted:
         context.output.value(project)
     elif context.output.quiet:
@@ -73,6 +75,15 @@ def add(
         _tell_withheld(context, directory=Path(facts.path))
         _tell_next(context.output, project, body)
     return 0
+
+
+def _tell_tracker(output: Output, before: Project | None, now: Project) -> None:
+    """Another tracker means other issues under the same numbers, which nobody is to find out later."""
+    if before is None or before.tracker == now.tracker:
+        return
+    kept = " Those that are kept here stay, each until one of its number is fetched." if before.open_issues else ""
+    said = f"The issues of {now.name} are now those of {now.tracker} instead of {before.tracker}.{kept}"
+    output.warn(span("warning: ", "yellow", "bold"), said)
 
 
 def _upload_agents(context: Context, directory: Path, hostname: str) -> None:
