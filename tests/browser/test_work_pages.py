@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("br
 
 HOSTILE: Final = "<img src=x onerror=alert(1)> [l](javascript:alert(2)) exe.\u202egnp"
 CHECKS: Final = '[checks.test]\nargv = ["sh", "-c", "echo boom; exit 3"]\n'
+ENDED: Final = ("finished", "failed", "stopped")
 TITLES: Final = ("The login test is flaky", "Use JWT", HOSTILE, "Taken soon", "Too late", "Fails its check", "Left")
 
 
@@ -65,6 +66,7 @@ PAGES: Final = {
     "tasks": "/ui/work/shop/tasks",
     "milestones": "/ui/work/shop/milestones",
     "a milestone": "/ui/work/shop/milestones/1",
+    "worktrees": "/ui/work/shop/worktrees",
     "guidance": "/ui/sessions/{stage.failed}?view=guidance",
 }
 
@@ -236,9 +238,31 @@ def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
     visitor.go("/ui/work/shop/board")
     stage.post(f"/sessions/{held}/lifecycle", action="cancel", reason="Nobody wants it.")
     expect(column(page, "Ended").get_by_role("article", name=re.compile("The login test"))).to_contain_text("Cancelled")
-    visitor.go(f"/ui/sessions/{held}")
-    expect(page.locator("main header").get_by_text("Nobody wants it.")).to_be_visible()
+    remove_what_is_left_over(stage, visitor)
     assert visitor.heard == []
+
+
+def remove_what_is_left_over(stage: Stage, visitor: Visitor) -> None:
+    """D10: worktrees of work that has ended, with what is only there; who removes one says what may be lost."""
+    page = visitor.page
+    held: str = stage.held["session_id"]
+    path = stage.shop.session(held)["workspace"]["path"]
+    page.goto(f"{stage.coordinator.url}/ui/sessions/{held}")
+    expect(page.locator("main header").get_by_text("Nobody wants it.")).to_be_visible()
+    until(lambda: stage.shop.session(held)["status"] in ENDED, 20, "the end of its run")
+    Path(path, "only-here.txt").write_text("x", encoding="utf-8")
+    visitor.go("/ui/work/shop/worktrees")
+    left = page.get_by_role("list", name="Worktrees").get_by_role("listitem").filter(has_text=path)
+    expect(left).to_contain_text("1 file not committed")
+    left.get_by_role("button", name="Remove").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Remove the worktree").click()
+    value = dialog.get_by_text(re.compile(r"^lose-[0-9a-f]{10}$"))
+    dialog.get_by_label("The value").fill(value.inner_text(timeout=20_000))
+    dialog.get_by_role("button", name="Lose it and remove").click()
+    expect(page.get_by_text("Removed; its branch is kept.")).to_be_visible(timeout=20_000)
+    expect(left).to_have_count(0)
+    assert not Path(path).exists()
 
 
 def lift_the_pause_by_a_message(stage: Stage, visitor: Visitor) -> str:

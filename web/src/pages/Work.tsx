@@ -1,4 +1,5 @@
-// Work on issues: the projects; and of one its issues, its board, its tasks and its milestones, each under an address.
+// Work on issues: the projects; and of one its issues, board, tasks, milestones and worktrees, each under an address.
+import { useEffect, useRef } from "react";
 import type { Project } from "../api/schema";
 import { Problem } from "../api/client";
 import { Link } from "../navigation";
@@ -17,6 +18,7 @@ import { OneIssue } from "./work/OneIssue";
 import { OneMilestone } from "./work/OneMilestone";
 import { Projects } from "./work/Projects";
 import { Tasks } from "./work/Tasks";
+import { Worktrees } from "./work/Worktrees";
 import css from "./work/Work.module.css";
 
 export default function WorkPage({ parameters }: { parameters: Parameters }) {
@@ -39,7 +41,7 @@ function OfProject({ named, tab, number }: { named: string; tab: string; number:
   return <InProject key={project.data.project_id} project={project.data} named={named} tab={tab} number={number} />;
 }
 
-const TABS = [["", "Issues"], ["board", "Board"], ["tasks", "Tasks"], ["milestones", "Milestones"]] as const;
+const TABS = [["", "Issues"], ["board", "Board"], ["tasks", "Tasks"], ["milestones", "Milestones"], ["worktrees", "Worktrees"]] as const;
 
 function InProject({ project, named, tab, number }: { project: Project; named: string; tab: string; number: number | null }) {
   useFreshWork(project.project_id);
@@ -67,11 +69,15 @@ function InProject({ project, named, tab, number }: { project: Project; named: s
 function Tabs({ project, named, tab }: { project: Project; named: string; tab: string }) {
   const { sessions } = useWorkSessions(project);
   const tasks = useTasks(project);
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [tab]);
   const counts: Record<string, number> = {
     "": project.open_issues, board: [...sessions.values()].filter(isActive).length, tasks: (tasks.data ?? []).filter((one) => one.status === "running").length,
   };
   return (
-    <nav className={layout.segments} aria-label="Of the project">
+    <nav ref={nav} className={layout.segments} aria-label="Of the project">
       {TABS.map(([name, word]) => (
         <Link key={name} to={workAddress(named, name)} aria-current={(name || "issues") === tab ? "page" : undefined}>
           {word}{(counts[name] ?? 0) > 0 && <span className={css.count}>{counts[name]}<span className="unseen">{name === "" ? " open" : " at work"}</span></span>}
@@ -102,6 +108,7 @@ function Page({ project, named, tab, number }: { project: Project; named: string
     if (tab === "board") return <Board project={project} named={named} />;
     if (tab === "tasks") return <Tasks project={project} named={named} />;
     if (tab === "milestones") return <Milestones project={project} named={named} />;
+    if (tab === "worktrees") return <Worktrees project={project} />;
   }
   return <p>The address leads to no page of this project. <Link to={workAddress(named)}>Its issues</Link></p>;
 }

@@ -116,5 +116,5 @@ export function nameOfRequest(url: string): string {
 /** Why work on issues does not go on, in the words of whoever or whatever halted it; null where it goes on. */
 export function reasonOfWork(session: { lifecycle: string | null; work: { stuck_reason: string | null; ended_reason: string | null } | null }): string | null {
   const told = session.work?.ended_reason ?? (session.lifecycle === "stuck" ? session.work?.stuck_reason : null);
-  return told ? withShortIds(inert(told)) : null;
+  return told ? `${session.lifecycle === "cancelled" ? "Cancelled: " : ""}${withShortIds(inert(told))}` : null;
 }

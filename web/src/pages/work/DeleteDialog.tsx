@@ -1,20 +1,16 @@
 // Deletes work: stops it, removes its worktree, puts it away. What is nowhere else is lost only by who repeats a value.
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { call, Problem } from "../../api/client";
+import { call } from "../../api/client";
 import type { Session } from "../../api/schema";
 import { useAttempt } from "../../parts/actions";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Button, Dialog, Trouble } from "../../parts/Parts";
-import { Check, TextField } from "../agents/Fields";
+import { Check } from "../agents/Fields";
 import { ended, readAgain } from "./data";
+import { Losing, lossOf, type Loss } from "./Losing";
 import css from "./Work.module.css";
-
-interface Loss {
-  sentence: string;
-  value: string;
-}
 
 export function DeleteDialog({ session, onClose }: { session: Session; onClose: () => void }) {
   const queries = useQueryClient();
@@ -27,9 +23,9 @@ export function DeleteDialog({ session, onClose }: { session: Session; onClose: 
     try {
       await deleteWork(session, { remove: there && !keepWorktree, keepBranch, keepWorktree, confirm: repeated.trim() || null });
     } catch (error) {
-      const value = error instanceof Problem && error.code === "work_would_be_lost" ? /--confirm (\S+)/.exec(error.hint)?.[1] : undefined;
-      if (!value || !(error instanceof Problem)) throw error;
-      setLoss({ sentence: error.detail, value });
+      const would = lossOf(error);
+      if (would === null) throw error;
+      setLoss(would);
       setRepeated("");
       await readAgain(queries, session);
       return;
@@ -49,13 +45,7 @@ export function DeleteDialog({ session, onClose }: { session: Session; onClose: 
             {!keepWorktree && <Check label="Keep the branch" checked={keepBranch} onChange={setKeepBranch} />}
           </div>
         )}
-        {loss && !keepWorktree && (
-          <div className={`${css.will} ${css.refused}`} role="alert">
-            <p><strong>{inert(loss.sentence)}</strong></p>
-            <p>Save it first; or say that exactly this may be lost by repeating <code className={layout.number}>{loss.value}</code>:</p>
-            <TextField label="The value" mono short value={repeated} onChange={setRepeated} />
-          </div>
-        )}
+        {loss && !keepWorktree && <Losing loss={loss} repeated={repeated} onRepeat={setRepeated} />}
         {removal.problem && <Trouble problem={removal.problem} />}
         <div className={css.foot}>
           <Button type="submit" look="danger" disabled={removal.busy || unsaid}>{removal.busy ? "A runner removes it …" : loss && !keepWorktree ? "Lose it and delete" : "Delete the work"}</Button>

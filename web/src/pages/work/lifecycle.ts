@@ -134,3 +134,27 @@ export function moved<T>(list: readonly T[], from: number, by: -1 | 1): T[] {
   if (one !== undefined) next.splice(Math.max(0, Math.min(list.length - 1, from + by)), 0, one);
   return next;
 }
+
+/** A worktree as a runner of its place told of it. */
+export interface Worktree {
+  hostname: string;
+  /** The repository whose worktree it is. */
+  repository: string;
+  path: string;
+  branch: string | null;
+  uncommitted: number;
+  unpushed: number;
+  missing: boolean;
+  half_made_for: string | null;
+}
+
+/** Whose a worktree is: that for which it is half made, else the newest whose place it is; null where nobody's is. */
+export function ownerOf<S extends Session>(worktree: Worktree, sessions: Iterable<S>): S | null {
+  let found: S | null = null;
+  for (const one of sessions) {
+    if (one.session_id === worktree.half_made_for) return one;
+    const there = one.workspace?.hostname === worktree.hostname && one.workspace.path === worktree.path;
+    if (there && (found === null || one.created_at > found.created_at)) found = one;
+  }
+  return found;
+}

@@ -1,7 +1,7 @@
 // A81: what the pages of work derive, apart from any page.
 import { describe, expect, test } from "vitest";
 import type { Issue, Project, Session, Task } from "../../api/schema";
-import { branchOf, chosenAfter, COLUMNS, directoryOf, fitting, fittingWork, inColumn, LIFECYCLE_LOOKS, moved, readNumbers } from "./lifecycle";
+import { branchOf, chosenAfter, COLUMNS, directoryOf, fitting, fittingWork, inColumn, LIFECYCLE_LOOKS, moved, ownerOf, readNumbers, type Worktree } from "./lifecycle";
 import { givenBy, NO_WAYS, waysOf } from "./settings";
 
 const issue = (number: number, title: string, body = "") => ({ number, title, body }) as Issue;
@@ -20,6 +20,15 @@ describe("the board of work", () => {
       session("d", "cancelled", "2026-01-03"), session("e", "complete", "2026-01-04", "2026-01-05")];
     const names = (name: string) => inColumn(all, COLUMNS.find((column) => column.name === name)!).map((one) => one.session_id);
     expect([names("stuck"), names("ended"), names("paused")]).toEqual([["a", "b"], ["d", "c"], []]);
+  });
+});
+
+describe("a worktree", () => {
+  test("is that of the newest session whose place it was, or of the one for which it is half made", () => {
+    const at = (session_id: string, created_at: string, hostname: string, path: string) => ({ ...session(session_id, "cancelled", created_at), workspace: { hostname, path } }) as Session;
+    const all = [at("a", "1", "here", "/w/1"), at("b", "2", "here", "/w/1"), at("c", "3", "there", "/w/1"), { ...session("d", "cancelled", "4"), workspace: null }];
+    const worktree = (path: string, half_made_for: string | null = null) => ({ hostname: "here", path, half_made_for }) as Worktree;
+    expect([worktree("/w/1"), worktree("/w/2"), worktree("/w/1", "d")].map((one) => ownerOf(one, all)?.session_id)).toEqual(["b", undefined, "d"]);
   });
 });
 
