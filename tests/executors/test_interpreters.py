@@ -21,6 +21,12 @@ from callboard.executors.interpreters import executes_prompt
         ("bash -e -o pipefail", "stdin"),
         ("sh -s one", "stdin"),
         ("python3 -", "stdin"),
+        ("sudo -u agent sh", "stdin"),
+        ("docker exec -i box bash", "stdin"),
+        ("ssh build my-agent", "argument"),
+        ("ssh -p 22 build", "stdin"),
+        ("ssh -p 22 build bash -s", "stdin"),
+        ("su agent", "stdin"),
     ],
 )
 def test_a57_an_interpreter_that_gets_the_prompt_as_its_script_is_known(argv: str, prompt: str) -> None:
@@ -39,6 +45,9 @@ def test_a57_an_interpreter_that_gets_the_prompt_as_its_script_is_known(argv: st
         ("python3 -m agent", "stdin"),
         ("env A=1 agent", "argument"),
         ("sh -c", "none"),
+        ("ssh -p 22 build my-agent", "stdin"),
+        ("su -c my-agent agent", "stdin"),
+        ("sudo -u agent my-agent", "stdin"),
     ],
 )
 def test_a_program_that_gets_the_prompt_as_data_is_none(argv: str, prompt: str) -> None:

@@ -15,12 +15,14 @@ _WRAPPERS: Final = frozenset(
     {"busybox", "command", "env", "exec", "nice", "nohup", "setsid", "stdbuf", "time", "timeout"}
     | {"chroot", "doas", "docker", "ionice", "podman", "sudo", "xargs"}
 )
-_JOINS: Final = frozenset({"eval", "parallel", "runuser", "ssh", "su", "watch"})
+_LOGINS: Final = frozenset({"runuser", "su"})
+_JOINS: Final = _LOGINS | {"parallel", "ssh", "watch"}
 """What a shell is given of these is made of all their arguments."""
 _VERSION: Final = re.compile(r"[\d.]+$")
 _READS_STANDARD_INPUT: Final = frozenset({"-", "-s", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _EXECUTES_NEXT: Final = re.compile(r"--(?:command|eval|execute|print)|-[A-Za-z]*[ceEpr]")
 _TAKES_VALUE: Final = frozenset({"-o", "+o", "-O", "+O", "-W", "-X", "--rcfile", "--init-file"})
+_SSH_TAKES_VALUE: Final = frozenset(f"-{letter}" for letter in "BbcDEeFIiJLlmOopQRSWw")
 _SCRIPT_ENDS_OPTIONS: Final = frozenset(f"{_SHELLS} python pypy".split())
 """After the script of `-c` these take nothing more as an option."""
 
@@ -30,6 +32,9 @@ def executes_prompt(settings: Mapping[str, Any]) -> bool:
     how, argv = settings.get("prompt", "stdin"), [str(part) for part in settings.get("argv") or ()]
     if how == "none":
         return False
+    joined = _place_of(argv, _JOINS)
+    if joined is not None:
+        return how == "argument" or _reads_script(_name(argv[joined]), argv[joined + 1 :])
     called = _interpreter_in(argv)
     if called is None:
         return False
@@ -37,6 +42,17 @@ def executes_prompt(settings: Mapping[str, Any]) -> bool:
     if how == "argument":
         return not operands or _EXECUTES_NEXT.fullmatch(called[-1]) is not None
     return not operands or not _READS_STANDARD_INPUT.isdisjoint(called)
+
+
+def _reads_script(name: str, called: list[str]) -> bool:
+    """Whether a program that hands its arguments to a shell has that shell read its script from standard input."""
+    if name == "ssh":
+        values = [place for place, part in enumerate(called) if part in _SSH_TAKES_VALUE]
+        words = [part for place, part in enumerate(called) if place - 1 not in values and not part.startswith("-")]
+        if len(words) < 2:  # the host, and then what is executed there
+            return True
+        return executes_prompt({"argv": " ".join(called[called.index(words[1]) :]).split()})
+    return name == "parallel" or (name in _LOGINS and not any(map(_EXECUTES_NEXT.fullmatch, called)))
 
 
 def executed_arguments(argv: list[str]) -> list[str]:
