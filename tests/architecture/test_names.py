@@ -4,11 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.architecture.tree import CODE, REPOSITORY, module_of, python_files
-
-pytestmark = pytest.mark.xdist_group("tree")
 
 EMPTY_WORDS = re.compile(r"(^|_)(utils?|helpers?|common|misc|managers?)(_|$)")
 EMPTY_CLASSES = re.compile(r"(Utils?|Helpers?|Common|Misc|Managers?)$")

@@ -2,11 +2,7 @@
 
 import statistics
 
-import pytest
-
 from tests.architecture.tree import CODE, REPOSITORY, SOURCE, files, functions, python_files
-
-pytestmark = pytest.mark.xdist_group("tree")
 
 FILE_LINES = 400
 FUNCTION_LINES = 50

@@ -10,8 +10,6 @@ import pytest
 
 from tests.architecture.tree import CODE, REPOSITORY, SOURCE, files, python_files, text_of
 
-pytestmark = pytest.mark.xdist_group("tree")
-
 # One letter of each pattern stands in brackets, so that this file does not find itself.
 REGISTRIES = (r"pyp[i]\.org", r"pythonhoste[d]\.org", r"npmj[s]\.(org|com)", r"yarnpk[g]\.com", r"debia[n]\.org")
 MACHINE_PATHS = (r"(?<![\w.-])/wor[k]/", r"/roo[t]/\.", r"/home/[a-z]+/")
