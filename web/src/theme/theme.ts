@@ -1,5 +1,6 @@
 // Dark, light, or as the system has it. The colours themselves are in theme.css; what is chosen stays in this browser.
 import { Store } from "../live/stores";
+import { keep } from "../parts/kept";
 
 export type Theme = "system" | "light" | "dark";
 const KEY = "callboard.theme";
@@ -13,13 +14,9 @@ function kept(): Theme {
 export const theme = new Store<Theme>("system");
 
 export function applyTheme(chosen: Theme = kept()): void {
-  if (chosen === "system") {
-    localStorage.removeItem(KEY);
-    delete document.documentElement.dataset.theme;
-  } else {
-    localStorage.setItem(KEY, chosen);
-    document.documentElement.dataset.theme = chosen;
-  }
+  keep(localStorage, KEY, chosen === "system" ? null : chosen);
+  if (chosen === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = chosen;
   theme.set(chosen);
 }
 

@@ -8,6 +8,7 @@ import type { Event } from "../../live/types";
 import { useAttempt } from "../../parts/actions";
 import { moment, nameOf, short } from "../../parts/format";
 import { inert } from "../../parts/inert";
+import { keep } from "../../parts/kept";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Dialog, Loading, Trouble } from "../../parts/Parts";
 import type { Look } from "../../parts/states";
@@ -76,8 +77,7 @@ function Box({ session, onGiven }: { session: Session; onGiven?: () => void }) {
   const write = (next: string) => {
     key.current = newKey();
     setText(next);
-    if (next) sessionStorage.setItem(place, next);
-    else sessionStorage.removeItem(place);
+    keep(sessionStorage, place, next || null);
   };
   const give = useAttempt(async (action: "forward" | "restart" | "resume") => {
     await untilAnswered(() => call("POST /sessions/{session_id}/lifecycle", { path: { session_id: session.session_id }, body: { action, text }, idempotencyKey: key.current }));
