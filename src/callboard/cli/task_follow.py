@@ -1,6 +1,7 @@
 """Follows work that the coordinator goes on with from one run to the next, until it is done; stops nothing."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from callboard.cli.context import Context
@@ -10,6 +11,7 @@ from callboard.cli.output import Output, Part, Style, span
 from callboard.cli.waiting import wait_for_end
 from callboard.client import calls
 from callboard.domain.checks import CheckOutcome
+from callboard.domain.errors import CallboardError
 from callboard.domain.lifecycle import HALTED, way_on
 from callboard.wire.tasks import Milestone, Task, TaskStarted
 
@@ -84,7 +86,9 @@ def show_started(context: Context, started: TaskStarted) -> None:
         output.value(started)
         return
     output.line(started.session_id)
-    missing = _missing(context, started)
+    missing = None
+    with suppress(CallboardError):  # it has begun: whether somebody is missing is not for every token to see
+        missing = _missing(context, started)
     if missing is not None:
         output.warn(span("warning: ", "yellow", "bold"), missing)
         output.warn(span("next:  ", "bold"), f"callboard why {started.run_id}")
