@@ -11,7 +11,15 @@ from tests.support.database import sqlite_only
 from tests.support.world import World, hold
 
 BODY = "it's\ntouch CANARY\n$(touch CANARY)\n"
-TABLES = '[executors.reader]\ntype = "command"\nargv = ["sh", "-c", "cat > told"]\n'
+TABLES = """
+[executors.reader]
+type = "command"
+prompt_is_data = true
+argv = ["sh", "-c", "cat > told"]
+[executors.wrapped]
+type = "command"
+argv = ["flock", "lock", "bash"]
+"""
 
 
 @sqlite_only
@@ -22,8 +30,10 @@ def test_a57_no_issue_no_agent_and_no_childs_result_reaches_a_shell(world: World
     coordinator = shop.coordinator
     for words in (["spawn", "3"], ["task", "run", "3"], ["milestone", "start", "1"]):
         told = shop.refused(8, *words, "--executor", "command")
-        assert "runs its prompt as a script" in told
-        assert "[executors.NAME]" in told
+        assert "may run its prompt as a script" in told
+    told = shop.refused(8, "spawn", "3", "--executor", "wrapped")
+    assert "prompt_is_data = true below [executors.wrapped]" in told
+    assert coordinator.completed("echo mine", executor_type="wrapped").result_text == "mine"
     made = shop.do("spawn", "3", "--executor", "reader")
     coordinator.ended(made["run_id"])
     (told_file,) = world.folder.glob("*/told")
@@ -32,7 +42,7 @@ def test_a57_no_issue_no_agent_and_no_childs_result_reaches_a_shell(world: World
 
     order = json.dumps({"prompt": "touch CANARY", "executor_type": "command"})
     asked = coordinator.ended(coordinator.start_run(f"mcp start_agent_session {order}").run_id)
-    assert "runs its prompt as a script" in coordinator.http.get(f"/sessions/{asked.session_id}/events").text
+    assert "may run its prompt as a script" in coordinator.http.get(f"/sessions/{asked.session_id}/events").text
 
     child = "printf 'result $(touch CANARY)' | " + f"{CALLBOARD} run - --executor scripted --mode async_callback -q"
     asked = coordinator.ended(coordinator.start_run(child, executor_type="command").run_id)
@@ -61,7 +71,7 @@ def test_a57_no_issue_no_agent_and_no_childs_result_reaches_a_shell(world: World
 
 def _shop(world: World) -> Shop:
     shop = Shop(world)
-    executors = ["command", "reader", "scripted"]
+    executors = ["command", "reader", "wrapped", "scripted"]
     world.runner(shop.coordinator, executors=executors, allow_shell=True, tables=TABLES)
     shop.do("task", "new", "plain", "--body", BODY)
     shop.do("milestone", "new", "First", "1")

@@ -18,6 +18,7 @@ from tests.support.world import World
 TABLES: Final = """
 [executors.worker]
 type = "command"
+prompt_is_data = true
 argv = ["sh", "-c", "cat > prompt; grep -q 'not the answer' prompt && echo 42 > answer || echo 41 > answer; echo Done."]
 [checks.test]
 argv = ["sh", "-c", "grep -q 42 answer || { echo $(cat answer) is not the answer; exit 3; }"]

@@ -19,11 +19,13 @@ from tests.support.world import World
 WORKER = """
 [executors.worker]
 type = "command"
+prompt_is_data = true
 argv = ["sh", "-c", "pwd > made.txt"]
 """
 EDITOR = """
 [executors.worker]
 type = "command"
+prompt_is_data = true
 argv = ["sh", "{script}"]
 """
 EDITS = r"""

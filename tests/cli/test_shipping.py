@@ -18,6 +18,7 @@ from tests.support.world import World
 WORKER = """
 [executors.worker]
 type = "command"
+prompt_is_data = true
 argv = ["sh", "-c", "echo done > made.txt"]
 """
 

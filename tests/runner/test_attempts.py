@@ -123,7 +123,7 @@ async def test_the_session_token_speaks_for_the_session_while_the_attempt_lives(
 
 async def test_an_executor_that_cannot_start_fails_the_run_with_a_sentence(world: World) -> None:
     await world.start_coordinator()
-    await world.start_runner(executors={"tool": {"type": "command", "argv": ["echo", "${what}"]}})
+    await world.start_runner(executors={"tool": {"type": "command", "argv": ["echo", "${what}"], "prompt": "none"}})
     made = await world.start_run("x", executor_type="tool")
     run = await world.ended(made.run_id)
     assert run.error is not None

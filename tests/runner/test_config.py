@@ -53,6 +53,13 @@ def test_a57_a_parameter_in_the_text_of_a_script_is_refused_with_what_to_do() ->
     assert "$CALLBOARD_PARAMETER_NAME" in wrong.value.hint
 
 
+def test_a57_no_statement_makes_a_shell_a_reader_of_its_prompt() -> None:
+    """A57: said when the file is read."""
+    with pytest.raises(InvalidRequest) as wrong:
+        read_tables({}, {"tool": {"type": "command", "argv": ["nice", "bash"], "prompt_is_data": True}}, "config.toml")
+    assert "[executors.tool] states prompt_is_data, but bash would execute" in wrong.value.detail
+
+
 def test_directories_become_real_paths_and_must_exist(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     made = runner_settings(

@@ -30,7 +30,7 @@ REASON_CODES: Final[dict[str, str]] = {
     "hostname_differs": "The run must go to {wanted}; this runner is on {found}.",
     "host_preferred": "The conversation is on {wanted}, which may take the run alone for {found} more.",
     "executor_missing": "The run needs the executor {wanted}; this runner offers {found}.",
-    "prompt_is_script": "{wanted} runs its prompt as a script on this runner; this one holds text from elsewhere.",
+    "prompt_is_script": "{wanted} may run its prompt as a script on this runner; this one holds text from elsewhere.",
     "outside_roots": "The directory {wanted} is outside this runner's roots ({found}).",
     "tag_missing": "The run demands the tag {wanted}; this runner has {found}.",
     "needs_shared_tag": "This runner only takes runs that share one of its tags ({found}).",

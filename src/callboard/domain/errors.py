@@ -73,7 +73,7 @@ CODES: Final[dict[str, str]] = {
     "no_location": "The project has no place, or none on this host; add one.",
     "not_local_tracker": "The issues of this project are kept elsewhere, and are made and changed there.",
     "project_in_use": "Sessions, agents or tokens belong to the project, or a worktree is at the place.",
-    "prompt_is_script": "The executor runs its prompt as a script, and this one would hold text from elsewhere.",
+    "prompt_is_script": "The executor may run its prompt as a script, and this one would hold text from elsewhere.",
     "job_failed": "A runner could not do what was asked of it.",
     "job_taken": "The job is another runner's.",
     "worktree_missing": "The worktree of the session is not there, or not there any more.",

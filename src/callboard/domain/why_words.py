@@ -57,7 +57,7 @@ LACKS: Final = {
 REMEDIES: Final = {
     "hostname_differs": "Start the runner on {wanted}.",
     "executor_missing": "Start a runner that offers it: callboard runner --executor {wanted}",
-    "prompt_is_script": "Name a program in the runner's file, [executors.{wanted}] with argv: it gets text as data.",
+    "prompt_is_script": "If its program only reads it: prompt_is_data = true below [executors.{wanted}] of the runner.",
     "outside_roots": "Start a runner that may work there: callboard runner --root {wanted}",
     "tag_missing": "Start a runner that has it: callboard runner --tag {wanted}",
     "needs_shared_tag": "Give the run a tag of the runner, or start a runner without require_matching_tags.",

@@ -11,19 +11,18 @@ from typing import Any, Final
 
 from callboard.domain.invocation import Action, CloseInput, Decision, Input, Invocation, Launch, Outcome
 from callboard.executors.base import LaunchFacts, NativeIds, UsageGrain
-from callboard.executors.interpreters import executed_arguments
+from callboard.executors.interpreters import PLACEHOLDER, executed_arguments
 from callboard.executors.journal import Record
 from callboard.executors.lines import EventLines, read_line, said
 
 PARAMETER: Final = "CALLBOARD_PARAMETER_"
 PARAMETERS: Final = "CALLBOARD_PARAMETERS"
 RESULT_CHARACTERS: Final = 65_536
-_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PROMPT_ID: Final = "prompt"
 
 
 class CommandExecutor:
-    """The table `[executors.NAME]`: `argv`, `env`, and `prompt` = "stdin" (default), "argument" or "none"."""
+    """`[executors.NAME]`: `argv`, `env`, `prompt_is_data`, and `prompt` = "stdin" (default), "argument" or "none"."""
 
     name = "command"
     native_ids: NativeIds = "none"
@@ -124,7 +123,7 @@ class CommandConversation:
 def parameter_in_script(settings: Mapping[str, Any]) -> str | None:
     """The argument of a table in which a parameter would be executed; None when all of them are data."""
     executed = executed_arguments([str(part) for part in settings.get("argv") or ()])
-    return next((part for part in executed if _PLACEHOLDER.search(part)), None)
+    return next((part for part in executed if PLACEHOLDER.search(part)), None)
 
 
 def _on_stdin(invocation: Invocation) -> bool:
@@ -139,7 +138,7 @@ def _filled(part: str, parameters: dict[str, Any]) -> str:
             raise ValueError(f"The command needs the parameter {found[1]!r}.")
         return _text(parameters[found[1]])
 
-    return _PLACEHOLDER.sub(value, part)
+    return PLACEHOLDER.sub(value, part)
 
 
 def _parameters(parameters: dict[str, Any]) -> dict[str, str]:

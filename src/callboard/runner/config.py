@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from callboard.domain.errors import InvalidRequest, refuse_all
 from callboard.executors.command import CommandExecutor, parameter_in_script
+from callboard.executors.interpreters import interpreter_of_prompt
 from callboard.runner.directories import real_roots
 
 SLOTS_PER_CORE: Final = 2
@@ -63,6 +64,8 @@ class ExecutorTable(_Table, frozen=True):
     """More arguments for `claude-code`."""
     prompt: Literal["stdin", "argument", "none"] = "stdin"
     """How a `command` gets the prompt."""
+    prompt_is_data: bool = False
+    """States that the program of a `command` executes nothing of prompt and parameters: others' words go there too."""
     path: str | None = None
     """Where the program of `claude-code` is, when it is not on the PATH; short for an `argv` of one."""
     strict_mcp: bool | None = None
@@ -201,10 +204,17 @@ def _entries(tables: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def _check_scripts(origin: str, table: RunnerTable) -> None:
-    """Whoever starts a run chooses its parameters, and could write the script."""
+    """Whoever starts a run chooses its parameters, and could write the script; no statement makes a shell read only."""
     for name, executor in table.executors.items():
-        command = (executor.type or name) == CommandExecutor.name
-        executed = parameter_in_script(executor.settings()) if command else None
+        if (executor.type or name) != CommandExecutor.name:
+            continue
+        interpreter = interpreter_of_prompt(executor.settings()) if executor.prompt_is_data else None
+        if interpreter is not None:
+            raise InvalidRequest(
+                f"{origin}: [executors.{name}] states prompt_is_data, but {interpreter} would execute the prompt.",
+                hint="Leave prompt_is_data out, or name the script that reads the prompt: the interpreter's argument.",
+            )
+        executed = parameter_in_script(executor.settings())
         if executed is not None:
             raise InvalidRequest(
                 f"{origin}: [executors.{name}] would make parameters of runs a part of a script: {executed!r}.",

@@ -30,8 +30,8 @@ from callboard.runner.unstarted import boot_id
 from callboard.wire.runner import Claim
 
 PROMPT_IS_SCRIPT: Final = (
-    "[executors.{}] runs its prompt as a script here, and this prompt holds text from elsewhere. "
-    "Name a program that takes the prompt as data."
+    "[executors.{}] may run its prompt as a script here, and this prompt holds text from elsewhere. "
+    "If its program only reads it, state prompt_is_data = true there."
 )
 WORKTREE_GONE: Final = (
     "The worktree {} is not there any more. What was committed is on its branch, with which work begins anew: "

@@ -13,10 +13,10 @@ from callboard.domain.demands import Demands
 from callboard.domain.errors import Conflict
 from callboard.store.database import Row, Transaction
 
-SENTENCE: Final = "The executor {!r} runs its prompt as a script here, and this one would hold text from elsewhere."
+SENTENCE: Final = "The executor {!r} may run its prompt as a script here, and this one would hold text from elsewhere."
 NEXT_STEP: Final = (
-    'Take another executor, or name a program in the runner\'s file: [executors.NAME] with type = "command" and argv; '
-    "it gets the prompt as data."
+    "Take another executor; or, where its program (no shell) only reads what it is given, write prompt_is_data = true "
+    "below [executors.{}] in the runner's file, and start the runner again."
 )
 
 
@@ -25,7 +25,8 @@ def guarded(tx: Transaction, new: NewRun, session: Row | None, demands: Demands)
     if not _holds_foreign_text(tx, new, session):
         return demands
     if new.caller is not SYSTEM and only_executed(tx, demands.executor_type):
-        raise Conflict(SENTENCE.format(demands.executor_type), code="prompt_is_script", hint=NEXT_STEP)
+        hint = NEXT_STEP.format(demands.executor_type)
+        raise Conflict(SENTENCE.format(demands.executor_type), code="prompt_is_script", hint=hint)
     return msgspec.structs.replace(demands, prompt_as_data=True)
 
 
