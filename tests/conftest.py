@@ -14,7 +14,9 @@ from typing import TypeVar
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
 
+from tests.support.scheduling import SharingScheduling
 from tests.support.server_guard import end_server
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -88,6 +90,12 @@ def pytest_configure(config: pytest.Config) -> None:
         max_examples=max(20, rounds * 10),
     )
     hypothesis.settings.load_profile("callboard")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharingScheduling | None:
+    """Keep tests together that share something, where the Makefile asks for groups."""
+    return SharingScheduling(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

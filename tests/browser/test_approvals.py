@@ -12,7 +12,7 @@ from tests.browser.pages import HOURS_OFF, Visitor
 from tests.support.coordinator import QUICK, Coordinator
 from tests.support.world import World
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
 
 PATIENCE: Final = 20_000
 QUESTION: Final = {

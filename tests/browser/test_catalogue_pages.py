@@ -11,7 +11,7 @@ from tests.browser.pages import Visitor
 from tests.support.coordinator import QUICK, Coordinator
 from tests.support.world import World
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
 
 FILE: Final = "---\nname: implementer\ndescription: Writes the code.\n---\nYou write code."
 FORM: Final = {

@@ -12,7 +12,7 @@ from tests.browser.pages import HOSTILE, Visitor
 from tests.support.coordinator import QUICK, Coordinator, until
 from tests.support.world import World, hold
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
 
 AGENT: Final = {"name": "reviewer", "description": "Reads a change.", "executor": "scripted", "permission_mode": "full"}
 WORDS: Final = "say It was **late**.\nusage opus 1200 340 21000\nresult It was **late**."

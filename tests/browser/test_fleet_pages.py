@@ -12,7 +12,7 @@ from tests.browser.pages import LONG_TASKS, Visitor
 from tests.support.coordinator import Coordinator
 from tests.support.world import World, hold
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
 
 LARGE: Final = 1_000
 BRANCHES: Final = 20

@@ -14,7 +14,7 @@ from tests.support.coordinator import QUICK, Coordinator
 from tests.support.repository import Repository
 from tests.support.world import World, hold
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
 
 TABS: Final = 7
 LINES: Final = 2_000

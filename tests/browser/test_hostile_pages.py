@@ -11,7 +11,7 @@ from tests.browser.evil import INLINE, SCRIPT, EvilServer
 from tests.browser.turncoat import Turncoat
 from tests.browser.victim import CANARY, Victim
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ATTACKS: Final = re.findall(r'^  "?([\w ]+)"?: (?:async )?\(target', SCRIPT.read_text(encoding="utf-8"), re.MULTILINE)
 PLACES: Final = {

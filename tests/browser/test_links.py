@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Page, Response
 from tests.browser.evil import EvilServer
 from tests.browser.victim import CANARY, Victim
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LINK: Final = """(url) => {
   document.body.append(Object.assign(document.createElement("a"), { href: url, id: "link", textContent: "link" }));

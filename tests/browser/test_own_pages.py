@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 from tests.browser.evil import EvilServer
 from tests.browser.victim import CANARY, Victim
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 READ: Final = """async (token) => {
   const answer = await fetch("/sessions", { headers: { Authorization: `Bearer ${token}` } });

@@ -15,7 +15,7 @@ from tests.support.balancer import balancer, reached_at
 from tests.support.coordinator import QUICK, Coordinator
 from tests.support.world import World, hold
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
 DONE: Final = 'say It was **late**.\ntool Read {"file_path": "a.py"}\nusage opus 1200 340 21000\nresult Fixed.'
 

@@ -15,7 +15,7 @@ from tests.support.repository import Repository
 from tests.support.work import Workshop
 from tests.support.world import World, hold
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
 
 HOSTILE: Final = "<img src=x onerror=alert(1)> [l](javascript:alert(2)) exe.\u202egnp"
 CHECKS: Final = '[checks.test]\nargv = ["sh", "-c", "echo boom; exit 3"]\n'

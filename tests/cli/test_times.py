@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from tests.support.command import CommandLine, Done
 
 TRIES = 3
@@ -15,7 +13,6 @@ def _best_ms(command: Callable[[], Done]) -> float:
     return min(one.cpu_seconds for one in done) * 1000
 
 
-@pytest.mark.xdist_group("times")
 def test_completing_an_id_costs_at_most_500_ms_of_cpu(callboard: CommandLine) -> None:
     assert _best_ms(lambda: callboard("__complete", "logs", "")) <= 500
 

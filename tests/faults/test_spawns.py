@@ -70,14 +70,12 @@ def a_contest(world: World, coordinators: Sequence[Coordinator]) -> Contest:
 
 
 @pytest.mark.rounds(5)
-@pytest.mark.xdist_group("spawns-two")
 def test_a51_twenty_spawns_through_two_coordinators(two: Contest, fault_round: FaultRound) -> None:
     """A51: on one PostgreSQL, every other spawn through the other coordinator."""
     spawn_at_once(two, fault_round)
 
 
 @pytest.mark.rounds(5)
-@pytest.mark.xdist_group("spawns-one")
 def test_a51_twenty_spawns_through_one_coordinator_with_sqlite(one: Contest, fault_round: FaultRound) -> None:
     """A51: where one writer does all."""
     spawn_at_once(one, fault_round)
