@@ -302,8 +302,8 @@ def test_d16_who_scrolls_back_finds_again_what_the_page_has_let_go_of(stage: Sta
     page.get_by_role("button", name="to the end").click()
     expect(feed.get_by_text("word 16999", exact=True)).to_be_visible()
     expect(last).to_have_attribute("aria-setsize", re.compile(r"^12\d{3}$"))
-    visitor.go(f"/ui/sessions/{session['session_id']}?event=5")
-    expect(feed.get_by_text("word 3", exact=True)).to_be_visible(timeout=20_000)
+    visitor.go(f"/ui/sessions/{session['session_id']}?event=1500")
+    expect(feed.get_by_text("word 1498", exact=True)).to_be_visible(timeout=20_000)
     assert visitor.heard == []
 
 
