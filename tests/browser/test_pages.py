@@ -174,6 +174,31 @@ def test_a81_a_session_is_led_from_its_page(stage: Stage, visitor: Visitor) -> N
     assert visitor.heard == []
 
 
+LEAD: Final = f"{{}}\nchild async_poll - say below;;{hold('never')}\n{hold('never')}"
+
+
+def test_a81_stop_asks_for_children_that_work_when_it_is_pressed(stage: Stage, visitor: Visitor) -> None:
+    """S12: a page that was opened before there were any follows them, and asks even where it has not heard of them."""
+    made = stage.begin(LEAD.format(hold("children-begin")), f"Lead {'long ' * 30}")
+    page = visitor.log_in(f"/ui/sessions/{made.session_id}")
+    header, facts = page.locator("main header"), page.get_by_label("About this session")
+    expect(page.get_by_role("heading", name=re.compile("Run 1"))).to_be_visible()
+    old = stage.coordinator.http.get(f"/sessions/{made.session_id}").json()
+    stage.world.let_go("children-begin")
+    expect(header.get_by_text("0 of 1 children ended")).to_be_visible(timeout=20_000)
+    expect(facts.get_by_text("in use")).to_be_visible()
+    asked_again = re.compile(rf"(?<!/ui)/sessions/{made.session_id}$")
+    page.route(asked_again, lambda route: route.fulfill(json=old))
+    page.reload()
+    expect(header.get_by_role("button", name="Stop")).to_be_visible()
+    expect(header.get_by_text("children ended")).to_have_count(0)
+    page.keyboard.press("s")
+    page.get_by_role("dialog").get_by_role("button", name="Stop it and all below it").click()
+    (below,) = stage.coordinator.http.get("/sessions", params={"parent_session_id": made.session_id}).json()["items"]
+    assert stage.coordinator.ended(below["latest_run_id"]).reason == "stopped"
+    assert visitor.heard == []
+
+
 TALK: Final = 400
 TALKATIVE: Final = "\n".join(["say x", "sleep 0.008"] * TALK)
 

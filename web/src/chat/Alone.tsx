@@ -3,13 +3,13 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { call, Problem } from "../api/client";
 import type { Session } from "../api/schema";
+import { useSession } from "../live/session";
 import { useConnection } from "../live/stores";
 import { Notices } from "../parts/actions";
 import { inert } from "../parts/inert";
 import { Button, Empty, Loading, Trouble } from "../parts/Parts";
 import { Beginning, VIA_CHAT } from "./Begin";
 import { Conversation } from "./Conversation";
-import { useSession } from "./session";
 import css from "./Chat.module.css";
 
 const NEW = "new";

@@ -9,7 +9,8 @@ import { connection, SessionLog, useStore } from "../live/stores";
 import { tell, useAction } from "../parts/actions";
 import { NUMBER_KEYS } from "../parts/QuestionCard";
 import { Earlier } from "../parts/Earlier";
-import { Button, Dialog, Empty, Loading, SessionState, Took, Trouble } from "../parts/Parts";
+import { Button, Empty, Loading, SessionState, Took, Trouble } from "../parts/Parts";
+import { useStop } from "../parts/stop";
 import { VirtualList } from "../parts/VirtualList";
 import { BlockView } from "./Blocks";
 import { conversationOf, type Block } from "./conversation";
@@ -128,13 +129,7 @@ function Archived({ session }: { session: Session }) {
 
 /** What goes on at the moment, why it waits, and the way to end it. */
 function Status({ session, runs }: { session: Session; runs: readonly Run[] }) {
-  const queries = useQueryClient();
-  const [asking, setAsking] = useState(false);
-  const [stop, stopping] = useAction(async (subtree: boolean) => {
-    setAsking(false);
-    await call("POST /sessions/{session_id}/stop", { path: { session_id: session.session_id }, body: { subtree } });
-    await queries.invalidateQueries({ queryKey: ["session", session.session_id] });
-  });
+  const { stop, stopping, question } = useStop(session.session_id);
   const waits = session.status === "pending" || session.group === "queued" || session.status === "interrupted";
   const why = useQuery({
     queryKey: ["session", session.session_id, "why", session.latest_run_id],
@@ -144,8 +139,8 @@ function Status({ session, runs }: { session: Session; runs: readonly Run[] }) {
   });
   const childrenAtWork = session.children.total - session.children.ended;
   const busy = isBusy(session);
-  const end = useRef(() => {});
-  end.current = () => (childrenAtWork > 0 ? setAsking(true) : void stop(false));
+  const end = useRef(stop);
+  end.current = stop;
   useKeys(useMemo(() => (busy ? [{ keys: "s", does: "Stop it", where: "Chat", run: () => end.current() }] : []), [busy]));
   if (!busy) return null;
   const live = runs.find((run) => run.started_at !== null && run.ended_at === null);
@@ -156,17 +151,8 @@ function Status({ session, runs }: { session: Session; runs: readonly Run[] }) {
         {waits && why.data ? why.data.sentence : live?.started_at && session.status !== "stopping" ? <Took from={live.started_at} to={null} /> : null}
         {childrenAtWork > 0 && <> · {childrenAtWork} {childrenAtWork === 1 ? "child works" : "children work"}</>}
       </span>
-      {session.status !== "stopping" && <Button look="danger" disabled={stopping} onClick={() => end.current()}>◼ Stop</Button>}
-      {asking && (
-        <Dialog title="Stop it?" onClose={() => setAsking(false)}>
-          <p>What its agent has not saved is lost. {childrenAtWork} below it {childrenAtWork === 1 ? "works" : "work"}, too.</p>
-          <div className={css.buttons}>
-            <Button look="danger" onClick={() => void stop(false)}>Stop it alone</Button>
-            <Button look="danger" onClick={() => void stop(true)}>Stop it and all below it</Button>
-            <Button look="quiet" onClick={() => setAsking(false)}>Let it work</Button>
-          </div>
-        </Dialog>
-      )}
+      {session.status !== "stopping" && <Button look="danger" disabled={stopping} onClick={stop}>◼ Stop</Button>}
+      {question}
     </div>
   );
 }

@@ -1,23 +1,13 @@
-// What a conversation reads besides its log: the session, its newest runs and its children, kept fresh by the stream.
+// What a conversation reads besides its log and its session: its newest runs and its children, kept fresh by the stream.
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { call } from "../api/client";
 import type { Session } from "../api/schema";
 import { useFresh } from "../live/fresh";
 import { board, useStore } from "../live/stores";
-import { STATE_TYPES, type Event } from "../live/types";
 
-const states = new Set<string>(STATE_TYPES);
 const NEWEST_RUNS = 50;
 const MOST_CHILDREN = 200;
-
-export function useSession(sessionId: string) {
-  useFresh(["session", sessionId], (event: Event) => event.session_id === sessionId && (states.has(event.type) || event.type === "usage"));
-  return useQuery<Session, Error>({
-    queryKey: ["session", sessionId],
-    queryFn: () => call("GET /sessions/{session_id}", { path: { session_id: sessionId } }),
-  });
-}
 
 /** Its newest runs; those that wait are among them. */
 export function useRuns(sessionId: string) {

@@ -1,12 +1,10 @@
 // One session: who it is, all its runs on one timeline as they happen, and what a person can do about it.
-import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
-import { call, Problem } from "../api/client";
+import { Problem } from "../api/client";
 import type { Session } from "../api/schema";
 import { useKeys } from "../keyboard/registry";
-import { useFresh } from "../live/fresh";
+import { useSession } from "../live/session";
 import { SessionLog, useStore } from "../live/stores";
-import { STATE_TYPES, type Event } from "../live/types";
 import { Link, useQueryParameter } from "../navigation";
 import { Earlier } from "../parts/Earlier";
 import { nameOf } from "../parts/format";
@@ -28,17 +26,6 @@ import css from "./Session.module.css";
 export default function SessionPage({ parameters }: { parameters: Parameters }) {
   const sessionId = parameters.session_id ?? "";
   return <OneSession key={sessionId} sessionId={sessionId} />;
-}
-
-const states = new Set<string>(STATE_TYPES);
-
-/** A session as the coordinator shows it, read again when its state changes. */
-export function useSession(sessionId: string) {
-  useFresh(["session", sessionId], (event: Event) => event.session_id === sessionId && (states.has(event.type) || event.type === "usage"));
-  return useQuery<Session, Error>({
-    queryKey: ["session", sessionId],
-    queryFn: () => call("GET /sessions/{session_id}", { path: { session_id: sessionId } }),
-  });
 }
 
 function OneSession({ sessionId }: { sessionId: string }) {
@@ -71,7 +58,7 @@ function OneSession({ sessionId }: { sessionId: string }) {
         {shown === "changes" ? <Changes session={session.data} /> : shown === "guidance" ? <div className={css.scroll}><Guidance session={session.data} /></div> : <TimelineOf session={session.data} log={log} />}
         <Composer session={session.data} />
       </div>
-      <Facts session={session.data} />
+      <Facts session={session.data} log={log} />
     </div>
   );
 }

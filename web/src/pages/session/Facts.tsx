@@ -3,16 +3,18 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { call } from "../../api/client";
 import type { Binding, Run, Session } from "../../api/schema";
+import { useStore, type SessionLog } from "../../live/stores";
 import { Link } from "../../navigation";
 import { inert } from "../../parts/inert";
 import { Age, Id, Money, State, Took, Tokens, useMedia } from "../../parts/Parts";
 import { lookOf } from "../../parts/states";
 import { short } from "../../parts/format";
+import { isBusy } from "./Header";
 import { workAddress } from "../work/address";
 import { PullRequest } from "../work/ShipDialog";
 import css from "./Facts.module.css";
 
-export function Facts({ session }: { session: Session }) {
+export function Facts({ session, log }: { session: Session; log: SessionLog }) {
   const wide = useMedia("(min-width: 1061px)");
   const path = { session_id: session.session_id };
   // Below ["session", id]: read again with it.
@@ -39,7 +41,7 @@ export function Facts({ session }: { session: Session }) {
             {session.work?.pull_request_url && <Fact name="Pull request"><PullRequest url={session.work.pull_request_url} /></Fact>}
             {session.work?.guidance && <Fact name="Guidance"><Link to={`/sessions/${session.session_id}?view=guidance`}>{inert(session.work.guidance).slice(0, 120)}</Link></Fact>}
             <Fact name="Context">{session.context}{session.portable ? ", portable" : ""}</Fact>
-            <Fact name="Events">{session.last_seq}</Fact>
+            <Fact name="Events"><Events session={session} log={log} /></Fact>
             {Object.entries(session.labels).map(([name, value]) => <Fact key={name} name={inert(name)}>{inert(value)}</Fact>)}
           </dl>
         </Part>
@@ -55,8 +57,8 @@ export function Facts({ session }: { session: Session }) {
           {runs.data ? <ol className={css.runs}>{(runs.data.items as Run[]).map((run) => <RunLine key={run.run_id} run={run} />)}</ol> : <p className={css.soft}>…</p>}
         </Part>
         <Part title="Binding history">
-          {bindings.data && bindings.data.items.length === 0 && <p className={css.soft}>{session.status === "pending" ? "Not bound to a conversation yet." : "It has no conversation that could be resumed."}</p>}
-          <ol className={css.runs}>{(bindings.data?.items as Binding[] | undefined)?.map((one) => <BindingLine key={one.generation} binding={one} />)}</ol>
+          {bindings.data && bindings.data.items.length === 0 && <p className={css.soft}>{isBusy(session) ? "Not bound to a conversation yet." : "It has no conversation that could be resumed."}</p>}
+          <ol className={css.runs}>{(bindings.data?.items as Binding[] | undefined)?.map((one) => <BindingLine key={one.generation} binding={one} session={session} />)}</ol>
         </Part>
       </aside>
     </details>
@@ -87,12 +89,23 @@ function RunLine({ run }: { run: Run }) {
   );
 }
 
-function BindingLine({ binding }: { binding: Binding }) {
+/** The page has heard of more than the session said when it was read. */
+function Events({ session, log }: { session: Session; log: SessionLog }) {
+  return Math.max(session.last_seq, useStore(log).timeline.last);
+}
+
+/** What became of the conversation of its executor that it was bound to. */
+function standing(binding: Binding, session: Session): ReactNode {
+  if (binding.ended_at) return <Age at={binding.ended_at} before="until " after=" ago" />;
+  return isBusy(session) ? "in use" : "goes on from here";
+}
+
+function BindingLine({ binding, session }: { binding: Binding; session: Session }) {
   return (
     <li>
       <div className={css.line}>
         <strong>{binding.generation}</strong><span>{binding.executor_type}</span><span className={css.soft}>{binding.reason}</span>
-        <span className={css.end}>{binding.ended_at ? <Age at={binding.ended_at} before="until " after=" ago" /> : "open"}</span>
+        <span className={css.end}>{standing(binding, session)}</span>
       </div>
       <p className={css.soft}>{binding.runner_id ? <Link to={`/runners/${binding.runner_id}`}>{inert(binding.hostname)}</Link> : inert(binding.hostname)}{binding.project_dir ? ` · ${inert(binding.project_dir)}` : ""}</p>
       <Id id={binding.executor_session_id} label="conversation" whole />

@@ -8,7 +8,8 @@ import { go, Link } from "../../navigation";
 import { useAction } from "../../parts/actions";
 import { issuesBesideTitle, nameOf, nameOfRequest, reasonOfWork, short, withShortIds } from "../../parts/format";
 import { inert } from "../../parts/inert";
-import { Age, Button, Dialog, Id, Money, SessionState } from "../../parts/Parts";
+import { Age, Button, Id, Money, SessionState } from "../../parts/Parts";
+import { useStop } from "../../parts/stop";
 import { WorkActions, WorkDialogs } from "../work/Actions";
 import { ForkDialog, isForkable } from "./Fork";
 import css from "./Header.module.css";
@@ -78,16 +79,10 @@ function Sentence({ session }: { session: Session }) {
 
 function Actions({ session }: { session: Session }) {
   const queries = useQueryClient();
-  const [asking, setAsking] = useState(false);
   const [forking, setForking] = useState(false);
   const path = { session_id: session.session_id };
   const again = () => queries.invalidateQueries({ queryKey: ["session", session.session_id] });
-  const [stop, stopping] = useAction(async (subtree: boolean) => {
-    setAsking(false);
-    await call("POST /sessions/{session_id}/stop", { path, body: { subtree } });
-    await again();
-    return subtree ? "Stopping it and all below it." : "Stopping.";
-  });
+  const { stop, stopping, question } = useStop(session.session_id);
   const [retry, retrying] = useAction(async () => {
     await call("POST /runs/{run_id}/retry", { path: { run_id: session.latest_run_id ?? "" }, idempotencyKey: newKey() });
     await again();
@@ -101,13 +96,12 @@ function Actions({ session }: { session: Session }) {
   });
   const busy = isBusy(session);
   const failed = session.status === "failed" || session.status === "stopped";
-  const askOrStop = () => (session.children.total > session.children.ended ? setAsking(true) : void stop(false));
   const retriable = !busy && failed && !session.archived_at && session.latest_run_id !== null && !session.external;
   const forkable = isForkable(session);
-  const acts = useRef({ retry, archive, askOrStop });
-  acts.current = { retry, archive, askOrStop };
+  const acts = useRef({ retry, archive, stop });
+  acts.current = { retry, archive, stop };
   useKeys(useMemo(() => [
-    ...(busy ? [{ keys: "s", does: "Stop it", where: "Session", run: () => acts.current.askOrStop() }] : []),
+    ...(busy ? [{ keys: "s", does: "Stop it", where: "Session", run: () => acts.current.stop() }] : []),
     ...(session.handle === null ? [] : [{ keys: "f", does: "Give its work guidance", where: "Session", run: () => document.querySelector<HTMLElement>("[data-guide]")?.click() }]),
     { keys: "m", does: "Write a message", where: "Session", run: () => document.getElementById("message")?.focus() },
     ...(forkable ? [{ keys: "f", does: "Fork it: another session that goes on from here", where: "Session", run: () => setForking(true) }] : []),
@@ -120,21 +114,12 @@ function Actions({ session }: { session: Session }) {
     <div className={css.actions}>
       <WorkActions session={session} />
       <WorkDialogs sessions={useMemo(() => new Map([[session.session_id, session]]), [session])} />
-      {busy && <Button look="danger" disabled={stopping || session.external} onClick={askOrStop}>◼ Stop</Button>}
+      {busy && <Button look="danger" disabled={stopping || session.external} onClick={stop}>◼ Stop</Button>}
       {retriable && <Button disabled={retrying} onClick={() => void retry()}>↻ Retry</Button>}
       {forkable && <Button look="quiet" onClick={() => setForking(true)} title="Another session that goes on from here">Fork</Button>}
       {!busy && <Button look="quiet" disabled={archiving} onClick={() => void archive()}>{session.archived_at ? "Unarchive" : "Archive"}</Button>}
       {forking && <ForkDialog session={session} onClose={() => setForking(false)} />}
-      {asking && (
-        <Dialog title="Stop this session?" onClose={() => setAsking(false)}>
-          <p>What its agent has not saved is lost. Queued runs of it are cancelled.</p>
-          <div className={css.actions}>
-            <Button look="danger" onClick={() => void stop(false)}>Stop it</Button>
-            {session.children.total > 0 && <Button look="danger" onClick={() => void stop(true)}>Stop it and all below it</Button>}
-            <Button look="quiet" onClick={() => setAsking(false)}>Let it work</Button>
-          </div>
-        </Dialog>
-      )}
+      {question}
     </div>
   );
 }
