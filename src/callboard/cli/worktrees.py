@@ -205,6 +205,8 @@ def _done(context: Context, job: Job, what: str) -> Job:
 def _tell_removed(context: Context, job: Job) -> None:
     removed: dict[str, Any] = job.answer
     branch = "its branch was removed" if removed["branch_removed"] else "its branch is kept"
+    why = removed.get("branch_kept")
+    branch += f": {why.rstrip('.')}" if why else ""
     context.output.note(span(f"{removed['path']} was removed, {branch}.", "dim"))
 
 

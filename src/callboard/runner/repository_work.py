@@ -110,7 +110,8 @@ class RepositoryWork:
         entry = self.journal.of_worktree(Path(order.path))
         if entry is not None and entry.prepared is None:
             preparation.undo(repository, self.journal, entry.session_id)
-            return wire.Removed(path=entry.path, branch_removed="branch" in entry.begun)
+            removed = "branch" in entry.begun and repository.branch_tip(entry.branch) is None
+            return wire.Removed(path=entry.path, branch_removed=removed)
         return removal.remove(repository, self.journal, order, job_id)
 
     def _write_state(self, repository: Repository, order: wire.WriteState) -> None:

@@ -114,6 +114,8 @@ class Removed(Answer, kw_only=True):
 
     path: str
     branch_removed: bool
+    branch_kept: str | None = None
+    """Why the branch was left as it is, although it was to go."""
     lost: list[str] = []
     """What was lost with it, as was confirmed."""
     was_there: bool = True

@@ -14,7 +14,7 @@ import structlog
 
 from callboard.domain.worker_prompt import WorkContext, WorkIssue, state_file
 from callboard.wire.jobs import Prepare, Prepared
-from callboard.workspace import files
+from callboard.workspace import files, refs
 from callboard.workspace.git import Git
 from callboard.workspace.journal import Entry, Journal, failed_files, no_room
 from callboard.workspace.names import check_branch, check_commit, check_folder_name
@@ -27,7 +27,6 @@ from callboard.workspace.view import view
 
 MAX_NEXT: Final = 99
 CHECKOUT_SECONDS: Final = 50.0
-_NOTHING: Final = "0" * 40
 _LOG = structlog.get_logger(__name__)
 
 
@@ -90,17 +89,19 @@ def plan(repository: Repository, order: Prepare, roots: Sequence[Path]) -> Plan:
     for number in range(1, MAX_NEXT + 1):
         suffix = "" if number == 1 else f"-{number}"
         branch = check_branch(order.branch + suffix)
-        tip = repository.branch_tip(branch)
         place = free_place(root, order.directory_name + suffix)
-        below = tip is None and repository.has_branches_below(branch)
-        if tip is None and place is not None and not below:
+        if order.new_branch and (place is None or refs.kept_because(repository, branch) is not None):
+            continue
+        tip = refs.own_tip(repository, branch)
+        beside = repository.beside(branch) if tip is None else None
+        if tip is None and place is not None and beside is None:
             return Plan(place, branch, base, base.commit, creates_branch=True)
         if order.new_branch:
             continue
         if place is None:
             raise _taken(root / order.directory_name)
-        if below:
-            sentence = f"There are branches below {branch}/, beside which git allows none that is called {branch!r}."
+        if beside is not None:
+            sentence = f"There is a branch {beside!r}, beside which none can be that is called {branch!r}."
             raise WorkspaceRefused("branch_exists", sentence, "Take the next free name: --new-branch.")
         if not order.reuse_branch:
             hint = "Go on with it: --reuse-branch. Take the next free name: --new-branch."
@@ -148,11 +149,7 @@ def _make(repository: Repository, journal: Journal, entry: Entry, planned: Plan)
     entry.folder = files.identity(planned.path)
     if planned.creates_branch:
         _step(journal, entry, "branch")
-        ref, message = f"refs/heads/{planned.branch}", f"callboard: {entry.session_id}"
-        nothing = _NOTHING if len(planned.tip) == len(_NOTHING) else "0" * len(planned.tip)
-        repository.git.run(
-            repository.git_dir, "update-ref", "--create-reflog", "-m", message, ref, planned.tip, nothing
-        )
+        refs.create(repository, planned.branch, planned.tip, f"callboard: {entry.session_id}")
     entry.names_before = [one.name for one in _folders(repository)]
     _step(journal, entry, "worktree")
     repository.git.run(
@@ -161,6 +158,9 @@ def _make(repository: Repository, journal: Journal, entry: Entry, planned: Plan)
     )
     linked = _linked(repository, entry)
     entry.name = linked.name
+    if repository.head(linked) != (planned.branch, planned.tip):
+        sentence = f"The worktree is not on {planned.branch!r} as git was told to make it."
+        raise WorkspaceRefused("git_failed", sentence, "Try again when nobody else works at that branch.")
     _step(journal, entry, "state_file")
     with view(repository, linked, planned.tip, writes=True) as shown:
         shown.run("read-tree", "--reset", "-u", planned.tip, seconds=CHECKOUT_SECONDS)
@@ -283,14 +283,12 @@ def _is_named_after(name: str, path: str) -> bool:
 
 
 def _undo_branch(repository: Repository, entry: Entry) -> None:
-    """The branch, while it is where we made it: then nothing is lost with it."""
-    ref = f"refs/heads/{entry.branch}"
-    if repository.branch_tip(entry.branch) == entry.base_commit and not _checked_out(repository, entry.branch):
-        repository.git.run(repository.git_dir, "update-ref", "-d", ref, entry.base_commit)
-
-
-def _checked_out(repository: Repository, branch: str) -> bool:
-    return any(repository.head(one)[0] == branch for one in repository.worktrees())
+    """The branch, while it is where we made it: then nothing is lost with it. One that leads elsewhere stays."""
+    kept = refs.kept_because(repository, entry.branch)
+    if kept is not None:
+        _LOG.warning("branch_kept", session_id=entry.session_id, detail=kept)
+    elif refs.own_tip(repository, entry.branch) == entry.base_commit and not repository.is_used(entry.branch):
+        refs.delete(repository, entry.branch, entry.base_commit)
 
 
 def _undo_abandoned(repository: Repository, journal: Journal, session_id: str) -> None:

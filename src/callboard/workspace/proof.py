@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from callboard.workspace import refs
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.repository import Linked, Repository
 from callboard.workspace.view import View, view
@@ -30,6 +31,8 @@ class Losses(msgspec.Struct, frozen=True, kw_only=True):
     unpushed: int
     """Commits that are on no remote, tag or other branch."""
     wrong_branch: bool
+    kept: str | None
+    """Why the branch stays, whatever is confirmed."""
     readable: bool
     stamp: str
     """Another one, other losses."""
@@ -52,6 +55,8 @@ class Losses(msgspec.Struct, frozen=True, kw_only=True):
             said.append(f"{self.unpushed} {'commit is' if self.unpushed == 1 else 'commits are'} only here")
         if self.wrong_branch:
             said.append(f"it is on {self.branch or 'no branch'} instead of its own branch")
+        if self.kept:
+            said.append(f"its branch stays: {self.kept.rstrip('.')}")
         return said
 
     @property
@@ -86,11 +91,11 @@ def losses_of(
         goes = on if on == branch and not keep_branch else None
         if goes is not None or on is None:
             unpushed = repository.count_only_on(head, goes)
-    if wrong and branch is not None and not keep_branch:
+    kept = None if branch is None or not wrong else refs.kept_because(repository, branch)
+    if wrong and branch is not None and not keep_branch and kept is None:
         unpushed += _only_on_branch(repository, branch, began_at)
-    stamp = _stamp(
-        linked.path, [str(head), str(on), str(unpushed), str(keep_branch), str(readable)], [*paths, *submodules]
-    )
+    facts = [head, on, branch, unpushed, keep_branch, readable, os.fsencode(linked.path)]
+    stamp = _stamp(linked.path, map(str, facts), [*paths, *submodules])
     return Losses(
         branch=on,
         head=head,
@@ -98,6 +103,7 @@ def losses_of(
         submodules=submodules,
         unpushed=unpushed,
         wrong_branch=wrong,
+        kept=kept,
         readable=readable,
         stamp=stamp,
     )

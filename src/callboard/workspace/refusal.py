@@ -12,6 +12,8 @@ REFUSALS: Final[dict[str, str]] = {
     "invalid_branch": "A name cannot be that of a branch.",
     "invalid_name": "A name cannot be that of a folder or a file.",
     "branch_exists": "A branch of this name is there already.",
+    "branch_symbolic": "The branch is only another name for another ref; nothing is done through it.",
+    "branch_broken": "git cannot read the branch.",
     "branch_in_use": "The branch is checked out in another worktree.",
     "path_taken": "Something is already where the worktree would be.",
     "outside_roots": "The path is outside the directories that this runner may work in.",

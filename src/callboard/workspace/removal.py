@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from callboard.wire.jobs import ListWorktrees, Remove, Removed, Worktree
-from callboard.workspace import files
+from callboard.workspace import files, refs
 from callboard.workspace.journal import Entry, Journal
 from callboard.workspace.names import check_branch
 from callboard.workspace.proof import losses_of
@@ -49,9 +49,11 @@ def remove(repository: Repository, journal: Journal, order: Remove, job_id: str)
         journal.end_removal(path)
         files.remove_below(ours.git_dir, "worktrees", linked.name)
         _remove_empty(ours)
-        removed = not order.keep_branch and branch is not None and _remove_branch(ours, branch)
+        goes = None if order.keep_branch else branch
+        kept = None if goes is None else refs.kept_because(ours, goes)
+        removed = goes is not None and kept is None and _remove_branch(ours, goes)
         _forget(journal, path)
-        return Removed(path=str(path), branch_removed=removed, lost=lost)
+        return Removed(path=str(path), branch_removed=removed, branch_kept=kept, lost=lost)
 
 
 def _is_half_made(repository: Repository, entry: Entry) -> bool:
@@ -86,8 +88,9 @@ def _without_worktree(repository: Repository, journal: Journal, order: Remove, b
     if os.path.lexists(path):
         sentence = f"{path} is no worktree of {repository.path}, so it is kept."
         raise WorkspaceRefused("not_a_worktree", sentence, "Look at it, and remove it by hand.")
-    removed = False
-    tip = repository.branch_tip(branch) if branch is not None and not order.keep_branch else None
+    removed, goes = False, None if order.keep_branch else branch
+    kept = None if goes is None else refs.kept_because(repository, goes)
+    tip = None if goes is None or kept is not None else refs.own_tip(repository, goes)
     if branch is not None and tip is not None:
         only_here = 0 if tip == order.base_commit else repository.count_only_on(tip, branch)
         value = f"lose-{tip[:10]}"
@@ -96,7 +99,7 @@ def _without_worktree(repository: Repository, journal: Journal, order: Remove, b
         removed = _remove_branch(repository, branch)
     known = any(entry.path == str(path) for entry in journal.entries())
     _forget(journal, path)
-    return Removed(path=str(path), branch_removed=removed, was_there=known)
+    return Removed(path=str(path), branch_removed=removed, branch_kept=kept, was_there=known)
 
 
 def _listed(repository: Repository, linked: Linked) -> Worktree:
@@ -142,11 +145,11 @@ def _unconfirmed(what: str, sentence: str, value: str) -> WorkspaceRefused:
 
 
 def _remove_branch(repository: Repository, branch: str) -> bool:
-    """Remove a branch where it is now, unless another worktree is on it."""
-    tip = repository.branch_tip(branch)
-    if tip is None or any(repository.head(one)[0] == branch for one in repository.worktrees()):
+    """Remove a branch where it is now, unless somebody is on it."""
+    tip = refs.own_tip(repository, branch)
+    if tip is None or repository.is_used(branch):
         return False
-    repository.git.run(repository.git_dir, "update-ref", "-d", f"refs/heads/{branch}", tip)
+    refs.delete(repository, branch, tip)
     return True
 
 

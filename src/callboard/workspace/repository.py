@@ -25,6 +25,9 @@ LOCK_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.05
 _SMALL_FILE_BYTES: Final = 8192
 _MAX_WORKTREES: Final = 2000
+_MAX_SYMBOLIC: Final = 200
+"""With more of them nothing counts as held elsewhere."""
+_KINDS: Final = {"--remotes": "refs/remotes/", "--tags": "refs/tags/", "--branches": "refs/heads/"}
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,10 +114,10 @@ class Repository:
         ref = self.git.run(self.git_dir, "symbolic-ref", "--quiet", "HEAD", fine=(0, 1)).text
         return ref.removeprefix("refs/heads/") or None
 
-    def has_branches_below(self, branch: str) -> bool:
-        """Whether there are branches such as `BRANCH/x`, beside which git allows no `BRANCH`."""
-        listed = self.git.run(self.git_dir, "for-each-ref", "--count=1", "--format=%(refname)", f"refs/heads/{branch}/")
-        return bool(listed.text)
+    def beside(self, branch: str) -> str | None:
+        """A branch that allows no new `BRANCH` beside it: one such as `BRANCH/x`, or one that differs in case alone."""
+        asked = ("for-each-ref", "--count=1", "--ignore-case", "--format=%(refname)", f"refs/heads/{branch}")
+        return self.git.run(self.git_dir, *asked).text.removeprefix("refs/heads/") or None
 
     def base(self, asked: str | None) -> Base:
         """The branch to begin at, and its commit: the local one, else that of `origin`."""
@@ -167,22 +170,26 @@ class Repository:
         commit = self.git.run(private, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", fine=(0, 1)).text
         return found.text.removeprefix("refs/heads/") or None, commit if is_commit(commit) else None
 
+    def is_used(self, branch: str) -> bool:
+        """Whether a worktree, or the repository itself, is on a branch, by whatever name."""
+        return branch == self.current_branch() or any(self.head(one)[0] == branch for one in self.worktrees())
+
     def count_only_on(self, commit: str, but_for_branch: str | None) -> int:
         """How many commits of a history are on no remote, tag or branch, but for one branch that does not count."""
-        left_out = () if but_for_branch is None else (f"--exclude={but_for_branch}",)
-        listed = self.git.run(
-            self.git_dir,
-            "rev-list",
-            "--count",
-            "--ignore-missing",
-            commit,
-            "--not",
-            "--remotes",
-            "--tags",
-            *left_out,
-            "--branches",
-        )
+        others = self._symbolic_refs()
+        held_by = ["--not"] if len(others) <= _MAX_SYMBOLIC else []
+        for kind, prefix in _KINDS.items() if held_by else ():
+            left_out = [name.removeprefix(prefix) for name in others if name.startswith(prefix)]
+            if kind == "--branches" and but_for_branch is not None:
+                left_out.append(but_for_branch)
+            held_by += [*(f"--exclude={name}" for name in left_out), kind]
+        listed = self.git.run(self.git_dir, "rev-list", "--count", "--ignore-missing", commit, *held_by)
         return int(listed.text)
+
+    def _symbolic_refs(self) -> list[str]:
+        """Refs that are only other names: they hold nothing that what they lead to does not hold."""
+        shape = "--format=%(if)%(symref)%(then)%(refname)%(end)"
+        return self.git.run(self.git_dir, "for-each-ref", shape, *_KINDS.values()).text.split()
 
     def _linked(self, name: str, handle: int) -> Linked | None:
         pointer = files.read(handle, "gitdir", _SMALL_FILE_BYTES)

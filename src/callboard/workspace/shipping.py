@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from callboard.wire.jobs import Ship, Shipped
+from callboard.workspace import refs
 from callboard.workspace.github import GitHubAccess
 from callboard.workspace.names import check_branch
 from callboard.workspace.proof import check_folder, uncommitted
@@ -28,7 +29,7 @@ def ship(repository: Repository, order: Ship, access: GitHubAccess) -> Shipped:
         url = remote_of(ours, order.remote_url)
         tracker = access.tracker(ours.git.without_handles(), url)
         _push(ours, url, head, branch, tracker.push_token() if url.startswith("http") else None)
-        ours.git.run(ours.git_dir, "update-ref", f"refs/remotes/origin/{branch}", head)
+        refs.note_pushed(ours, branch, head)
         there = tracker.pull_request(branch)
         if there is not None:
             return Shipped(pull_request_url=there, already_open=True)
@@ -57,10 +58,11 @@ def remote_of(repository: Repository, known_url: str | None = None) -> str:
 def _ready(repository: Repository, linked: Linked, branch: str, base: str, *, allow_uncommitted: bool) -> str:
     """The commit to push."""
     check_folder(linked.path)
+    _check_own(repository, linked, branch)
     on, head = repository.head(linked)
     if on != branch or head is None:
         sentence = f"{linked.path} is on {on or 'no branch'}, not on {branch}."
-        raise WorkspaceRefused("wrong_branch", sentence, f"git checkout {branch}")
+        raise WorkspaceRefused("wrong_branch", sentence, f"git -C {linked.path} checkout {branch}")
     if not allow_uncommitted:
         with view(repository, linked, head) as shown:
             changed = uncommitted(shown)
@@ -74,6 +76,17 @@ def _ready(repository: Repository, linked: Linked, branch: str, base: str, *, al
         sentence = f"{branch} has no commit that {base} has not."
         raise WorkspaceRefused("nothing_to_ship", sentence, "Commit the work first.")
     return head
+
+
+def _check_own(repository: Repository, linked: Linked, branch: str) -> None:
+    """Raises `branch_symbolic` with what makes the branch one of its own, at the commit that the worktree shows."""
+    try:
+        refs.own_tip(repository, branch)
+    except WorkspaceRefused as refused:
+        if refused.code != "branch_symbolic":
+            raise
+        hint = f"git -C {linked.path} update-ref --no-deref refs/heads/{branch} HEAD"
+        raise WorkspaceRefused(refused.code, refused.sentence, hint) from refused
 
 
 def _push(repository: Repository, url: str, commit: str, branch: str, token: str | None) -> None:

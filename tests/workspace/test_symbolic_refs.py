@@ -1,0 +1,143 @@
+"""R24, S10: a branch of ours is a ref of its own or is refused; no write, delete or undo reaches what it leads to."""
+
+from typing import Any
+
+import pytest
+
+from callboard.wire.jobs import Prepared, Remove, Removed, Ship
+from callboard.workspace.github import GitHubAccess
+from callboard.workspace.refusal import WorkspaceRefused
+from callboard.workspace.removal import remove
+from callboard.workspace.shipping import ship
+from tests.workspace.place import Place
+
+OURS = "refs/heads/issue-42"
+TARGETS = ["refs/heads/main", "refs/heads/nowhere", "refs/heads/chain", "refs/elsewhere/precious"]
+
+
+def _lead_to(place: Place, target: str) -> None:
+    """What every agent in a worktree can do; some targets hold a commit that is nowhere else."""
+    lone = place.git("commit-tree", "-p", "main", "-m", "lone", "main^{tree}")
+    if target == "refs/heads/chain":
+        place.git("update-ref", "refs/heads/precious", lone)
+        place.git("symbolic-ref", target, "refs/heads/precious")
+    elif target == "refs/elsewhere/precious":
+        place.git("update-ref", target, lone)
+    place.git("symbolic-ref", OURS, target)
+
+
+def _refs(place: Place) -> str:
+    return place.git("for-each-ref", "--format=%(refname) %(objectname) %(symref)")
+
+
+def _remove(place: Place, made: Prepared, **fields: Any) -> Removed:
+    order = Remove(path=made.path, branch=made.branch, base_commit=made.base_commit, **fields)
+    return remove(place.repository(), place.journal, order, "job_1")
+
+
+def _refused(place: Place, **fields: Any) -> WorkspaceRefused:
+    with pytest.raises(WorkspaceRefused) as refused:
+        place.prepare(**fields)
+    return refused.value
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_work_never_begins_on_a_branch_that_is_another_name(place: Place, target: str) -> None:
+    _lead_to(place, target)
+    before = _refs(place)
+    assert _refused(place).code == "branch_symbolic"
+    refused = _refused(place, reuse_branch=True)
+    assert (refused.code, target in refused.sentence or "chain" in target) == ("branch_symbolic", True)
+    assert _refs(place) == before
+    assert not place.worktree.exists()
+    assert place.prepare(new_branch=True).branch == "issue-42-2"
+    place.undo()
+    place.git(*refused.hint.partition(", or")[0].removeprefix("git ").split())
+    assert place.prepare().branch_created
+    assert place.git("symbolic-ref", "HEAD", at=place.worktree) == OURS
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_removal_and_an_undo_leave_what_the_branch_leads_to(place: Place, target: str) -> None:
+    made = place.prepare()
+    _lead_to(place, target)
+    before = _refs(place)
+    with pytest.raises(WorkspaceRefused, match="another name for") as refused:
+        _remove(place, made)
+    removed = _remove(place, made, confirm=refused.value.hint.rpartition(" ")[2])
+    assert (removed.branch_removed, "another name for" in (removed.branch_kept or "")) == (False, True)
+    assert _refs(place) == before
+    assert not _remove(place, made).branch_removed
+    assert _refs(place) == before
+    place.git("symbolic-ref", "--delete", OURS)
+    place.prepare()
+    _lead_to(place, target)
+    before = _refs(place)
+    entry = place.journal.find(place.order().session_id)
+    assert entry is not None
+    entry.prepared = None
+    place.journal.save(entry)
+    place.undo()
+    assert _refs(place) == before
+
+
+def test_what_is_held_by_another_name_of_the_branch_alone_is_lost_with_it(place: Place) -> None:
+    made = place.prepare()
+    place.commit("feature", "x", at=place.worktree)
+    for alias in ("refs/heads/alias", "refs/tags/alias", "refs/remotes/origin/alias"):
+        place.git("symbolic-ref", alias, OURS)
+    with pytest.raises(WorkspaceRefused, match="1 commit is only here"):
+        _remove(place, made)
+
+
+def test_what_is_confirmed_for_one_work_confirms_nothing_for_another(place: Place) -> None:
+    values = []
+    for number in ("42", "43"):
+        made = place.prepare(
+            session_id=f"ses_{number}", branch=f"issue-{number}", directory_name=f"shop-issue-{number}"
+        )
+        place.git("symbolic-ref", f"refs/heads/issue-{number}", "refs/heads/main")
+        with pytest.raises(WorkspaceRefused) as refused:
+            _remove(place, made)
+        values.append(refused.value.hint.rpartition(" ")[2])
+    assert values[0] != values[1]
+
+
+def test_nothing_is_shipped_from_another_name_and_the_next_step_mends_it(place: Place) -> None:
+    made = place.prepare()
+    _lead_to(place, "refs/heads/main")
+    tip = place.commit("feature", "x", at=place.worktree)
+    order = Ship(path=made.path, branch=made.branch, base_branch="main", title="t", body="b")
+    with pytest.raises(WorkspaceRefused) as refused:
+        ship(place.repository(), order, GitHubAccess(environment=place.environment))
+    assert refused.value.code == "branch_symbolic"
+    place.git(*refused.value.hint.removeprefix("git ").split(), at=place.folder)
+    assert place.git("symbolic-ref", "HEAD", at=place.worktree) == OURS
+    assert place.git("rev-parse", OURS) == tip
+
+
+def test_a_tag_of_the_same_name_and_packed_refs_change_nothing(place: Place) -> None:
+    first = place.git("rev-parse", "HEAD")
+    place.git("tag", "issue-42", first)
+    tip = place.commit("more", "x")
+    made = place.prepare()
+    assert place.git("rev-parse", "HEAD", at=place.worktree) == tip
+    place.git("pack-refs", "--all")
+    assert _remove(place, made).branch_removed
+    assert place.git("rev-parse", "refs/tags/issue-42") == first
+    assert place.left() == []
+
+
+def test_a_branch_that_git_cannot_read_is_told_with_what_mends_it(place: Place) -> None:
+    file = place.path / ".git" / OURS
+    for content in ("broken\n", "ref: refs/heads/issue-42\n", "1" * 40 + "\n"):
+        file.write_text(content)
+        refused = _refused(place)
+        assert refused.code == "branch_broken", content
+        assert (str(file) in refused.hint) != ("update-ref" in refused.hint)
+        file.unlink()
+    file.symlink_to(place.path / ".git/refs/heads/main")
+    assert _refused(place, reuse_branch=True).code == "branch_broken"
+    file.unlink()
+    place.git("branch", "Issue-42")
+    assert (_refused(place).code, place.prepare(new_branch=True).branch) == ("branch_exists", "issue-42-2")
