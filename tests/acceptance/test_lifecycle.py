@@ -233,6 +233,25 @@ def test_a_pause_withholds_what_waits_and_a_resume_lets_it_go(lone: World, coord
     assert_no_history(work)
 
 
+def test_what_was_held_during_a_pause_goes_out_when_that_is_lifted(lone: World, coordinator: Coordinator) -> None:
+    """40: also to work that has nothing else to do; while it is held, it is said."""
+    work = HandWorker(lone, coordinator, "held")
+    work.begin()
+    child = {"type": "start_session", "prompt": "say child", "execution_mode": "async_callback"}
+    with coordinator.with_token(work.token) as worker:
+        began = worker.post("/runs", json=child | {"executor_type": "scripted", "additional_demands": {"tags": ["x"]}})
+    work.end()
+    assert work.acted("pause")["lifecycle"] == "paused"
+    assert coordinator.http.post(f"/runs/{began.json()['run_id']}/stop").status_code == 200
+    until(lambda: work.session()["held_callbacks"] == 1, 10, "the callback is held")
+    line = lone.command_line(coordinator)
+    for words in (["get", "1"], ["ps", "--all"], ["why", "1"]):
+        assert "held" in line(*words).out, words
+    assert work.acted("resume")["held_callbacks"] == 0
+    work.begin()
+    assert "<agent-callback " in work.told[-1]
+
+
 def test_a53_ends_of_runs_move_the_lifecycle(lone: World, coordinator: Coordinator) -> None:
     """A53: completed without a report waits for one; stopped by a person pauses; failed is stuck, with its sentence."""
     work = HandWorker(lone, coordinator, "ends")

@@ -258,7 +258,7 @@ def test_a61_a66_a_milestone_is_one_session_in_the_order_of_its_dependencies(sho
     assert not [line for line in shop.coordinator.program.lines if "temporary_session" in line]
     assert shop.get(f"/sessions/{session_id}/usage")["self"]["output_tokens"] == 40
 
-    assert_handed_on(shop)
+    assert_handed_on(shop, milestone)
 
 
 def test_a61_a_milestone_that_is_cancelled_begins_no_other_task_though_its_agent_completes(shop: TaskShop) -> None:
@@ -281,8 +281,9 @@ def test_a61_a_milestone_that_is_cancelled_begins_no_other_task_though_its_agent
     ] == [2]
 
 
-def assert_handed_on(shop: TaskShop) -> None:
-    """The next milestone's first prompt, and no other, has the summary."""
+def assert_handed_on(shop: TaskShop, ended: str) -> None:
+    """The next milestone's first prompt, and no other, has the summary; the record of the one before stays."""
+    before = shop.get(f"/milestones/{ended}")
     later = shop.milestone("Second light", 2, 3)
     shop.begun(f"/milestones/{later}/start")
     shop.iterate(0)
@@ -292,3 +293,4 @@ def assert_handed_on(shop: TaskShop) -> None:
     assert "the lamp is lit" not in shop.prompts[-1]
     outcomes = {task["number"]: task["outcome"] for task in shop.get(f"/milestones/{later}")["tasks"]}
     assert outcomes == {2: "passed", 3: "passed"}
+    assert shop.get(f"/milestones/{ended}") == before

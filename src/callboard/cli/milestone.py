@@ -19,6 +19,7 @@ from callboard.domain.errors import NotFound
 from callboard.domain.lifecycle import HALTED
 from callboard.domain.work_names import read_issues
 from callboard.wire.tasks import EndMilestone, Milestone, NewMilestone
+from callboard.wire.work import Project
 
 Number = Annotated[int, Parameter(help="Number of the milestone.", converter=number)]
 _COLUMNS: Final = ("MILESTONE", "STATE", "TASKS", "TITLE", "AGE", "SESSION")
@@ -37,8 +38,11 @@ def new(
     context = Context(show, where)
     found = project_of(context, project)
     body = NewMilestone(project_id=found.project_id, title=title, tasks=read_issues(tasks) if tasks else [])
+    before = _elsewhere(context, found, set(body.tasks))
     made = context.client.send(calls.tasks.create_milestone(body))
     _print(context.output, made)
+    if before and not context.output.json_wanted:
+        context.output.note(span(f"moved here from another milestone: {', '.join(before)}", "dim"))
     if not context.output.json_wanted and not context.output.quiet:
         context.output.note(span(f"next: callboard milestone start {made.number}", "dim"))
     return 0
@@ -127,6 +131,15 @@ def _named(context: Context, project: str | None, number: int) -> Milestone:
             hint="`callboard milestone list` lists them.",
         )
     return page.items[0]
+
+
+def _elsewhere(context: Context, project: Project, numbers: set[int]) -> list[str]:
+    """Which of the tasks belong to a milestone that has not ended, and will not any more."""
+    if not numbers:
+        return []
+    page = context.client.send(calls.tasks.list_milestones(project_id=project.project_id, limit=200))
+    planned = [one for one in page.items if one.state == "planned"]
+    return [f"#{task.number} (of {one.number})" for one in planned for task in one.tasks if task.number in numbers]
 
 
 def _row(one: Milestone) -> list[Part]:

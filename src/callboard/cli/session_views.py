@@ -52,10 +52,12 @@ def _row(session: Session, *, short: bool) -> list[Part]:
 
 
 def _headline(session: Session) -> str:
-    """What it is about, or waits for; of work also that its worktree is not there."""
+    """What it is about, or waits for; of work also that its worktree is not there; what is held for it."""
     text = (session.summary if session.waiting_for else None) or title_of(session)
     state = session.work.state if session.work else "prepared"
-    return text if state == "prepared" else f"{text} (worktree {state})"
+    notes = [] if state == "prepared" else [f"worktree {state}"]
+    notes += [f"{session.held_callbacks} held"] if session.held_callbacks else []
+    return f"{text} ({', '.join(notes)})" if notes else text
 
 
 def branches(tree: Tree, *, short: bool) -> Iterator[list[Part]]:
@@ -112,6 +114,7 @@ def _facts(session: Session) -> dict[str, str]:
         "parent": session.parent_session_id or "",
         "root": session.root_session_id if session.root_session_id != session.session_id else "",
         "children": f"{session.children.ended} of {session.children.total} ended" if session.children.total else "",
+        "held": f"{session.held_callbacks} (callboard callbacks list --status held)" if session.held_callbacks else "",
         "labels": labels,
         "runs": f"{session.run_count}, {session.queued_runs} waiting",
         "events": str(session.last_seq),

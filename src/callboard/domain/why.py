@@ -83,6 +83,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     asked_ms: int = 0
     asks_question: bool = False
     """Whether that is a question to answer, not a permission to give."""
+    held_callbacks: int = 0
+    """How many ends of children its session is not told until it goes on."""
     lost_deadline_ms: int | None = None
     """When an interrupted run fails; None when it does not wait."""
     no_match_deadline_ms: int | None = None
@@ -125,7 +127,18 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explain(run: RunFacts) -> Answer:
-    """The answer for a run in any state."""
+    """The answer for a run in any state, with what its session is not told yet."""
+    answer = _explain(run)
+    return _with_held(answer, run) if run.held_callbacks else answer
+
+
+def _with_held(answer: Answer, run: RunFacts) -> Answer:
+    held = "The end of a child is" if run.held_callbacks == 1 else f"The ends of {run.held_callbacks} children are"
+    step, said = answer.next_step or "callboard callbacks list --status held", "held until the session goes on."
+    return msgspec.structs.replace(answer, sentence=f"{answer.sentence} {held} {said}", next_step=step)
+
+
+def _explain(run: RunFacts) -> Answer:
     if run.status in ENDED:
         return _ended(run)
     if run.status == "interrupted":

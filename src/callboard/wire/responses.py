@@ -159,6 +159,8 @@ class Session(Response, kw_only=True):
     binding: Binding | None
     external: bool
     queued_runs: int
+    held_callbacks: int
+    """How many ends of children it is not told until it goes on."""
     run_count: int
     latest_run_id: str | None
     reason: str | None

@@ -239,6 +239,7 @@ export interface BoardSession {
   binding: Binding | null;
   external: boolean;
   queued_runs: number;
+  held_callbacks: number;
   run_count: number;
   latest_run_id: string | null;
   reason: string | null;
@@ -994,6 +995,7 @@ export interface Session {
   binding: Binding | null;
   external: boolean;
   queued_runs: number;
+  held_callbacks: number;
   run_count: number;
   latest_run_id: string | null;
   reason: string | null;

@@ -34,6 +34,8 @@ _EVENTS: Final = {
     "held": event_types.CALLBACK_HELD,
     "undeliverable": event_types.CALLBACK_UNDELIVERABLE,
 }
+MAX_HELD: Final = 1000
+"""How many callbacks of a session are looked at together."""
 _ADDS_HELD: Final = ("user", "agent")
 """Triggers of runs that somebody starts."""
 
@@ -114,6 +116,16 @@ def accept(tx: Transaction, run: Row, messages: Sequence[bytes]) -> None:
 def hold(tx: Transaction, session_id: str) -> None:
     """A person or its parent stopped the session: callbacks do not wake it until somebody starts it again."""
     tx.run("hold_callbacks", session_id=session_id, held=1)
+    tx.hint(CallbackDue(session_id=session_id))
+
+
+def let_go(tx: Transaction, session_id: str) -> None:
+    """A halt is over: what was held waits again, unless a run that somebody started will take it along."""
+    if any(run["trigger"] in _ADDS_HELD for run in tx.all("waiting_runs_of_session", session_id=session_id)):
+        return
+    session = tx.one("session_by_id", session_id=session_id)
+    for row in tx.all("held_callbacks", session_id=session_id, limit=MAX_HELD):
+        move(tx, session, row, "deliver", tries=0, run_id=None)
     tx.hint(CallbackDue(session_id=session_id))
 
 

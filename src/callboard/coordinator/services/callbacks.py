@@ -31,7 +31,7 @@ from callboard.wire.steering import Callback
 
 GONE_SENTENCE: Final = "The session that was to be told does not exist any more."
 ARCHIVED_SENTENCE: Final = "The session that was to be told is archived."
-HALTED_SENTENCE: Final = "The work of the session is {lifecycle}; it goes with the next run that somebody starts."
+HALTED_SENTENCE: Final = "The work of the session is {lifecycle}; it is told this when that goes on."
 NO_RUN_SENTENCE: Final = "The session that was to be told has no run of ours that could be followed by another."
 
 SCRIPT_SENTENCE: Final = "The session's executor {!r} runs its prompt as a script, so that it is told no result."

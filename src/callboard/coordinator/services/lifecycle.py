@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from callboard.coordinator.services import guidance_changes, run_changes, state_files, work_runs
+from callboard.coordinator.services import callback_changes, guidance_changes, run_changes, state_files, work_runs
 from callboard.coordinator.services.access import visible_session
 from callboard.coordinator.services.following_run import request_like
 from callboard.coordinator.services.lifecycle_changes import REPORT, By, change, work_of
@@ -111,6 +111,7 @@ class LifecycleService:
         work = change(tx, work, to, by=_by(caller), reason=request.reason)
         if to in UNDER_WAY:
             self._go_on(tx, caller, work, asked=request.action == "restart" or request.text is not None)
+            callback_changes.let_go(tx, work["session_id"])
             return
         work_runs.halt(tx, work, reporting_run_id=caller.run_id, grace_ms=self._rules.halt_ms)
         if to in ENDED:

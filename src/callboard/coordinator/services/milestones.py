@@ -12,8 +12,9 @@ from callboard.coordinator.services.locking import lock_for_run
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.projects import find_project
 from callboard.coordinator.services.spawn import SpawnService
+from callboard.coordinator.services.task_rendering import tasks_of_milestone
 from callboard.coordinator.services.task_settings import check_dependencies, set_task
-from callboard.coordinator.services.tasks import as_spawn, as_task, render_task, started_answer
+from callboard.coordinator.services.tasks import as_spawn, as_task, started_answer
 from callboard.coordinator.services.work_creation import reserve
 from callboard.domain import ids as id_kinds
 from callboard.domain.caller import Caller
@@ -235,12 +236,10 @@ def _check_through(tx: Transaction, milestone: Row, work: Row) -> None:
 
 
 def _render(tx: Transaction, row: Row) -> Milestone:
-    tasks = {task["number"]: task for task in tx.all("tasks_of_milestone", milestone_id=row["milestone_id"])}
-    order = in_order({number: json.loads(task["depends_on"]) for number, task in tasks.items()})
     same = ("milestone_id", "project_id", "number", "title", "state", "session_id", "summary")
     return Milestone(
         **{name: row[name] for name in same},
-        tasks=[render_task(tx, tasks[number]) for number in order],
+        tasks=tasks_of_milestone(tx, row),
         created_at=rfc3339(row["created_at"]),
         started_at=rfc3339_or_none(row["started_at"]),
         ended_at=rfc3339_or_none(row["ended_at"]),

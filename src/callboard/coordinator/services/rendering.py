@@ -196,6 +196,7 @@ def _work(row: Columns) -> dict[str, Any]:
         "workspace": None if workspace is None else render_workspace(workspace),
         "lifecycle": row["lifecycle"],
         "waiting_for": row["waiting_for"],
+        "held_callbacks": row["held_callbacks"],
         "summary": row["summary"],
     }
 

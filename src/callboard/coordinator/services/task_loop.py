@@ -6,9 +6,12 @@ Knows no callers and no HTTP, and not how a run is executed; the session is lock
 import json
 from typing import Final
 
+import msgspec
+
 from callboard.coordinator.services import state_files, task_runs
 from callboard.coordinator.services.budget_changes import exhausted_sentence
 from callboard.coordinator.services.lifecycle_changes import REPORT, change, work_of
+from callboard.coordinator.services.task_rendering import tasks_of_milestone
 from callboard.domain.event import SESSION_UPDATED
 from callboard.domain.lifecycle import CHECKS_PASSED, ENDED, RUN_FAILED, UNDER_WAY, follows
 from callboard.domain.tasks import HALTING, dependants, in_order, judge, sentence_of
@@ -154,7 +157,9 @@ def end_milestone(tx: Transaction, work: Row, milestone_id: str, summary: str) -
         if task["outcome"] is None:
             _note_end(tx, work, task, "skipped")
     kept = summary[:SUMMARY_CHARACTERS]
-    tx.run("end_milestone", milestone_id=milestone_id, summary=kept, now=tx.now_ms)
+    milestone = tx.all("milestone_by_id", milestone_id=milestone_id)[0]
+    record = msgspec.json.encode(tasks_of_milestone(tx, milestone)).decode()
+    tx.run("end_milestone", milestone_id=milestone_id, summary=kept, tasks_at_end=record, now=tx.now_ms)
     tx.run("summarise_session", session_id=work["session_id"], summary=kept, now=tx.now_ms)
     task_runs.tell(tx, work, SESSION_UPDATED, {"milestone_id": milestone_id, "summary": kept})
     _follow(tx, work, CHECKS_PASSED, None)

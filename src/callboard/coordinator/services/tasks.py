@@ -1,6 +1,5 @@
 """Tasks: issues that are worked on until their checks pass. What follows on an iteration is in task_loop."""
 
-import json
 from typing import Any, Final
 
 import msgspec
@@ -13,10 +12,10 @@ from callboard.coordinator.services.locking import lock_for_run
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.projects import find_project
 from callboard.coordinator.services.spawn import SpawnService
+from callboard.coordinator.services.task_rendering import render_task
 from callboard.coordinator.services.task_settings import check_dependencies, check_rights, find_task, set_task
 from callboard.coordinator.services.work_creation import NewWork, reserve
 from callboard.domain.caller import Caller
-from callboard.domain.checks import CheckOutcome
 from callboard.domain.errors import CallboardError, Conflict
 from callboard.domain.idempotency import Idempotency
 from callboard.domain.ids import Ids
@@ -24,8 +23,7 @@ from callboard.domain.lifecycle import ENDED, UNDER_WAY
 from callboard.store.database import ConstraintFailed, Database, Row, Transaction
 from callboard.store.idempotency import remember, remembered
 from callboard.wire.responses import Page
-from callboard.wire.tasks import CheckText, RunTask, SetTask, Task, TaskStarted
-from callboard.wire.times import rfc3339, rfc3339_or_none
+from callboard.wire.tasks import RunTask, SetTask, Task, TaskStarted
 from callboard.wire.work import Spawn, Spawned
 
 SHORT: Final = 8
@@ -196,27 +194,6 @@ def started_answer(spawned: Spawned, *, task_id: str | None, milestone_id: str |
         milestone_id=milestone_id,
         handle=spawned.handle,
         branch=spawned.branch,
-    )
-
-
-def render_task(tx: Transaction, row: Row) -> Task:
-    """A task as it is answered."""
-    said = tx.one("latest_outcomes", task_id=row["task_id"], before=_NEWEST, session_id=row["session_id"] or "")
-    same = ("task_id", "project_id", "number", "outcome", "iteration", "max_iterations", "context", "milestone_id")
-    status = "planned" if row["started_at"] is None else "running" if row["ended_at"] is None else "ended"
-    return Task(
-        **{name: row[name] for name in same},
-        title=row["title"] or "",
-        status="ended" if row["outcome"] else status,
-        checks=msgspec.json.decode(row["checks"], type=list[str | CheckText]),
-        depends_on=json.loads(row["depends_on"]),
-        session_id=row["session_id"],
-        lifecycle=row["lifecycle"],
-        run_id=row["run_id"],
-        last_checks=msgspec.json.decode(said["outcomes"], type=list[CheckOutcome]) if said else [],
-        started_at=rfc3339_or_none(row["started_at"]),
-        ended_at=rfc3339_or_none(row["ended_at"]),
-        created_at=rfc3339(row["created_at"]),
     )
 
 

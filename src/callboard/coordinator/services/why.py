@@ -7,6 +7,7 @@ import msgspec
 
 from callboard.coordinator.services.access import visible_run
 from callboard.coordinator.services.budget_changes import read_pools, shortage_sentence
+from callboard.coordinator.services.callback_changes import MAX_HELD
 from callboard.coordinator.services.fleet import offer_of
 from callboard.coordinator.services.lifecycle_changes import work_of
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
@@ -124,6 +125,7 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules, runners: tuple[RunnerFa
         asks=asked["description"][:ASKS_CHARACTERS] if asked else None,
         asked_ms=asked["requested_at"] if asked else 0,
         asks_question=asked is not None and asked["tool_name"] == ASK,
+        held_callbacks=len(tx.all("held_callbacks", session_id=run["session_id"], limit=MAX_HELD)),
         lost_deadline_ms=_lost_deadline(run, rules),
         no_match_deadline_ms=_no_match_deadline(tx, run) if claimable else None,
         halted=_halted(tx, run) if (pending and not claimable) or run["status"] in ENDED else None,

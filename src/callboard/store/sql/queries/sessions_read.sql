@@ -15,6 +15,8 @@ SELECT s.*,
         AND l.status IN ('claimed', 'running', 'interrupted')) THEN 1 ELSE 0 END AS live,
     CASE WHEN EXISTS (SELECT 1 FROM callbacks u WHERE u.receiver_session_id = s.session_id
         AND u.status = 'undeliverable') THEN 1 ELSE 0 END AS undeliverable,
+    (SELECT count(*) FROM callbacks v WHERE v.receiver_session_id = s.session_id
+        AND v.status = 'held') AS held_callbacks,
     (SELECT count(*) FROM sessions c WHERE c.parent_session_id = s.session_id) AS children_total,
     (SELECT count(*) FROM sessions c WHERE c.parent_session_id = s.session_id AND (c.queued_runs > 0
         OR EXISTS (SELECT 1 FROM runs l WHERE l.session_id = c.session_id

@@ -144,8 +144,9 @@ UPDATE milestones SET state = 'active', session_id = :session_id, started_at = :
 UPDATE milestones SET state = :state WHERE milestone_id = :milestone_id AND state = :from_state;
 
 -- name: end_milestone
--- It is over, with what the agent wrote of it.
-UPDATE milestones SET state = 'ended', summary = :summary, ended_at = :now WHERE milestone_id = :milestone_id;
+-- It is over, with what the agent wrote of it and what became of its tasks.
+UPDATE milestones SET state = 'ended', summary = :summary, tasks_at_end = :tasks_at_end, ended_at = :now
+WHERE milestone_id = :milestone_id;
 
 -- name: last_summary
 -- What the milestone before says of itself.
