@@ -222,6 +222,9 @@ def test_projects_places_and_issues_are_kept_and_refused(world: World) -> None:
         assert [one["project_id"] for one in held] == found
 
     number = shop.issue("First")
+    for title in ("two\nlines", "\x1b[2Jcleared", "a\u2028b"):
+        asked = http.patch(f"{project}/issues/{number}", json={"title": title})
+        assert (asked.status_code, asked.json()["code"]) == (422, "invalid_text")
     closed = http.patch(f"{project}/issues/{number}", json={"state": "closed", "title": "Done"}).json()
     assert (closed["state"], closed["title"], closed["session_id"]) == ("closed", "Done", None)
     assert http.get(f"{project}/issues", params={"state": "open"}).json()["items"] == []

@@ -56,7 +56,11 @@ def test_s12_a_repository_that_brings_settings_for_a_client_is_to_be_trusted(
     (repository.path / ".claude" / "settings.json").write_text('{"hooks": {}}', encoding="utf-8")
     own = {"CALLBOARD_DATA_DIR": str(tmp_path / "data")}
     step = f"callboard trust {repository.path}"
-    assert step in callboard("project", "add", str(repository.path), **own).err
+    (repository.path / ".callboard").mkdir()
+    (repository.path / ".callboard" / "config.toml").write_text('[checks.own]\nargv = ["true"]\n', encoding="utf-8")
+    told = callboard("project", "add", str(repository.path), **own).err
+    assert told.count(step) == 2
+    assert "its checks (own)" in told
     assert callboard("trust", str(repository.path), **own).code == 0
     assert step not in callboard("project", "add", str(repository.path), **own).err
     moved = callboard("project", "add", str(repository.path), "--tracker", "github", **own).err

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from callboard.wire.jobs import ListWorktrees, Prepared, Remove, Removed
+from callboard.wire.jobs import Diff, ListWorktrees, Prepared, Remove, Removed
 from callboard.workspace import files
+from callboard.workspace.changes import diff_of
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.removal import list_worktrees, remove
+from callboard.workspace.state_file import worktree_of
 from tests.support.site import FailingGit
 from tests.workspace.place import Place
 
@@ -142,6 +144,37 @@ def test_a_folder_that_git_does_not_know_and_a_locked_worktree_are_kept(place: P
     (place.worktree / "precious").write_text("x")
     assert _refused(place, made).code == "not_a_worktree"
     assert (place.worktree / "precious").exists()
+
+
+def _diff(place: Place, made: Prepared) -> None:
+    order = Diff(path=made.path, base_commit=made.base_commit)
+    diff_of(place.repository(), worktree_of(place.repository(), place.worktree), order)
+
+
+def test_a_worktree_that_was_removed_by_hand_is_told_and_its_branch_goes_on(place: Place) -> None:
+    made = place.prepare()
+    tip = place.commit("feature", "x", at=place.worktree)
+    shutil.rmtree(place.worktree)
+    for pruned in (False, True):
+        if pruned:
+            place.git("worktree", "prune")
+        with pytest.raises(WorkspaceRefused) as refused:
+            _diff(place, made)
+        assert (refused.value.code, "--keep-branch" in refused.value.hint) == ("worktree_missing", True)
+    assert not _remove(place, made, keep_branch=True).branch_removed
+    place.prepare(reuse_branch=True)
+    assert place.git("rev-parse", "HEAD", at=place.worktree) == tip
+
+
+def test_what_stands_in_gits_way_is_named_with_what_removes_it(place: Place) -> None:
+    made = place.prepare()
+    lock = place.path / ".git/packed-refs.lock"
+    lock.touch()
+    refused = _refused(place, made)
+    assert (refused.code, str(lock) in refused.sentence) == ("repository_busy", True)
+    assert refused.hint.endswith(f"rm {lock}")
+    lock.unlink()
+    assert _remove(place, made).branch_removed
 
 
 def test_worktrees_are_listed_with_what_is_only_there(place: Place) -> None:

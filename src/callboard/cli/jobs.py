@@ -28,6 +28,7 @@ _EXIT_CODES: Final = {
     "path_taken": CONFLICT,
     "repository_busy": CONFLICT,
     "worktree_locked": CONFLICT,
+    "worktree_missing": CONFLICT,
     "work_would_be_lost": CONFLICT,
     "uncommitted_changes": CONFLICT,
     "wrong_branch": CONFLICT,

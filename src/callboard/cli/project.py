@@ -14,7 +14,7 @@ from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Output, Part, span
 from callboard.cli.projects import named_project, project_of
 from callboard.cli.settings import named_checks, read_settings, whole_path
-from callboard.cli.trust import withheld
+from callboard.cli.trust import are_checks_withheld, withheld
 from callboard.client import calls
 from callboard.client.agent_files import project_source, upload
 from callboard.domain.errors import InvalidRequest
@@ -73,6 +73,7 @@ def add(
     else:
         _show(context.output, project)
         _tell_withheld(context, directory=Path(facts.path))
+        _tell_checks(context, body)
         _tell_next(context.output, project, body)
     return 0
 
@@ -198,6 +199,13 @@ def _tell_withheld(context: Context, directory: Path) -> None:
         count = f" and {len(files) - 1} more" if len(files) > 1 else ""
         told = f"{files[0]}{count}: agents' clients work without what the repository brings until you trust it. Look,"
         context.output.note(span(f"{told} then: callboard trust {directory}", "yellow"))
+
+
+def _tell_checks(context: Context, added: AddProject) -> None:
+    checks = added.settings.checks
+    if checks and are_checks_withheld(context, Path(added.path)):
+        told = f"Runners run its checks ({', '.join(checks)}) on each machine only once they are trusted there. Look,"
+        context.output.note(span(f"{told} then: callboard trust {added.path}", "yellow"))
 
 
 def _tell_next(output: Output, project: Project, added: AddProject) -> None:

@@ -68,6 +68,11 @@ def withheld(context: Context, repository: Path) -> list[str]:
     return untrusted_files(_data_dir(context, None), repository, names, str(Path.home()))
 
 
+def are_checks_withheld(context: Context, repository: Path) -> bool:
+    """Whether runners of this machine would refuse the checks of a repository's own settings."""
+    return bool(untrusted_files(_data_dir(context, None), repository, [str(REPOSITORY_FILE)], str(Path.home())))
+
+
 def _data_dir(context: Context, named: Path | None) -> Path:
     configured = context.settings["data_dir"]
     return (named or (Path(configured) if configured else default_data_dir())).expanduser()

@@ -1,6 +1,7 @@
 """What text and numbers a request may carry: valid Unicode without NUL, within documented sizes."""
 
 import math
+import unicodedata
 from typing import Any, Final
 
 from callboard.domain.errors import InvalidRequest, TooLarge
@@ -9,6 +10,7 @@ MAX_PROMPT_BYTES: Final = 1024 * 1024
 MAX_TITLE: Final = 200
 MAX_INTEGER: Final = 2**53
 MAX_DEPTH: Final = 64
+_NOT_IN_LINES: Final = ("Cc", "Zl", "Zp")
 MAX_NODES: Final = 200_000
 
 
@@ -26,6 +28,15 @@ def check_text(value: str, where: str, *, limit_bytes: int = MAX_PROMPT_BYTES, e
         raise TooLarge(f"{where} has {size} bytes; the limit is {limit_bytes}.")
     if not empty and not value.strip():
         raise InvalidRequest(f"{where} is empty.", code="invalid_text", errors=[{"pointer": where}])
+    return value
+
+
+def check_line(value: str, where: str) -> str:
+    """The text itself; InvalidRequest `invalid_text` when it is empty, or not one line of letters that are shown."""
+    check_text(value, where, empty=False)
+    if any(unicodedata.category(letter) in _NOT_IN_LINES for letter in value):
+        problem = f"{where} holds a line end or another control character; it is one line."
+        raise InvalidRequest(problem, code="invalid_text", errors=[{"pointer": where}])
     return value
 
 

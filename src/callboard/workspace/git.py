@@ -4,7 +4,9 @@ Knows how git is started, bounded and ended; knows nothing of worktrees.
 """
 
 import os
+import re
 import selectors
+import shlex
 import shutil
 import signal
 import subprocess
@@ -47,6 +49,7 @@ _GUARDS: Final = {
     "submodule.recurse": "false",
     "worktree.useRelativePaths": "false",
 }
+_LOCKED: Final = re.compile(r"Unable to create '([^'\n]{1,4096}\.lock)': File exists")
 _KEPT_VARIABLES: Final = frozenset({"TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR"})
 
 
@@ -218,6 +221,10 @@ def _said(error: bytearray) -> str:
 def _failure(verb: str, output: Output) -> WorkspaceRefused:
     if "No space left on device" in output.error or "Disk quota exceeded" in output.error:
         return WorkspaceRefused("disk_full", f"git {verb}: there is no room on the disk.", "Free some, and try again.")
+    locked = _LOCKED.search(output.error)
+    if locked is not None:
+        sentence = f"git {verb}: another git works here, or one was killed: {locked[1]} is there."
+        return WorkspaceRefused("repository_busy", sentence, f"When no git works there: rm {shlex.quote(locked[1])}")
     lines = [line for line in output.error.splitlines() if line.strip()]
     said = " ".join(lines[-3:])[-600:] or f"exit code {output.code}"
     return WorkspaceRefused("git_failed", f"git {verb} failed: {said}")

@@ -20,6 +20,7 @@ from callboard.workspace.refusal import WorkspaceRefused
 
 MAX_ENTRY_BYTES: Final = 16 * 1024 * 1024
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_RIGHT: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FILE: Final = re.compile(r"([A-Za-z0-9_]{1,64})\.json", re.ASCII)
 
 
@@ -117,7 +118,8 @@ def failed_files(cause: OSError, path: Path) -> WorkspaceRefused:
     """What an error of the file system means."""
     if cause.errno in _FULL:
         return no_room(path)
-    return WorkspaceRefused("files_failed", f"{path}: {cause.strerror or cause}.")
+    hint = f"Let the runner's user write there: {path}" if cause.errno in _NO_RIGHT else ""
+    return WorkspaceRefused("files_failed", f"{path}: {cause.strerror or cause}.", hint)
 
 
 def _name(session_id: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from callboard.workspace import refs
-from callboard.workspace.refusal import WorkspaceRefused
+from callboard.workspace.refusal import MISSING_HINT, WorkspaceRefused
 from callboard.workspace.repository import Linked, Repository
 from callboard.workspace.view import View, view
 
@@ -154,7 +154,9 @@ def _only_on_branch(repository: Repository, branch: str, began_at: str | None) -
 
 
 def check_folder(path: Path) -> None:
-    """Raises `link_refused` when a link stands at the path of a worktree or above it."""
+    """Raises `link_refused` when a link stands at a worktree's path or above it, `worktree_missing` for nothing."""
+    if not os.path.lexists(path):
+        raise WorkspaceRefused("worktree_missing", f"The worktree {path} is not there any more.", MISSING_HINT)
     if path.is_symlink() or Path(os.path.realpath(path)) != path:
         raise WorkspaceRefused("link_refused", f"{path} has become a link; it was not followed.")
 

@@ -26,6 +26,7 @@ REFUSALS: Final[dict[str, str]] = {
     "files_failed": "A file or folder could not be made, read or removed.",
     "interrupted": "The runner ended in the middle; nothing of it is left.",
     "not_a_worktree": "The path is no worktree of the repository.",
+    "worktree_missing": "The folder of the worktree is not there any more.",
     "worktree_locked": "The worktree is locked.",
     "work_would_be_lost": "The worktree or its branch holds work that is nowhere else.",
     "work_kept": "The worktree holds work, so it was not undone.",
@@ -44,6 +45,9 @@ REFUSALS: Final[dict[str, str]] = {
     "runner_failed": "A defect of the runner; its log has the details.",
 }
 """The closed list of codes with one sentence each; they are what a failed job says."""
+
+
+MISSING_HINT: Final = "callboard delete REF --keep-branch, then callboard spawn NUMBER --reuse-branch"
 
 
 class WorkspaceRefused(Exception):

@@ -12,7 +12,7 @@ import msgspec
 from callboard.workspace import files
 from callboard.workspace.journal import failed_files
 from callboard.workspace.names import check_state_file
-from callboard.workspace.refusal import WorkspaceRefused
+from callboard.workspace.refusal import MISSING_HINT, WorkspaceRefused
 from callboard.workspace.repository import Linked, Repository
 
 MAX_BYTES: Final = 8 * 1024 * 1024
@@ -85,8 +85,10 @@ def stamp(private_dir: Path, file_name: str) -> Stamp | None:
 
 
 def worktree_of(repository: Repository, path: Path) -> Linked:
-    """What git knows of the worktree at a path. Raises `not_a_worktree`."""
+    """What git knows of the worktree at a path. Raises `not_a_worktree`; `worktree_missing` when nothing is there."""
     linked = repository.worktree_at(path)
+    if linked is None and not os.path.lexists(path):
+        raise WorkspaceRefused("worktree_missing", f"The worktree {path} is not there any more.", MISSING_HINT)
     if linked is None:
         sentence = f"{path} is no worktree of {repository.path}, so it is left as it is."
         raise WorkspaceRefused("not_a_worktree", sentence, "`callboard worktrees` lists those that are.")

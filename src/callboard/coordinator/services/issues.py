@@ -9,7 +9,7 @@ from callboard.coordinator.services.projects import find_project
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, NotFound
 from callboard.domain.idempotency import Idempotency
-from callboard.domain.text import MAX_INTEGER, check_text
+from callboard.domain.text import MAX_INTEGER, check_line
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.idempotency import remember, remembered
 from callboard.wire.responses import Page
@@ -27,7 +27,7 @@ class IssueService:
         self, caller: Caller, project_id: str, request: NewIssue, idempotency: Idempotency | None
     ) -> Issue:
         """An issue of the local tracker, with the project's next number. Conflict `not_local_tracker`."""
-        check_text(request.title, "/title", empty=False)
+        check_line(request.title, "/title")
 
         def work(tx: Transaction) -> Issue:
             if answered := remembered(tx, idempotency):
@@ -64,7 +64,7 @@ class IssueService:
     async def change(self, caller: Caller, project_id: str, number: int, request: ChangeIssue) -> Issue:
         """Writes what is given of an issue of the local tracker; the rest stays."""
         if isinstance(request.title, str):
-            check_text(request.title, "/title", empty=False)
+            check_line(request.title, "/title")
 
         def work(tx: Transaction) -> Issue:
             _local(find_project(tx, caller, project_id))
