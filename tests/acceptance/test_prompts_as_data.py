@@ -31,7 +31,7 @@ def test_a57_no_issue_no_agent_and_no_childs_result_reaches_a_shell(world: World
     for words in (["spawn", "3"], ["task", "run", "3"], ["milestone", "start", "1"]):
         told = shop.refused(8, *words, "--executor", "command")
         assert "may run its prompt as a script" in told
-    told = shop.refused(8, "spawn", "3", "--executor", "wrapped")
+    told = shop.refused(8, "spawn", "3", "--executor", "wrapped", "--dry-run")
     assert "prompt_is_data = true below [executors.wrapped]" in told
     assert coordinator.completed("echo mine", executor_type="wrapped").result_text == "mine"
     made = shop.do("spawn", "3", "--executor", "reader")

@@ -181,6 +181,7 @@ def what_is_printed_can_be_typed(shop: Shop) -> None:
     assert shop.do("task", "show", last) == shop.do("task", "show", f"#{last}")
     assert shop.do("get", f"#{last}")["handle"] == last
     assert shop.do("milestone", "show", "#1")["number"] == 1
+    assert "1 First light" in shop.callboard("task", "show", "1").out
     assert shop.callboard("usage", f"#{last}", "-q").out.split() == [shop.do("get", last)["session_id"]]
     number = shop.issue("Issue 5")
     spawned = shop.callboard("spawn", f"#{number}")

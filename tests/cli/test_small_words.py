@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from callboard.cli import jobs
+from callboard.cli.context import Context
 from callboard.cli.failure import report_error
+from callboard.cli.options import Show, Where
 from callboard.cli.output import Output
 from callboard.cli.settings import read_settings
 from callboard.domain.caller import Caller
 from callboard.domain.database_url import holds_secret
-from callboard.domain.errors import Conflict, InvalidRequest
+from callboard.domain.errors import Conflict, InvalidRequest, Unavailable
 from tests.support.command import CommandLine
 from tests.support.coordinator import Coordinator
 
@@ -100,3 +103,24 @@ def test_an_empty_password_is_none() -> None:
 def test_a_sentence_begins_with_the_article_of_the_kind() -> None:
     kinds = [Caller(token_id="t", kind=kind).kind_in_words for kind in ("owner", "user")]
     assert kinds == ["An owner", "A user"]
+
+
+def test_a_spawn_whose_coordinator_is_gone_says_so_once_and_then_what_became_of_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A83: the work is reserved, and goes on without whoever asked for it."""
+    monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 1.5)
+    token = tmp_path / "token"
+    token.write_text("cbu_nobody")
+    token.chmod(0o600)
+    context = Context(Show(), Where(url="http://127.0.0.1:9", token_file=token))
+    with pytest.raises(Unavailable) as away:
+        jobs.wait_for_work(context, "job_1", "The worktree", session_id="ses_1", handle="35")
+    assert capfd.readouterr().err.count("Asking again") == 1
+    assert "callboard get 35" in away.value.hint
+
+
+@pytest.mark.parametrize("word", ["abc", "0", "-3"])
+def test_what_is_no_number_of_an_issue_is_called_that(word: str, callboard: CommandLine) -> None:
+    done = callboard("task", "run", "--", word)
+    assert (done.code, f"{word}: no number here" in done.err) == (2, True), done.err

@@ -38,6 +38,18 @@ _EXIT_CODES: Final = {
 }
 
 
+def wait_for_work(context: Context, job_id: str, what: str, *, session_id: str, handle: str) -> Job:
+    """The job that makes the worktree of work after its end; Unavailable says that the work is reserved."""
+    try:
+        return wait_for_job(context, job_id, what)
+    except Unavailable as error:
+        error.hint = (
+            f"The work is reserved as {session_id}, and is made or undone without you. "
+            f"Look at it when the coordinator is back: callboard get {handle}; or wait: callboard wait {handle}"
+        )
+        raise
+
+
 def wait_for_job(context: Context, job_id: str, what: str) -> Job:
     """The job after its end. Unavailable when the coordinator is away for longer than PATIENCE_SECONDS.
 
@@ -49,10 +61,11 @@ def wait_for_job(context: Context, job_id: str, what: str) -> Job:
             job = context.client.send(calls.work.wait_for_job(job_id, SLICE_SECONDS))
         except Unavailable as error:
             now = clock.monotonic_seconds()
-            away_since = now if away_since is None else away_since
+            if away_since is None:
+                away_since = now
+                context.output.note(span(f"{error.detail} Asking again, for {PATIENCE_SECONDS:.0f} s.", "yellow"))
             if now - away_since > PATIENCE_SECONDS:
                 raise
-            context.output.note(span(f"{error.detail} Asking again.", "yellow"))
             clock.pause(1.0)
             continue
         away_since = None

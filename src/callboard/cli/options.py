@@ -44,5 +44,9 @@ def plain_number(word: str) -> str:
 
 
 def number(_: type, tokens: Sequence[Token]) -> int:
-    """What is typed for a number. ValueError for other words."""
-    return int(plain_number(tokens[0].value))
+    """What is typed for a number, from 1 on. ValueError for other words."""
+    word = tokens[0].value
+    plain = plain_number(word)
+    if not plain.isascii() or not plain.isdecimal() or not 0 < int(plain[:20]) < 10**15:
+        raise ValueError(f"{word[:80]}: no number here; write one as lists show it, such as 3 or #3.")
+    return int(plain)

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from callboard.cli import candidates
 from callboard.cli.context import Context
 from callboard.cli.exit_codes import CONFLICT
-from callboard.cli.jobs import report_failure, wait_for_job
+from callboard.cli.jobs import report_failure, wait_for_job, wait_for_work
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import span
 from callboard.cli.projects import InProject, project_of
@@ -120,7 +120,12 @@ def follow(context: Context, spawned: Spawned) -> int:
     if spawned.session_id is not None:
         context.output.note(span(f"{spawned.session_id}  {spawned.handle}  {spawned.branch}", "dim"))
     try:
-        job = wait_for_job(context, spawned.job_id or "", f"The worktree {spawned.directory_name}")
+        job_id, what = spawned.job_id or "", f"The worktree {spawned.directory_name}"
+        if spawned.session_id is None:
+            job = wait_for_job(context, job_id, what)
+        else:
+            named = {"session_id": spawned.session_id, "handle": spawned.handle}
+            job = wait_for_work(context, job_id, what, **named)
     except KeyboardInterrupt:
         context.output.warn(f"\nDetached; the spawn goes on. Look at it: callboard get {spawned.handle}")
         raise

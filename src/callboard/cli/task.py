@@ -191,8 +191,19 @@ def show_task(number: Number, /, *, project: InProject = None, where: Where = NO
             code="task_not_found",
             hint=f"Make it one: callboard task set {number} --check test",
         )
-    _print(context.output, page.items[0])
+    task = page.items[0]
+    _print(context.output, task, *(() if context.output.json_wanted else _told_elsewhere(context, task)))
     return 0
+
+
+def _told_elsewhere(context: Context, task: Task) -> tuple[str, str]:
+    """Its milestone by number and title, and why it did not pass as its session says."""
+    milestone = context.client.send(calls.tasks.get_milestone(task.milestone_id)) if task.milestone_id else None
+    why = None
+    if task.session_id is not None and task.outcome not in (None, "passed"):
+        session = context.client.send(calls.sessions.get(task.session_id))
+        why = session.work.stuck_reason if session.work else None
+    return f"{milestone.number} {milestone.title}" if milestone else "", why or ""
 
 
 def work_of(worker: Worker, ground: Ground) -> RunTask:
@@ -255,7 +266,7 @@ def _checks(task: Task) -> str:
     return ", ".join(one if isinstance(one, str) else one.name for one in task.checks)
 
 
-def _print(output: Output, task: Task) -> None:
+def _print(output: Output, task: Task, milestone: str = "", why: str = "") -> None:
     if output.json_wanted:
         output.value(task)
         return
@@ -268,7 +279,8 @@ def _print(output: Output, task: Task) -> None:
         "after": " ".join(f"#{number}" for number in task.depends_on),
         "iterations": f"{task.iteration} of {task.max_iterations}",
         "context": task.context,
-        "milestone": task.milestone_id or "",
+        "why": why,
+        "milestone": milestone or task.milestone_id or "",
         "session": task.session_id or "",
     }
     for name, value in facts.items():

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from callboard.cli.context import Context
 from callboard.cli.exit_codes import FAILED, OK
-from callboard.cli.jobs import report_failure, wait_for_job
+from callboard.cli.jobs import report_failure, wait_for_work
 from callboard.cli.output import Output, Part, Style, span
 from callboard.cli.waiting import wait_for_end
 from callboard.client import calls
@@ -112,7 +112,8 @@ def _refused(context: Context, started: TaskStarted) -> int | None:
     context.output.note(span(f"{started.session_id}  {started.handle}  {started.branch}", "dim"))
     if started.job_id is None:
         return None
-    job = wait_for_job(context, started.job_id, f"The worktree of {started.branch}")
+    what, named = f"The worktree of {started.branch}", {"session_id": started.session_id, "handle": started.handle}
+    job = wait_for_work(context, started.job_id, what, **named)
     return None if job.status == "done" else report_failure(context, job)
 
 

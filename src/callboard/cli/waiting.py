@@ -105,7 +105,7 @@ def _again(client: Client, run: Run) -> str:
     if run.reason == "executor_session_missing":
         return f"callboard resume {run.session_id} PROMPT --from-log"
     if run.reason == "budget_exceeded":
-        return f"callboard budget {run.session_id}"
+        return f"callboard budget {run.session_id} --budget DOLLARS"
     session = client.send(calls.sessions.get(run.session_id))
     return way_on(session.lifecycle or "", session.handle or "") or f"callboard retry {run.run_id}"
 

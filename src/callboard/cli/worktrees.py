@@ -85,6 +85,9 @@ def delete(
         asked = RequestJob(kind="remove", confirm=confirm, options={"keep_branch": keep_branch})
         job = _done(context, context.client.send(calls.work.ask_session(session.session_id, asked)), "The removal")
         if job.status != "done":
+            if stopped.stopping and not context.output.json_wanted:
+                told = f"Its agent was stopped for this. Unless you delete it: callboard resume {session.handle}"
+                context.output.warn(span(told, "yellow"))
             return report_failure(context, job)
         _tell_removed(context, job)
     body = ChangeLifecycle(action="delete", keep_worktree=keep_worktree)

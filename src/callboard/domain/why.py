@@ -245,7 +245,7 @@ def _pending(run: RunFacts) -> Answer:
         return _preparing(run, run.preparing)
     answers = [_ask(runner, run) for runner in run.runners]
     if run.budget is not None and not run.blocker:
-        raise_it = f"Wait until others end, or raise it: callboard budget {run.budget.session_id}"
+        raise_it = f"Raise it: callboard budget {run.budget.session_id} --budget DOLLARS; or wait until others end."
         return Answer(code="budget", sentence=run.budget.sentence, next_step=raise_it, runners=answers)
     code, sentence, step = _behind(run.blocker) if run.blocker else _queued(run, answers)
     if not run.blocker:

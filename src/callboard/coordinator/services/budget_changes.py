@@ -179,7 +179,7 @@ def insufficient(short: Shortage) -> Conflict:
         f"The budget of {short.session_id} has {left} left, not {wanted}.",
         code="budget_insufficient",
         hint=f"Ask for at most {left}, wait until others end, or let a person raise it: "
-        f"callboard budget {short.session_id}",
+        f"callboard budget {short.session_id} --budget DOLLARS",
         errors=[
             {"session_id": short.session_id, f"left_{short.unit}": short.left, f"wanted_{short.unit}": short.wanted}
         ],

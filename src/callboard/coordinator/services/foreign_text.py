@@ -24,10 +24,16 @@ def guarded(tx: Transaction, new: NewRun, session: Row | None, demands: Demands)
     """The demands of a run, with that on its prompt. Conflict `prompt_is_script` where it would only be executed."""
     if not _holds_foreign_text(tx, new, session):
         return demands
-    if new.caller is not SYSTEM and only_executed(tx, demands.executor_type):
-        hint = NEXT_STEP.format(demands.executor_type)
-        raise Conflict(SENTENCE.format(demands.executor_type), code="prompt_is_script", hint=hint)
+    if new.caller is not SYSTEM:
+        check_reads(tx, demands.executor_type)
     return msgspec.structs.replace(demands, prompt_as_data=True)
+
+
+def check_reads(tx: Transaction, executor_type: str) -> None:
+    """Conflict `prompt_is_script` where text from elsewhere would only be executed."""
+    if only_executed(tx, executor_type):
+        hint = NEXT_STEP.format(executor_type)
+        raise Conflict(SENTENCE.format(executor_type), code="prompt_is_script", hint=hint)
 
 
 def only_executed(tx: Transaction, executor_type: str) -> bool:

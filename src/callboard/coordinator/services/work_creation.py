@@ -11,6 +11,7 @@ import msgspec
 
 from callboard.coordinator.services import job_changes
 from callboard.coordinator.services.agent_choice import named_agent, place_of_agent
+from callboard.coordinator.services.foreign_text import check_reads
 from callboard.coordinator.services.job_changes import NewJob
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.new_run import NewRun
@@ -56,8 +57,10 @@ def look(tx: Transaction, job_ids: Ids, work: NewWork) -> Spawned:
     taken = _holders(tx, work)
     if taken:
         raise _conflict(taken)
+    executor_type = _executor_type(tx, work)
+    check_reads(tx, executor_type)
     job_id = _ask_to_prepare(tx, job_ids, work, names, texts, session_id=None)
-    return _spawned(names, None, None, job_id, _executor_type(tx, work))
+    return _spawned(names, None, None, job_id, executor_type)
 
 
 def reserve(tx: Transaction, new_ids: Ids, limits: TreeLimits, work: NewWork) -> Spawned:
