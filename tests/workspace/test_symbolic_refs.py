@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from callboard.wire.jobs import Prepared, Remove, Removed, Ship
+from callboard.workspace import refs
 from callboard.workspace.github import GitHubAccess
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.removal import remove
@@ -114,6 +115,18 @@ def test_nothing_is_shipped_from_another_name_and_the_next_step_mends_it(place: 
     place.git(*refused.value.hint.removeprefix("git ").split(), at=place.folder)
     assert place.git("symbolic-ref", "HEAD", at=place.worktree) == OURS
     assert place.git("rev-parse", OURS) == tip
+
+
+def test_a_branch_that_becomes_another_name_after_the_look_is_not_followed(place: Place) -> None:
+    first, repository = place.git("rev-parse", "HEAD"), place.repository()
+    tip = place.commit("more", "x")
+    place.git("symbolic-ref", OURS, "refs/heads/main")
+    refs.delete(repository, "issue-42", tip)
+    place.git("symbolic-ref", OURS, "refs/heads/nowhere")
+    refs.create(repository, "issue-42", first, "test")
+    place.git("symbolic-ref", "refs/remotes/origin/issue-42", "refs/heads/main")
+    refs.note_pushed(repository, "issue-42", first)
+    assert (place.git("rev-parse", "main"), "nowhere" in _refs(place)) == (tip, False)
 
 
 def test_a_tag_of_the_same_name_and_packed_refs_change_nothing(place: Place) -> None:
