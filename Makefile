@@ -42,7 +42,7 @@ $(PY):
 	echo "No Python >= 3.11 with venv found. Install one (Debian: apt-get install python3 python3-venv)." >&2; exit 1
 
 $(PACKAGES): | $(PY)
-	@echo "Installing the locked packages"
+	@echo "Installing the locked packages (about a minute, once)"
 	@$(PY) -m pip install -qq --require-hashes -r requirements/dev.txt
 	@rm -f $(VENV)/.packages-*; touch $@
 

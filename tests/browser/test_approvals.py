@@ -28,6 +28,14 @@ QUESTION: Final = {
         }
     ]
 }
+HOSTILE_CALL: Final = {
+    "description": "<b>Only</b> looks",
+    "command": 'rm -r "build" \\\n  && ls <img src=x> \x1b]0;$(rm x)\x07\u202e',
+}
+SHOWN_CALL: Final = re.compile(
+    r'rm -r "build" \\\n  && ls <img src=x> .U\+001B.\]0;\$\(rm x\).U\+0007..U\+202E.', re.DOTALL
+)
+"""The command as a shell would read it: not as JSON, with nothing taken out that a terminal would hide."""
 EDIT: Final = 'ask Edit {"file_path": "a.py", "old_string": "one", "new_string": "two"}'
 
 
@@ -55,13 +63,16 @@ def test_a81_two_tabs_and_an_end_settle_each_approval_once(coordinator: Coordina
     """D8: by key, with a reason; the other tab is settled by itself, and one whose agent is stopped has expired."""
     first = asking(coordinator, "run psql -f 4.sql\nsay went on", "Add an index")
     second = asking(coordinator, EDIT, "Rename it")
-    third = asking(coordinator, "run rm -r build", "Clean up")
+    third = asking(coordinator, f"ask Bash {json.dumps(HOSTILE_CALL)}", "Clean up")
     with Visitor(browser, coordinator) as desk, Visitor(browser, coordinator, narrow=True, script=HOURS_OFF) as phone:
         for person in (desk, phone):
             person.log_in("/ui/approvals")
             expect(request_of(person.page, "Clean up")).to_be_visible(timeout=PATIENCE)
         waits = request_of(phone.page, "Clean up").locator("time").first
         expect(waits).to_have_text(re.compile(r"^waits (\d+s|\dm)$"))
+        call = request_of(desk.page, "Clean up")
+        expect(call.get_by_label("Command")).to_have_text(SHOWN_CALL, use_inner_text=True)
+        expect(call.get_by_text("The agent says of it: <b>Only</b> looks")).to_be_visible()
         change = request_of(desk.page, "Rename it")
         expect(change.get_by_text("- one")).to_be_visible()
         expect(change.get_by_text("+ two")).to_be_visible()

@@ -91,6 +91,9 @@ def test_a81_a_conversation_is_led_from_its_first_word_to_its_last(scene: Scene,
         "say It was **late**.", "stream 5 1", "say queued", "say instead", "say and on",
     ]  # fmt: skip
     assert visitor.heard == []
+    visitor.go("/ui/chat?agent=nope")
+    expect(page.get_by_text("There is no agent 'nope' here.")).to_be_visible()
+    expect(page.get_by_role("button", name="Begin")).to_have_count(0)
 
 
 def test_a81_children_and_approvals_stand_in_the_conversation_that_made_them(scene: Scene, visitor: Visitor) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from callboard.wire.responses import RunCreated
-from tests.browser.pages import HOSTILE, HOURS_OFF, LONG_TASKS, Visitor, initial_scripts
+from tests.browser.pages import HOSTILE, HOURS_OFF, LONG_TASKS, NARROW, Visitor, initial_scripts
 from tests.faults.two import two_coordinators
 from tests.support.balancer import balancer, reached_at
 from tests.support.coordinator import QUICK, Coordinator
@@ -34,7 +34,7 @@ class Stage:
     def __init__(self, world: World) -> None:
         self.world = world
         self.coordinator: Coordinator = world.coordinator(**QUICK)
-        self.runner = world.runner(self.coordinator)
+        self.runner = world.runner(self.coordinator, name="box1")
         self.done = self.begin(DONE, "Fix the login test")
         self.asking = self.ask("Add an index")
         self.live = self.begin(f"say at work\n{hold('never')}", "Rewrite the cache")
@@ -86,6 +86,7 @@ def test_a81_home_says_who_needs_somebody_also_in_the_title_and_by_keyboard(stag
     page = visitor.log_in()
     needs = page.get_by_role("region", name=re.compile("Needs you"))
     expect(needs.get_by_text("run psql -f 4.sql")).to_be_visible()
+    expect(needs.get_by_text(re.compile(r"^box1 \("))).to_be_visible()
     expect(page).to_have_title(re.compile(r"^\(1\) Home"))
     expect(page.get_by_text("No registered runner has the tag gpu.")).to_be_visible()
     page.keyboard.press("j")
@@ -127,6 +128,7 @@ def test_a81_an_approval_is_decided_on_a_phone_and_settled_in_the_other_tab(brow
         phone.log_in(path)
         desk.log_in(path)
         expect(desk.page).to_have_title(re.compile(r"^\(2\) "))
+        expect(phone.page.locator("[data-more~=right]")).to_have_count(1)
         allow = desk.page.get_by_role("button", name="Allow once")
         expect(allow).to_be_visible()
         phone.page.get_by_label("Reason, told to the agent").fill("not this one")
@@ -192,6 +194,11 @@ def test_a81_stop_asks_for_children_that_work_when_it_is_pressed(stage: Stage, v
     page.reload()
     expect(header.get_by_role("button", name="Stop")).to_be_visible()
     expect(header.get_by_text("children ended")).to_have_count(0)
+    page.set_viewport_size(NARROW)
+    tall = "(title) => title.offsetHeight / parseFloat(getComputedStyle(title).lineHeight)"
+    assert header.locator("h1").evaluate(tall) < 2.5
+    header.get_by_role("button", name="Whole title").click()
+    assert header.locator("h1").evaluate(tall) > 2.5
     page.keyboard.press("s")
     page.get_by_role("dialog").get_by_role("button", name="Stop it and all below it").click()
     (below,) = stage.coordinator.http.get("/sessions", params={"parent_session_id": made.session_id}).json()["items"]

@@ -4,8 +4,9 @@ import { useEffect, useMemo, useState } from "react";
 import { call } from "../api/client";
 import type { CreateRun } from "../api/schema";
 import { useStore } from "../live/stores";
+import { Link } from "../navigation";
 import { inert } from "../parts/inert";
-import { Button, State } from "../parts/Parts";
+import { Button, State, Trouble } from "../parts/Parts";
 import { flush, forget, outbox, send } from "./outbox";
 import { Writer } from "./Writer";
 import css from "./Chat.module.css";
@@ -68,6 +69,14 @@ export function Begin({ agent, onAgent, onBegun }: { agent: string; onAgent: (na
   const talkers = useMemo(() => (agents.data?.items ?? []).filter((one) => one.active && one.parameters_schema === null && one.hidden_by.length === 0), [agents.data]);
   const executors = useMemo(() => [...new Set((runners.data?.items ?? []).flatMap((one) => one.executor_types))].sort(), [runners.data]);
   const chosen = talkers.find((one) => one.name === agent);
+  const known = agents.data?.items.find((one) => one.name === agent);
+  const sought = useQuery({
+    queryKey: ["agents", "chat", agent],
+    queryFn: () => call("GET /agents/{name}", { path: { name: agent } }),
+    enabled: agent !== "" && agents.data !== undefined && known === undefined,
+  });
+  const unknown = known === undefined && agent !== "" ? sought.error : null;
+  const other = known ?? sought.data;
   const fields: Partial<CreateRun> = {
     labels: VIA_CHAT,
     ...(agent ? { agent_name: agent } : {}),
@@ -81,6 +90,9 @@ export function Begin({ agent, onAgent, onBegun }: { agent: string; onAgent: (na
       <div className={css.begin}>
         <h1>New conversation</h1>
         <p className={css.soft}>{chosen?.description ? inert(chosen.description) : "Say what is to be done. It is a session as every other: its runs, cost and children are on the callboard."}</p>
+        {unknown && <Trouble problem={unknown} />}
+        {other && !other.active && <p className={css.hint}>This agent is not active: it takes no new conversation.</p>}
+        {other?.parameters_schema && <p className={css.hint}>This agent takes parameters, not words: <Link to={`/agents/${encodeURIComponent(agent)}?tab=run`}>run it by its form</Link>.</p>}
         {runners.data?.items.length === 0 && <p className={css.hint}>No runner is registered, so nobody would hear it. Start one where the work is: <code>callboard runner</code></p>}
         <div className={css.fields}>
           <label>Agent
@@ -114,7 +126,7 @@ export function Begin({ agent, onAgent, onBegun }: { agent: string; onAgent: (na
           </label>
         </div>
       </div>
-      <Beginning key={agent} scope={`new:${agent}`} fields={fields} onBegun={onBegun} placeholder={agent ? `Say something to ${inert(agent)}` : "What is to be done?"} />
+      {!unknown && <Beginning key={agent} scope={`new:${agent}`} fields={fields} onBegun={onBegun} placeholder={agent ? `Say something to ${inert(agent)}` : "What is to be done?"} />}
     </>
   );
 }

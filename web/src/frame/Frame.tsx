@@ -39,6 +39,7 @@ export function Frame() {
     return () => clearTimeout(timer);
   }, []);
   const nav = useRef<HTMLElement>(null);
+  const more = useMore(nav);
   useEffect(() => {
     // Not as the effect's value: newer browsers return a promise here.
     nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
@@ -49,6 +50,7 @@ export function Frame() {
       <a className={css.skip} href="#content">To the content</a>
       <header className={css.bar}>
         <Link to="/" className={css.brand} aria-label="Callboard, home"><span aria-hidden="true">▦</span> Callboard</Link>
+        <div className={css.pages} data-more={more}>
         <nav ref={nav} aria-label="Pages" className={css.nav}>
           {ROUTES.filter((route) => route.nav).map((route) => (
             <Link key={route.path} to={route.path} aria-current={found && isWithin(found.route.path, route.path) ? "page" : undefined}>
@@ -58,6 +60,7 @@ export function Frame() {
             </Link>
           ))}
         </nav>
+        </div>
         <div className={css.tools}>
           <ConnectionState />
           <button type="button" onClick={() => palette.set(true)} aria-label="Go to, or do" title="Go to, or do (Ctrl+K)">⌕</button>
@@ -78,6 +81,28 @@ export function Frame() {
       <Notices />
     </div>
   );
+}
+
+/** On which sides of what scrolls sideways there is more: "", "left", "right", "left right". */
+function useMore(scrolled: React.RefObject<HTMLElement | null>): string {
+  const [more, setMore] = useState("");
+  useEffect(() => {
+    const element = scrolled.current;
+    if (!element) return;
+    const look = () => {
+      const { scrollLeft, scrollWidth, clientWidth } = element;
+      setMore([scrollLeft > 1 && "left", scrollLeft + clientWidth < scrollWidth - 1 && "right"].filter(Boolean).join(" "));
+    };
+    const sizes = new ResizeObserver(look);
+    sizes.observe(element);
+    for (const one of element.children) sizes.observe(one);
+    element.addEventListener("scroll", look, { passive: true });
+    return () => {
+      sizes.disconnect();
+      element.removeEventListener("scroll", look);
+    };
+  }, [scrolled]);
+  return more;
 }
 
 function isWithin(path: string, above: string): boolean {

@@ -1,6 +1,6 @@
 // A81: the board that events make is the one that the coordinator shows.
 import { describe, expect, test } from "vitest";
-import { boardOf, EMPTY_BOARD, putSession, reduceBoard, rowsOf, type BoardState } from "./board";
+import { argument, boardOf, EMPTY_BOARD, putSession, reduceBoard, rowsOf, type BoardState } from "./board";
 import { recording } from "./recording.test-data";
 
 function begun(): BoardState {
@@ -62,4 +62,8 @@ describe("the board", () => {
     expect(rowsOf(state, "needs_you").map((one) => one.session_id)).toEqual(["a", "b"]);
     expect(rowsOf(state, "done").map((one) => one.session_id)).toEqual(["d", "c"]);
   });
+});
+
+test("a call is told by its command, wherever that stands among what is given", () => {
+  expect([argument({ description: "Only looks", command: "rm -r build" }), argument({ path: "a", n: 1 }), argument({ command: "", path: "a" }), argument(null)]).toEqual(["rm -r build", "a", "a", ""]);
 });

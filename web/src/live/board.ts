@@ -179,10 +179,11 @@ export function question(asked: Record<string, unknown>): string {
   return !said || said.startsWith(`${name} {`) ? `${name} ${argument(asked.tool_input)}`.trim() : said;
 }
 
-/** What a tool call is about: the first text among its arguments. */
+/** What a tool call is about: its command, else the first text among its arguments. */
 export function argument(input: unknown): string {
   const values = input && typeof input === "object" ? Object.values(input) : [];
-  return text(values.find((value) => typeof value === "string"));
+  const command = input && typeof input === "object" && "command" in input ? text(input.command) : "";
+  return command || text(values.find((value) => typeof value === "string" && value !== ""));
 }
 
 export function text(value: unknown): string {

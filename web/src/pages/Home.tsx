@@ -10,7 +10,7 @@ import { fitsFilter, readFilter, type Filter } from "../live/filter";
 import { board, loadBoard, useStore } from "../live/stores";
 import type { Event } from "../live/types";
 import { go, Link, useQueryParameter } from "../navigation";
-import { filterableSession, useProjectNames } from "../parts/filterable";
+import { filterableSession, useProjectNames, useRunnerPlaces } from "../parts/filterable";
 import { FilterBox } from "../parts/FilterBox";
 import { issuesBesideTitle, nameOf, nameOfRequest, reasonOfWork, withShortIds } from "../parts/format";
 import { inert } from "../parts/inert";
@@ -27,6 +27,7 @@ export default function Home() {
   const [words, setWords] = useQueryParameter("q");
   const filter = useMemo(() => readFilter(words), [words]);
   const projects = useProjectNames();
+  const places = useRunnerPlaces();
   const whys = useWhys(state.totals.queued > 0);
   const search = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
@@ -41,8 +42,8 @@ export default function Home() {
       {phase === "loading" ? <Loading what="the callboard" /> : (
         <div ref={list} className={css.groups}>
           {isEmpty(state) && <FirstSteps />}
-          {GROUPS.map((group) => <GroupOfRows key={group} group={group} state={state} filter={filter} projects={projects} whys={whys} />)}
-          {filter.tokens.length > 0 && <FurtherBack filter={filter} state={state} projects={projects} words={words} />}
+          {GROUPS.map((group) => <GroupOfRows key={group} group={group} state={state} filter={filter} projects={projects} places={places} whys={whys} />)}
+          {filter.tokens.length > 0 && <FurtherBack filter={filter} state={state} projects={projects} places={places} words={words} />}
         </div>
       )}
     </div>
@@ -86,15 +87,17 @@ interface GroupProps {
   state: BoardState;
   filter: Filter;
   projects: ReadonlyMap<string, string>;
+  /** Where the runners are, by their ids. */
+  places: ReadonlyMap<string, string>;
   /** Why sessions wait, by their ids. */
   whys: ReadonlyMap<string, string>;
 }
 
-function GroupOfRows({ group, state, filter, projects, whys }: GroupProps) {
+function GroupOfRows({ group, state, filter, projects, places, whys }: GroupProps) {
   const [shown, setShown] = useState(SHOWN);
   const look = GROUP_LOOKS[group];
   const filtered = filter.tokens.length > 0;
-  const rows = useMemo(() => rowsOf(state, group).filter((row) => fitsFilter(filterableSession(row, projects), filter)), [state, group, filter, projects]);
+  const rows = useMemo(() => rowsOf(state, group).filter((row) => fitsFilter(filterableSession(row, projects, places), filter)), [state, group, filter, projects, places]);
   const heading = `group-${group}`;
   const total = filtered ? rows.length : state.totals[group];
   return (
@@ -106,7 +109,7 @@ function GroupOfRows({ group, state, filter, projects, whys }: GroupProps) {
       </h2>
       {rows.length > 0 && (
         <ul className={css.rows}>
-          {rows.slice(0, shown).map((row) => <Item key={row.session_id} row={row} project={row.project_id === null ? undefined : projects.get(row.project_id)} why={group === "queued" ? whys.get(row.session_id) : undefined} />)}
+          {rows.slice(0, shown).map((row) => <Item key={row.session_id} row={row} project={row.project_id === null ? undefined : projects.get(row.project_id)} place={placeOf(row, places)} why={group === "queued" ? whys.get(row.session_id) : undefined} />)}
         </ul>
       )}
       {rows.length > shown && (
@@ -123,11 +126,13 @@ interface FurtherBackProps {
   filter: Filter;
   state: BoardState;
   projects: ReadonlyMap<string, string>;
+  /** Where the runners are, by their ids. */
+  places: ReadonlyMap<string, string>;
   words: string;
 }
 
 /** What fits of what does not stand here: children that have ended, and what is older; by a word of the filter. */
-function FurtherBack({ filter, state, projects, words }: FurtherBackProps) {
+function FurtherBack({ filter, state, projects, places, words }: FurtherBackProps) {
   const sought = useSettled(wordOf(filter));
   const found = useQuery({
     queryKey: ["further back", sought],
@@ -138,7 +143,7 @@ function FurtherBack({ filter, state, projects, words }: FurtherBackProps) {
   const rows = useMemo(() => (sought.length < LEAST_SOUGHT ? [] : found.data?.items ?? [])
     .filter((one) => state.rows[one.session_id] === undefined)
     .map((one): Row => ({ ...one, headline: one.reason_text, since: one.ended_at ?? one.updated_at, live: false }))
-    .filter((row) => fitsFilter(filterableSession(row, projects), filter)), [found.data, state.rows, projects, filter, sought]);
+    .filter((row) => fitsFilter(filterableSession(row, projects, places), filter)), [found.data, state.rows, projects, places, filter, sought]);
   return (
     <section aria-label="Further back">
       {sought.length >= LEAST_SOUGHT && (
@@ -148,7 +153,7 @@ function FurtherBack({ filter, state, projects, words }: FurtherBackProps) {
           {rows.length === 0 && found.data && <span className={css.nothing}>None of these fits.</span>}
         </h2>
       )}
-      {rows.length > 0 && <ul className={css.rows}>{rows.map((row) => <li key={row.session_id}><SessionRow row={row} project={row.project_id === null ? undefined : projects.get(row.project_id)} why={undefined} /></li>)}</ul>}
+      {rows.length > 0 && <ul className={css.rows}>{rows.map((row) => <li key={row.session_id}><SessionRow row={row} project={row.project_id === null ? undefined : projects.get(row.project_id)} place={placeOf(row, places)} why={undefined} /></li>)}</ul>}
       <p className={css.rest}>Children that have ended and older sessions are found by a word of their name, agent, label or id. <Link to={`/runs?${new URLSearchParams({ status: "all", q: words }).toString()}`}>The same filter on all runs</Link>.</p>
     </section>
   );
@@ -169,22 +174,28 @@ function wordOf(filter: Filter): string {
 interface ItemProps {
   row: Row;
   project: string | undefined;
+  /** Where it works: its runner. */
+  place: string | null;
   why: string | undefined;
 }
 
-function Item({ row, project, why }: ItemProps) {
+function placeOf(row: Row, places: ReadonlyMap<string, string>): string | null {
+  return places.get(row.binding?.runner_id ?? "") ?? row.hostname;
+}
+
+function Item({ row, project, place, why }: ItemProps) {
   const [open, setOpen] = useState(false);
   const answerable = isAnswerable(row);
   return (
     <li>
-      <SessionRow row={row} project={project} why={why} />
+      <SessionRow row={row} project={project} place={place} why={why} />
       {answerable && <button type="button" data-answer className={css.answer} aria-expanded={open} onClick={() => setOpen(!open)}>{open ? "▾ Not now" : "▸ Answer here"}</button>}
       {answerable && open && <Peek row={row} />}
     </li>
   );
 }
 
-function SessionRow({ row, project, why }: ItemProps) {
+function SessionRow({ row, project, place, why }: ItemProps) {
   const waits = row.group === "needs_you" || row.group === "queued";
   return (
     <Link to={`/sessions/${row.session_id}`} className={css.row} data-row>
@@ -200,7 +211,7 @@ function SessionRow({ row, project, why }: ItemProps) {
       </span>
       <span className={css.who}>
         <Line text={[row.agent_name, row.executor_type].filter(Boolean).join(" · ")} />
-        <span className={css.where}><Line text={[row.hostname, row.model].filter(Boolean).join(" · ")} /></span>
+        <span className={css.where}><Line text={[place, row.model].filter(Boolean).join(" · ")} /></span>
       </span>
       <span className={css.children}>{row.children.total > 0 && <span title="children ended of all">{row.children.ended}/{row.children.total}</span>}</span>
       <span className={css.cost}><Money usage={row.usage} /></span>

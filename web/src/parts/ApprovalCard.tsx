@@ -5,7 +5,7 @@ import { call, Problem } from "../api/client";
 import type { Operations } from "../api/schema";
 import { tell, useAction } from "./actions";
 import { short } from "./format";
-import { asText, inputText } from "./inert";
+import { asText, callOf, exact, inputText, type CommandCall } from "./inert";
 import { Age, Button, State } from "./Parts";
 import { Answers, Plan, Questions } from "./QuestionCard";
 import { planOf, questionsOf } from "./questions";
@@ -116,7 +116,7 @@ function Asked({ approval }: { approval: AskedFor }) {
   const { description, tool_name: name } = approval;
   return (
     <>
-      {description && !description.startsWith(`${name} {`) && <p dir="auto">{asText(description)}</p>}
+      {description && !description.startsWith(`${name} {`) && description !== callOf(approval.tool_input)?.said && <p dir="auto">{asText(description)}</p>}
       <Input input={approval.tool_input} />
       {approval.project_dir && <p className={css.soft}>in <code>{asText(approval.project_dir)}</code></p>}
     </>
@@ -167,19 +167,31 @@ function Settled({ approval }: { approval: AskedFor }) {
   );
 }
 
-/** An edit as what goes and what comes, everything else as it is. */
+/** An edit as what goes and what comes, a command as it is with what the agent says of it, everything else as JSON. */
 export function Input({ input }: { input: unknown }) {
   const given = input && typeof input === "object" ? (input as Record<string, unknown>) : {};
+  const call = callOf(input);
+  if (call) return <Command {...call} />;
   const { old_string: before, new_string: after, file_path: path, ...rest } = given;
   if (typeof before !== "string" || typeof after !== "string") return <pre tabIndex={0} dir="auto">{inputText(input)}</pre>;
   return (
     <>
       {path !== undefined && <p><code>{asText(path)}</code></p>}
       <pre tabIndex={0} dir="auto">
-        {asText(before).split("\n").map((line, index) => <span key={index} className={css.gone}>{`- ${line}\n`}</span>)}
-        {asText(after).split("\n").map((line, index) => <span key={index} className={css.comes}>{`+ ${line}\n`}</span>)}
+        {exact(before).split("\n").map((line, index) => <span key={index} className={css.gone}>{`- ${line}\n`}</span>)}
+        {exact(after).split("\n").map((line, index) => <span key={index} className={css.comes}>{`+ ${line}\n`}</span>)}
       </pre>
       {Object.keys(rest).length > 0 && <pre tabIndex={0} dir="auto">{asText(rest)}</pre>}
+    </>
+  );
+}
+
+function Command({ command, said, rest }: CommandCall) {
+  return (
+    <>
+      <pre tabIndex={0} dir="auto" aria-label="Command">{exact(command)}</pre>
+      {said && <p className={css.soft} dir="auto">The agent says of it: {asText(said)}</p>}
+      {rest && <pre tabIndex={0} dir="auto" aria-label="Given besides">{asText(rest)}</pre>}
     </>
   );
 }

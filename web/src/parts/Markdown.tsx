@@ -2,7 +2,7 @@
 // lead to the web or nowhere. Loaded when the first message is drawn; what cannot be drawn is shown as it is.
 import { Component, lazy, Suspense, useState, type ReactNode } from "react";
 import { patiently } from "../patiently";
-import { size } from "./format";
+import { cutOf, unfolding } from "./format";
 import { inert } from "./inert";
 import css from "./Markdown.module.css";
 import { Button } from "./Parts";
@@ -15,13 +15,20 @@ const FOLD_AT = 10_000;
 /** A long text shows its beginning until it is asked for. */
 export function Markdown({ text }: { text: string }) {
   const [whole, setWhole] = useState(false);
-  if (text.length <= FOLD_AT * 1.5) return <Whole text={text} />;
+  if (text.length <= FOLD_AT * 1.5) return <><Whole text={text} /><CutNote text={text} /></>;
   return (
     <>
       <Whole text={whole ? text : `${text.slice(0, FOLD_AT)} …`} />
-      <Button look="quiet" onClick={() => setWhole(!whole)}>{whole ? "Fold" : `Show all ${size(text)}`}</Button>
+      <Button look="quiet" onClick={() => setWhole(!whole)}>{whole ? "Fold" : unfolding(text)}</Button>
+      <CutNote text={text} />
     </>
   );
+}
+
+/** Says of a text that was cut before it came into the log how much of it is there. */
+export function CutNote({ text }: { text: string }) {
+  const cut = cutOf(text);
+  return cut && <p className={css.cut}>The log keeps the first {cut.kept.toLocaleString("en")} of {cut.whole.toLocaleString("en")} characters.</p>;
 }
 
 function Whole({ text }: { text: string }) {

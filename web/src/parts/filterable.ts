@@ -2,9 +2,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { call } from "../api/client";
-import type { Run, Session } from "../api/schema";
+import type { Run, Runner, Session } from "../api/schema";
 import type { Row } from "../live/board";
 import type { Filterable } from "../live/filter";
+import { short } from "./format";
 import { lookOf } from "./states";
 
 const MOST = 200;
@@ -22,11 +23,25 @@ export function useRunnerNames(): ReadonlyMap<string, string> {
   return useMemo(() => new Map(found.data?.items.map((one) => [one.runner_id, `${one.name} ${one.hostname}`])), [found.data]);
 }
 
-export function filterableSession(row: Row, projects: ReadonlyMap<string, string>): Filterable {
+/** How the place of a session's work is told: its runner by name, and its host where that is another word. */
+export function placesOf(runners: readonly Pick<Runner, "runner_id" | "name" | "hostname">[]): ReadonlyMap<string, string> {
+  const said = runners.map((one) => ({ id: one.runner_id, place: !one.name || one.name === one.hostname ? one.hostname : `${one.name} (${one.hostname})` }));
+  const times = new Map<string, number>();
+  for (const { place } of said) times.set(place, (times.get(place) ?? 0) + 1);
+  return new Map(said.map(({ id, place }) => [id, (times.get(place) ?? 0) > 1 ? `${place} …${short(id)}` : place]));
+}
+
+/** Where runners are, in words, by their ids. */
+export function useRunnerPlaces(): ReadonlyMap<string, string> {
+  const found = useQuery({ queryKey: ["runners", "names"], queryFn: () => call("GET /runners", { query: { limit: MOST } }), staleTime: FRESH_MS });
+  return useMemo(() => placesOf(found.data?.items ?? []), [found.data]);
+}
+
+export function filterableSession(row: Row, projects: ReadonlyMap<string, string>, places: ReadonlyMap<string, string>): Filterable {
   return {
     states: [row.group, row.status, row.waiting_for, row.lifecycle, lookOf(row).word],
     project: row.project_id === null ? null : (projects.get(row.project_id) ?? row.project_id),
-    runners: [row.hostname, row.binding?.runner_id ?? null], agent: row.agent_name, executor: row.executor_type, model: row.model,
+    runners: [row.hostname, row.binding?.runner_id ?? null, places.get(row.binding?.runner_id ?? "") ?? null], agent: row.agent_name, executor: row.executor_type, model: row.model,
     cost_microdollars: row.usage.cost_microdollars, issues: numbersOf(row.issues),
     texts: [row.title, row.session_id, row.headline, row.workspace?.branch ?? null, row.handle, ...Object.values(row.labels)],
   };

@@ -66,6 +66,19 @@ export function size(text: string): string {
   return bytes < 1024 ? `${bytes} B` : bytes < 1024 * 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
+const CUT = /…\[cut (\d{1,12}) characters\]$/;
+
+/** How many characters are there of how many, of a text that was cut before it came into the log; else null. */
+export function cutOf(text: string): { kept: number; whole: number } | null {
+  const found = CUT.exec(text);
+  return found ? { kept: found.index, whole: found.index + Number(found[1]) } : null;
+}
+
+/** What a button says that unfolds a text. */
+export function unfolding(text: string): string {
+  return cutOf(text) ? `Show the ${size(text)} that were kept` : `Show all ${size(text)}`;
+}
+
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 

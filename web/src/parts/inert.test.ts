@@ -1,8 +1,9 @@
 // S8, H3: what agents write shows what it is.
 import { expect, test } from "vitest";
-import { withShortIds } from "./format";
+import { placesOf } from "./filterable";
 import { lookOf } from "./states";
-import { asText, inert } from "./inert";
+import { cutOf, withShortIds } from "./format";
+import { asText, callOf, exact, inert } from "./inert";
 
 test.each([
   ["\u001b[31mred\u001b[0m \u001b]8;;http://evil.test\u0007link\u001b]8;;\u0007", "red link"],
@@ -27,4 +28,33 @@ test("any value is text", () => {
 test("a sentence names runs by their ends, and paused work is not finished", () => {
   expect(withShortIds("It waits for run_01k3xq7m5v8p2r4t6w9y0z1abc of it.")).toBe("It waits for run …0z1abc of it.");
   expect([lookOf({ status: "finished", lifecycle: "paused" }).word, lookOf({ status: "stopping", lifecycle: "paused" }).word]).toEqual(["Paused", "Stopping"]);
+});
+
+test("what is decided on is shown whole: nothing that a shell would read is taken out", () => {
+  expect(exact("ls \u001b]0;$(rm -rf ~)\u0007\u001b[8mx\r\n\u202e")).toBe("ls ‹U+001B›]0;$(rm -rf ~)‹U+0007›‹U+001B›[8mx‹U+000D›\n‹U+202E›");
+});
+
+test.each([
+  ["alone", { command: "psql -f 4.sql" }, { command: "psql -f 4.sql", said: null, rest: null }],
+  ["described", { description: "Add an index", command: "psql \\\n  -f \"4.sql\"" }, { command: "psql \\\n  -f \"4.sql\"", said: "Add an index", rest: null }],
+  ["with more", { command: "make", description: "Build", timeout: 5 }, { command: "make", said: "Build", rest: { timeout: 5 } }],
+  ["with a description that is none", { command: "make", description: { a: 1 } }, { command: "make", said: null, rest: { description: { a: 1 } } }],
+  ["another call", { path: "a", command: ["x"] }, null],
+  ["no object", "make", null],
+])("a command is told from what is said of it: %s", (_, input, told) => {
+  expect(callOf(input)).toEqual(told);
+});
+
+test("a text that was cut says how much of how much is there", () => {
+  expect([cutOf(`${"a".repeat(10)}…[cut 1999990 characters]`), cutOf("…[cut many characters]"), cutOf("[cut 3 characters] whole")]).toEqual([
+    { kept: 10, whole: 2_000_000 }, null, null,
+  ]);
+});
+
+test("two runners of one host are told apart, by name or by their ids' ends", () => {
+  const places = placesOf([
+    { runner_id: "rnr_a", name: "box1", hostname: "vm" }, { runner_id: "rnr_b", name: "vm", hostname: "vm" }, { runner_id: "rnr_c", name: "gpu", hostname: "far" },
+    { runner_id: "rnr_000001", name: "", hostname: "near" }, { runner_id: "rnr_000002", name: "near", hostname: "near" },
+  ]);
+  expect([...places.values()]).toEqual(["box1 (vm)", "vm", "gpu (far)", "near …000001", "near …000002"]);
 });

@@ -16,6 +16,30 @@ function shown(character: string): string {
   return `‹U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}›`;
 }
 
+/** The text without anything taken out: also what would be a command to a terminal, or a line's other end, is shown. */
+export function exact(text: string): string {
+  return text.replace(UNSEEN, shown);
+}
+
+export interface CommandCall {
+  command: string;
+  /** What the agent says of it. */
+  said: string | null;
+  /** What else was given, or null. */
+  rest: Record<string, unknown> | null;
+}
+
+/** A call of a command with what is said of it; null for any other call. */
+export function callOf(input: unknown): CommandCall | null {
+  if (!input || typeof input !== "object" || Array.isArray(input)) return null;
+  const { command, ...others } = input as Record<string, unknown>;
+  if (typeof command !== "string") return null;
+  const { description, ...rest } = others;
+  const said = typeof description === "string" ? description : null;
+  const more = said === null ? others : rest;
+  return { command, said, rest: Object.keys(more).length > 0 ? more : null };
+}
+
 /** Any value of an event as text: a text as it is, everything else as JSON. */
 export function asText(value: unknown): string {
   if (value === undefined || value === null) return "";
@@ -25,5 +49,5 @@ export function asText(value: unknown): string {
 /** The only text of an input is shown as such: a command reads better than JSON around it. */
 export function inputText(input: unknown): string {
   const values = input && typeof input === "object" ? Object.values(input) : [];
-  return values.length === 1 && typeof values[0] === "string" ? inert(values[0]) : asText(input);
+  return values.length === 1 && typeof values[0] === "string" ? exact(values[0]) : asText(input);
 }

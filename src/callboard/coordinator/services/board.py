@@ -127,9 +127,9 @@ def _latest_word(tx: Transaction, row: Row) -> str | None:
 
 
 def _argument(tool_input: Any) -> str:
-    """What a call is about: the first text among its arguments."""
-    values = tool_input.values() if isinstance(tool_input, dict) else ()
-    return next((value for value in values if isinstance(value, str)), "")
+    """What a call is about: its command, else the first text among its arguments."""
+    values = [tool_input.get("command"), *tool_input.values()] if isinstance(tool_input, dict) else []
+    return next((value for value in values if isinstance(value, str) and value), "")
 
 
 def _text(content: Any) -> str:

@@ -26,7 +26,7 @@ export function Header({ session, context }: { session: Session; context: ReactN
       <div className={css.top}>
         <div className={css.name}>
           <SessionState session={session} />
-          <h1 dir="auto">{nameOf(session)}</h1>
+          <Title text={nameOf(session)} />
           {issuesBesideTitle(session).map((number) => <span key={number} className={css.issue}>{number}</span>)}
         </div>
         <Actions session={session} />
@@ -49,6 +49,20 @@ export function Header({ session, context }: { session: Session; context: ReactN
       </div>
       <Sentence session={session} />
     </header>
+  );
+}
+
+const LONG_TITLE = 60;
+
+/** On a phone a long name takes two lines until somebody wants all of it. */
+function Title({ text }: { text: string }) {
+  const [whole, setWhole] = useState(false);
+  if (text.length <= LONG_TITLE) return <h1 dir="auto">{text}</h1>;
+  return (
+    <>
+      <h1 dir="auto" className={whole ? "" : css.clamped}>{text}</h1>
+      <button type="button" className={css.unclamp} aria-expanded={whole} onClick={() => setWhole(!whole)}>{whole ? "Shorter" : "Whole title"}</button>
+    </>
   );
 }
 

@@ -5,9 +5,9 @@ import { argument } from "../../live/board";
 import type { EndItem, Item, MessageItem, NoteItem, ResultItem, RunItem, ToolItem } from "../../live/timeline";
 import { Link } from "../../navigation";
 import { ApprovalCard, Input as Edit, type AskedFor } from "../../parts/ApprovalCard";
-import { count, duration, moment, money, short, size, timeOfDay } from "../../parts/format";
-import { asText, inert, inputText } from "../../parts/inert";
-import { Markdown } from "../../parts/Markdown";
+import { count, duration, moment, money, short, size, timeOfDay, unfolding } from "../../parts/format";
+import { asText, callOf, exact, inert, inputText } from "../../parts/inert";
+import { CutNote, Markdown } from "../../parts/Markdown";
 import { Button, Line, State, Took, useCopy } from "../../parts/Parts";
 import css from "./Items.module.css";
 
@@ -135,12 +135,25 @@ export function Tool({ item, ended }: { item: ToolItem; ended: boolean }) {
       </summary>
       {open && (
         <div className={css.toolBody}>
-          {item.input !== undefined && (isEdit(item.input) ? <div><div className={css.label}>Change</div><Edit input={item.input} /></div> : <Labelled label="Input" text={inputText(item.input)} />)}
+          {item.input !== undefined && (isEdit(item.input) ? <div><div className={css.label}>Change</div><Edit input={item.input} /></div> : <Given input={item.input} />)}
           <Sessions output={item.output} />
           {item.state !== "running" && <Labelled label={item.state === "error" ? "Error" : "Output"} text={asText(item.output)} bad={item.state === "error"} />}
         </div>
       )}
     </details>
+  );
+}
+
+/** A command with its lines as they are, and below it what else was given. */
+function Given({ input }: { input: unknown }) {
+  const call = callOf(input);
+  if (!call) return <Labelled label="Input" text={inputText(input)} />;
+  const besides = { ...(call.said === null ? {} : { description: call.said }), ...call.rest };
+  return (
+    <>
+      <Labelled label="Command" text={exact(call.command)} />
+      {Object.keys(besides).length > 0 && <Labelled label="Input besides" text={asText(besides)} />}
+    </>
   );
 }
 
@@ -189,7 +202,8 @@ export function Folded({ text, prose = false, foldAt = FOLD_AT }: { text: string
   return (
     <>
       {prose ? <div className={css.prose} dir="auto">{shown}</div> : <pre className={css.pre} tabIndex={0} dir="auto">{shown || "(empty)"}</pre>}
-      {long && <button type="button" className={css.fold} onClick={() => setWhole(!whole)}>{whole ? "Fold" : `Show all ${size(text)}`}</button>}
+      {long && <button type="button" className={css.fold} onClick={() => setWhole(!whole)}>{whole ? "Fold" : unfolding(text)}</button>}
+      <CutNote text={text} />
     </>
   );
 }
