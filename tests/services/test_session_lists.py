@@ -107,6 +107,9 @@ async def test_words_are_found_in_title_id_agent_and_labels_in_any_case(reading:
         ("brückenstraße", [titled.session_id]),
         ("CHECKOUT", [labelled.session_id]),
         (titled.session_id[-8:].upper(), [titled.session_id]),
+        ("brückenstrasse über", [titled.session_id]),
+        (f"checkout {labelled.session_id[-8:]}", [labelled.session_id]),
+        ("über checkout", []),
         ("100%", []),
         ("_", [labelled.session_id, titled.session_id]),
     ):

@@ -106,7 +106,12 @@ class SessionsQuery(PageQuery, kw_only=True):
         Lifecycle | None, Meta(description="Work sessions in this state; `active`: on-going ones.")
     ] = None
     ref: Annotated[str, Meta(min_length=1, max_length=100, description="A session reference.")] | None = None
-    q: Annotated[str, Meta(min_length=1, max_length=200, description="Words in the title or the labels.")] | None = None
+    q: (
+        Annotated[
+            str, Meta(min_length=1, max_length=200, description="Words that all stand in title, labels, agent or id.")
+        ]
+        | None
+    ) = None
 
 
 class ProjectsQuery(PageQuery, kw_only=True):

@@ -20,7 +20,7 @@ from callboard.wire.times import rfc3339
 
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 MOST_IN_HAND: Final = 2_000
-"""Sessions outside Done that are looked at; a callboard with more shows the newest of them."""
+"""Sessions outside Done that are looked at; of more, the oldest that only wait in the queue are left out."""
 MOST_DONE: Final = 1_000
 TAIL: Final = 12
 """Events at the end of a log in which the newest word of an agent is looked for."""

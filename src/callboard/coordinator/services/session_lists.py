@@ -144,9 +144,15 @@ def _accepts(tx: Transaction, caller: Caller, words: str | None) -> Callable[[Ro
         own = {row["session_id"] for row in subtree(tx, caller.session_id or "")}
         tests.append(lambda row: row["session_id"] in own)
     if words:
-        sought = words.casefold()
-        tests.append(lambda row: any(sought in text.casefold() for text in _texts(row)))
+        sought = words.casefold().split()
+        tests.append(lambda row: _has_all(row, sought))
     return (lambda row: all(test(row) for test in tests)) if tests else None
+
+
+def _has_all(row: Row, words: Sequence[str]) -> bool:
+    """Whether each of these words stands somewhere in what is searched, in whatever order."""
+    texts = [text.casefold() for text in _texts(row)]
+    return all(any(word in text for text in texts) for word in words)
 
 
 def _texts(row: Row) -> list[str]:

@@ -140,21 +140,30 @@ SELECT * FROM bindings WHERE session_id = :session_id AND generation < :before
 ORDER BY generation DESC LIMIT :limit;
 
 -- name: sessions_in_hand
--- Sessions in which something lives, waits or is to be looked at, the newest ones.
+-- Sessions in which something lives, waits or is to be looked at, the newest ones; what only waits in the queue last.
 SELECT s.session_id FROM (
-    SELECT r.session_id FROM runs r WHERE r.status IN ('pending', 'claimed', 'running', 'interrupted')
-    UNION SELECT w.session_id FROM sessions w WHERE w.waiting_for IS NOT NULL
-    UNION SELECT l.session_id FROM sessions l WHERE l.lifecycle IN ('stuck', 'reviews_in_progress', 'pr_ready')
-    UNION SELECT u.receiver_session_id FROM callbacks u WHERE u.status = 'undeliverable'
+    SELECT either.session_id, min(either.place) AS place FROM (
+        SELECT r.session_id, 0 AS place FROM runs r WHERE r.status IN ('claimed', 'running', 'interrupted')
+        UNION ALL SELECT p.session_id, 1 FROM runs p WHERE p.status = 'pending'
+        UNION ALL SELECT w.session_id, 0 FROM sessions w WHERE w.waiting_for IS NOT NULL
+        UNION ALL SELECT l.session_id, 0 FROM sessions l
+            WHERE l.lifecycle IN ('stuck', 'reviews_in_progress', 'pr_ready')
+        UNION ALL SELECT u.receiver_session_id, 0 FROM callbacks u WHERE u.status = 'undeliverable'
+    ) AS either GROUP BY either.session_id
 ) AS found CROSS JOIN sessions s
 WHERE s.session_id = found.session_id AND (:project_id = '' OR s.project_id = :project_id)
-ORDER BY s.session_id DESC LIMIT :limit;
+ORDER BY found.place, s.session_id DESC LIMIT :limit;
 
 -- name: sessions_on_board
--- Sessions without a parent that are not archived, the newest ones.
-SELECT session_id FROM sessions
-WHERE parent_session_id IS NULL AND archived_at IS NULL AND (:project_id = '' OR project_id = :project_id)
-ORDER BY session_id DESC LIMIT :limit;
+-- Sessions without a parent that are not archived and not in hand, the newest ones.
+SELECT s.session_id FROM sessions s
+WHERE s.parent_session_id IS NULL AND s.archived_at IS NULL AND (:project_id = '' OR s.project_id = :project_id)
+    AND s.queued_runs = 0 AND s.waiting_for IS NULL
+    AND (s.lifecycle IS NULL OR s.lifecycle NOT IN ('stuck', 'reviews_in_progress', 'pr_ready'))
+    AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.session_id = s.session_id
+        AND r.status IN ('claimed', 'running', 'interrupted'))
+    AND NOT EXISTS (SELECT 1 FROM callbacks u WHERE u.receiver_session_id = s.session_id AND u.status = 'undeliverable')
+ORDER BY s.session_id DESC LIMIT :limit;
 
 -- name: run_to_tell_of
 -- A session's live run, else its latest: its moments, and how it ended in a few words.
