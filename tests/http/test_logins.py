@@ -72,6 +72,31 @@ def test_s1_a_link_is_worth_what_its_maker_is(coordinator: Coordinator) -> None:
     assert Browser(coordinator, code).answer.status_code == 401
 
 
+def test_s1_browsers_end_with_the_token_that_let_them_in(coordinator: Coordinator) -> None:
+    """S1: also those that they let in, and over one that has logged out; nobody else's."""
+    user, other = coordinator.make_token("user"), coordinator.make_token("user")
+
+    def let_in(**maker: Any) -> Browser:
+        return Browser(coordinator, coordinator.done("POST", "/login/links", **maker)["code"])
+
+    first, foreign = let_in(token=user["token"]), let_in(token=other["token"])
+    second = Browser(coordinator, first.call("POST", "/login/links", **MEANT).json()["code"])
+    third = Browser(coordinator, second.call("POST", "/login/links", **MEANT).json()["code"])
+    assert second.call("POST", "/logout", **MEANT).status_code == 204
+    assert third.call("GET", "/sessions").status_code == 200, "a log-out is one browser's"
+    coordinator.done("DELETE", f"/tokens/{user['token_id']}")
+    answers = [browser.call("GET", "/sessions").status_code for browser in (first, second, third, foreign)]
+    assert answers == [401, 401, 401, 200]
+
+
+def test_s1_a_login_lasts_no_longer_than_the_token_that_let_it_in(coordinator: Coordinator) -> None:
+    brief = coordinator.done("POST", "/tokens", {"kind": "user", "expires_in_seconds": 600})
+    code = coordinator.done("POST", "/login/links", token=brief["token"])["code"]
+    made = Browser(coordinator, code).answer.json()["token_id"]
+    ends = {token["token_id"]: token["expires_at"] for token in coordinator.done("GET", "/tokens")["items"]}
+    assert ends[made] == ends[brief["token_id"]]
+
+
 def test_s4_a_change_by_cookie_has_to_be_meant(browser: Browser) -> None:
     """S4: reading needs the cookie alone, a change the header that only a page of ours can send."""
     assert browser.call("GET", "/sessions").status_code == 200

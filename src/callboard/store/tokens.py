@@ -26,8 +26,9 @@ def insert_token(
     label: str = "",
     project_id: str | None = None,
     expires_at: int | None = None,
+    made_by: str | None = None,
 ) -> bool:
-    """Writes a person's or a joining token; false when a token with this secret exists already."""
+    """Writes a person's, a browser's or a joining token; false when a token with this secret exists already."""
     return bool(
         tx.run(
             "insert_token",
@@ -37,6 +38,7 @@ def insert_token(
             label=label,
             project_id=project_id,
             expires_at=expires_at,
+            made_by=made_by,
             now=tx.now_ms,
         )
     )
@@ -46,6 +48,15 @@ def revoke(tx: Transaction, token_id: str) -> None:
     """Ends a token and tells those who may remember it; harmless when it has ended."""
     if tx.run("revoke_token", token_id=token_id, now=tx.now_ms):
         tx.hint(TokenRevoked(token_id=token_id))
+
+
+def revoke_with_logins(tx: Transaction, token_id: str) -> None:
+    """Ends a token, the browsers that it let in, and those that they let in."""
+    left = [token_id]
+    while left:
+        ended = left.pop()
+        revoke(tx, ended)  # waits for whoever lets a browser in with it at this moment; so it is asked after that
+        left.extend(row["token_id"] for row in tx.all("tokens_by_maker", token_id=ended))
 
 
 def works(row: Row, now_ms: int) -> bool:

@@ -74,7 +74,8 @@ class LoginService:
                 secret_hash=hash_of(secret),
                 label=_label(link["label"]),
                 project_id=link["project_id"],
-                expires_at=expires_at,
+                expires_at=expires_at if link["expires_at"] is None else min(expires_at, link["expires_at"]),
+                made_by=link["token_id"],
             )
             return str(link["project_id"]) if link["project_id"] else None
 
@@ -107,6 +108,7 @@ def _label(maker: str) -> str:
 def _use(tx: Transaction, code_hash: str) -> Row:
     """Uses a link up; project and label of whoever made it. Two that come at once are told apart by who removed it."""
     link = tx.one("login_link", code_hash=code_hash)
-    if link is None or not tx.run("use_login_link", code_hash=code_hash, now=tx.now_ms) or not works(link, tx.now_ms):
+    used = link is not None and tx.run("use_login_link", code_hash=code_hash, now=tx.now_ms)
+    if link is None or not used or not works(link, tx.now_ms) or not tx.run("hold_token", token_id=link["token_id"]):
         raise Unauthenticated("This login link was used already, or is too old.", hint="Make a new one: callboard open")
     return link

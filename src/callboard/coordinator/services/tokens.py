@@ -17,7 +17,7 @@ from callboard.domain.ids import Ids
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.hints import Hint, LookAgain, TokenRevoked
 from callboard.store.idempotency import remember, remembered
-from callboard.store.tokens import hash_of, insert_token, new_secret, revoke, works
+from callboard.store.tokens import hash_of, insert_token, new_secret, revoke_with_logins, works
 from callboard.wire.requests import CreateToken
 from callboard.wire.responses import Me, Page, Token, TokenCreated
 
@@ -114,7 +114,7 @@ class TokenService:
         return page_of(_LIST, [render_token(row) for row in rows[:limit]], limit, last)
 
     async def revoke(self, caller: Caller, token_id: str) -> Token:
-        """Ends a token at once, and its streams within seconds; harmless when it has ended.
+        """Ends a token and the browsers that it let in at once, and their streams within seconds; harmless when it has.
 
         Conflict `own_token` for the owner's token in the data directory: nobody could manage tokens afterwards.
         """
@@ -124,7 +124,7 @@ class TokenService:
         def work(tx: Transaction) -> Token:
             if _token(tx, caller, token_id)["secret_hash"] == self._owner_hash:
                 raise _own_token(token_id)
-            revoke(tx, token_id)
+            revoke_with_logins(tx, token_id)
             return render_token(_token(tx, caller, token_id))
 
         return await self._database.write(work)
