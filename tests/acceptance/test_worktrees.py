@@ -39,7 +39,7 @@ printf garbage > "$file"; judged
 sed -i 's/"status": null/"status": "stuck"/; s/"reason": null/"reason": "Which table stays?"/' "$file"
 """
 BROKEN = """#!/bin/sh
-case "$*" in *read-tree*|*update-ref*-d*) if [ -e {marker} ]; then echo 'no such luck' >&2; exit 128; fi;; esac
+case "$*" in *read-tree*|*update-ref*" -d "*) if [ -e {marker} ]; then echo 'no such luck' >&2; exit 128; fi;; esac
 exec {git} "$@"
 """
 ONCE = """#!/bin/sh

@@ -61,9 +61,9 @@ def thaw_host(runner: Runner) -> None:
         _send(one, signal.SIGCONT)
 
 
-def keepers_of(runner: Runner) -> list[psutil.Process]:
-    """The keepers of a runner's attempts."""
-    return [one for one in psutil.process_iter() if _names(one, str(runner.state_dir), "keeper")]
+def keepers_of(runner: Runner, run_id: str = "") -> list[psutil.Process]:
+    """The keepers of a runner's attempts, or of those of one run."""
+    return [one for one in psutil.process_iter() if _names(one, str(runner.state_dir), "keeper", run_id)]
 
 
 def processes_of(runner: Runner) -> list[psutil.Process]:

@@ -32,7 +32,7 @@ def at_work(coordinator: Coordinator, script: str, **fields: Any) -> RunCreated:
 
 def kill_keeper(runner: Runner, run: RunCreated) -> None:
     """End the keeper of a run, and with it the agent, as the kernel does when memory is short."""
-    (keeper,) = [one for one in keepers_of(runner) if any(run.run_id in word for word in one.cmdline())]
+    (keeper,) = keepers_of(runner, run.run_id)
     keeper.kill()
     until(lambda: not agents_of(run.run_id), 10, "the agent dies with its keeper")
 

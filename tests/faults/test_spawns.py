@@ -165,15 +165,21 @@ def _settled(coordinator: Coordinator) -> bool:
 
 
 def _whole(coordinator: Coordinator, repository: Repository) -> None:
-    """Every prepared session has branch and worktree, and there are no others; issues are held by those alone."""
+    """Every prepared session has branch and worktree, and there are no others; issues are held by those alone.
+
+    A request may still be on its way although whoever made it is dead: so that it is looked at until it holds.
+    """
+    until(lambda: _is_whole(coordinator, repository), SETTLED_SECONDS, "whole, or not at all")
+
+
+def _is_whole(coordinator: Coordinator, repository: Repository) -> bool:
     states = {row[0] for row in query(coordinator, "SELECT state FROM work_sessions")}
-    assert states <= {"prepared", "undone"}, states
     branches = {row[0] for row in query(coordinator, "SELECT branch FROM work_sessions WHERE state = 'prepared'")}
     folders = {f"{repository.path.name}-{branch}" for branch in branches}
-    assert (repository.branches, repository.worktrees, repository.folders) == (branches, folders, folders)
     held = {row[0] for row in query(coordinator, "SELECT session_id FROM active_issues")}
     prepared = {row[0] for row in query(coordinator, "SELECT session_id FROM work_sessions WHERE state = 'prepared'")}
-    assert held == prepared
+    there = (repository.branches, repository.worktrees, repository.folders)
+    return states <= {"prepared", "undone"} and there == (branches, folders, folders) and held == prepared
 
 
 def _holder(coordinator: Coordinator, number: int) -> str | None:

@@ -13,6 +13,7 @@ _NOTHING: Final = "0"
 _IS_SYMBOLIC: Final = 0
 _IS_NOT: Final = 1
 _IS_BROKEN: Final = 128
+_NO_SUCH_REF: Final = "No such ref"
 
 
 def leads_to(repository: Repository, branch: str) -> str | None:
@@ -73,10 +74,13 @@ def _update(repository: Repository, *arguments: str) -> None:
 
 
 def _symbolic(repository: Repository, branch: str) -> tuple[int, str]:
-    asked, fine = ("symbolic-ref", "--quiet", _ref(branch)), (_IS_SYMBOLIC, _IS_NOT)
-    found = repository.git.run(repository.git_dir, *asked, fine=(*fine, _IS_BROKEN))
-    if found.code == _IS_BROKEN and "No such ref" not in found.error:  # git itself failed, which says nothing
-        found = repository.git.run(repository.git_dir, *asked, fine=fine)
+    asked = ("symbolic-ref", "--quiet", _ref(branch))
+    try:
+        found = repository.git.run(repository.git_dir, *asked, fine=(_IS_SYMBOLIC, _IS_NOT))
+    except WorkspaceRefused as refused:
+        if refused.code != "git_failed" or _NO_SUCH_REF not in refused.sentence:  # git itself failed: that says nothing
+            raise
+        return _IS_BROKEN, ""
     return found.code, found.text
 
 
