@@ -30,7 +30,7 @@ def names(*branches: str) -> tuple[set[str], set[str], set[str]]:
 def test_a55_git_that_fails_at_any_step_leaves_nothing_and_the_next_spawn_works(
     lone: World, coordinator: Coordinator
 ) -> None:
-    """A55: at each of its calls once, the sentence is git's own; the spawn after it is of the same issues."""
+    """A55: once at each of its calls; the sentence says what git said or left undone; then the same is spawned."""
     site, git = Site(lone, coordinator, "steps"), FailingGit(lone.folder / "failing-git")
     lone.runner(coordinator, hostname="steps", within=git.within)
     failed: list[str] = []
