@@ -132,7 +132,7 @@ def test_a81_an_agent_is_run_by_a_form_made_from_its_schema(stage: Stage, visito
 
 
 def test_a81_an_agent_is_edited_and_whoever_was_slower_decides(stage: Stage, visitor: Visitor) -> None:
-    """A wrong schema is refused at its field; a conflict names what was changed there; a file's agent says its file."""
+    """A wrong schema is told at its field; what is not saved outlives a reload; a conflict names what was changed."""
     page = visitor.log_in("/ui/agents/reviewer")
     expect(page.get_by_label("MCP servers")).to_contain_text("X-Agent-Session-Id")
     expect(page.get_by_label("MCP servers")).to_contain_text("${AGENT_SESSION_ID}")
@@ -150,6 +150,8 @@ def test_a81_an_agent_is_edited_and_whoever_was_slower_decides(stage: Stage, vis
     names = ("executor", "parameters_schema", "mcp_servers")
     theirs = {name: agent[name] for name in names} | {"model": "haiku"}
     stage.coordinator.http.put("/agents/reviewer", json=theirs, headers={"If-Match": "*"}).raise_for_status()
+    page.reload()
+    expect(page.get_by_label("Headers")).to_have_value(re.compile("CALLBOARD_TOKEN"))
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Somebody changed reviewer while you edited it.")).to_be_visible()
     expect(page.locator("form [role=alert]")).to_contain_text("Changed there: model.")

@@ -174,7 +174,20 @@ def test_a81_a_tree_of_a_thousand_is_walked_without_a_long_task(stage: Stage, vi
     page.evaluate(LONG_TASKS)
     # A task that is long by itself is long each time; one that waited for a busy machine is not.
     assert min(_longest_of_a_walk(page) for _ in range(ROUNDS)) <= 100
+    _find_further_back_among_the_thousand(visitor)
     assert visitor.heard == []
+
+
+def _find_further_back_among_the_thousand(visitor: Visitor) -> None:
+    """D11: Home has the hundred that wait longest; all words are asked for, and what was not read is not denied."""
+    page = visitor.go("/ui/?q=leaf 777")
+    further = page.get_by_role("region", name=re.compile("Further back"))
+    expect(further.get_by_role("link", name=re.compile("Leaf 777"))).to_be_visible()
+    late = " ".join(f'-"leaf {digit}"' for digit in range(3, 10))
+    page.get_by_label("Filter sessions").fill(f"leaf {late}")
+    expect(further.get_by_text("None of the 400 newest with these words fits.")).to_be_visible()
+    further.get_by_role("button", name="Look further back").click()
+    expect(further.get_by_role("link", name=re.compile("Leaf 299"))).to_be_visible()
 
 
 def _longest_of_a_walk(page: Page) -> float:

@@ -90,13 +90,13 @@ def test_a81_a_spawn_shows_its_conflicts_before_it_is_sent_live_and_by_the_refus
     page = visitor.log_in("/ui/work/shop")
     expect(row(page, 1)).to_contain_text("Working")
     choose_7_5_4_1(page)
-    page.keyboard.press("s")
-    dialog = page.get_by_role("dialog")
+    dialog = open_close_by_the_way_back_and_open(page)
     taken = line(dialog, 1)
     expect(taken).to_contain_text("Taken")
     expect(taken.get_by_role("link")).to_have_attribute("href", f"/ui/sessions/{stage.held['session_id']}")
     expect(dialog.get_by_role("button", name=re.compile("^Start #"))).to_be_disabled()
     dialog.get_by_role("button", name="Go on without what is taken").click()
+    expect(page).to_have_url(re.compile("spawn=7%2C5%2C4$"))
     dialog.get_by_role("button", name="Move #4 up").click()
     expect(dialog.get_by_role("button", name="Start #7, #4, #5 on issues-7-4-5")).to_be_enabled()
     choose_what_somebody_offers(dialog)
@@ -126,10 +126,32 @@ def test_a81_a_spawn_shows_its_conflicts_before_it_is_sent_live_and_by_the_refus
     dialog.get_by_role("button", name="Start #7 on issue-7-2").click()
     expect(dialog.get_by_text("Branch issue-7-2 in", exact=False)).to_be_visible(timeout=20_000)
     assert "project-issue-7-2" in stage.repository.worktrees
-    dialog.get_by_role("button", name="Open the session").click()
-    page.wait_for_url(re.compile("/ui/sessions/ses_"))
+    follow_to_the_session_and_come_back(page)
     assert (len(sent), len(set(sent))) == (2, 1)
     assert [one for one in visitor.heard if "409" not in one and "ERR_CONNECTION_RESET" not in one] == []
+
+
+def open_close_by_the_way_back_and_open(page: Page) -> Locator:
+    """The way back closes the dialog and leaves what is chosen, as on a phone."""
+    dialog = page.get_by_role("dialog")
+    page.keyboard.press("s")
+    expect(dialog).to_be_visible()
+    page.go_back()
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_text("4 chosen")).to_be_visible()
+    expect(page).to_have_title(re.compile("shop · Issues"))
+    page.keyboard.press("s")
+    return dialog
+
+
+def follow_to_the_session_and_come_back(page: Page) -> None:
+    """Once it is sent, its address is that of no start any more."""
+    page.get_by_role("dialog").get_by_role("button", name="Open the session").click()
+    page.wait_for_url(re.compile("/ui/sessions/ses_"))
+    page.go_back()
+    expect(page).to_have_url(re.compile("/ui/work/shop$"))
+    expect(row(page, 7)).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
 
 
 def choose_what_somebody_offers(dialog: Locator) -> None:
@@ -201,7 +223,7 @@ def choose_7_5_4_1(page: Page) -> None:
 
 def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
     """Guidance, the moves that are legal and no others, live in two windows; what would be lost has to be repeated."""
-    page = visitor.log_in("/ui/work/shop/board")
+    page = go_to_the_board_by_its_name(visitor)
     stuck, working = column(page, "Stuck"), column(page, "Working")
     card = stuck.get_by_role("article", name=re.compile("Fails its check"))
     expect(card).to_contain_text("After 1 iteration the checks fail")
@@ -240,6 +262,19 @@ def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
     expect(column(page, "Ended").get_by_role("article", name=re.compile("The login test"))).to_contain_text("Cancelled")
     remove_what_is_left_over(stage, visitor)
     assert visitor.heard == []
+
+
+def go_to_the_board_by_its_name(visitor: Visitor) -> Page:
+    page = visitor.log_in("/ui/work")
+    expect(page.get_by_role("link", name="shop", exact=True)).to_be_visible()
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox")).to_be_focused()
+    page.keyboard.type("shop board")
+    expect(page.get_by_role("option", selected=True)).to_contain_text("shop · Board")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/ui/work/shop/board$"))
+    expect(page).to_have_title(re.compile("shop · Board"))
+    return page
 
 
 def remove_what_is_left_over(stage: Stage, visitor: Visitor) -> None:

@@ -2,14 +2,21 @@
 import { useCallback, useMemo, useSyncExternalStore, type AnchorHTMLAttributes, type MouseEvent } from "react";
 import { BASE } from "./routes";
 
+/** What the browser keeps with a place of its history. */
+interface Place {
+  scrolled?: number;
+  /** It lies over the place before it: closing it is the way back. */
+  over?: boolean;
+}
+
 const watchers = new Set<() => void>();
 function watch(watcher: () => void): () => void {
   watchers.add(watcher);
   return () => watchers.delete(watcher);
 }
 
-/** Goes to a path below the base; with `replace` the present place is not kept for the way back. */
-export function go(to: string, { replace = false } = {}): void {
+/** Goes to a path below the base; with `replace` the present place is not kept for the way back, with `over` it is below. */
+export function go(to: string, { replace = false, over = false } = {}): void {
   const url = BASE + to;
   if (url === location.pathname + location.search + location.hash) return;
   const elsewhere = new URL(url, location.href).pathname !== location.pathname;
@@ -17,8 +24,8 @@ export function go(to: string, { replace = false } = {}): void {
     history.replaceState(history.state, "", url);
   } else {
     // Where somebody had scrolled to is kept with the place, for the way back.
-    history.replaceState({ scrolled: content()?.scrollTop ?? 0 }, "");
-    history.pushState(null, "", url);
+    history.replaceState({ ...(history.state as Place | null), scrolled: content()?.scrollTop ?? 0 }, "");
+    history.pushState(over ? ({ over } satisfies Place) : null, "", url);
   }
   for (const watcher of watchers) watcher();
   if (elsewhere && !replace) scroll(0, 1);
@@ -37,9 +44,12 @@ function scroll(to: number, frames = FRAMES): void {
   });
 }
 
+let closing = false;
+
 window.addEventListener("popstate", (event) => {
+  closing = false;
   for (const watcher of watchers) watcher();
-  scroll((event.state as { scrolled?: number } | null)?.scrolled ?? 0);
+  scroll((event.state as Place | null)?.scrolled ?? 0);
 });
 
 export function usePath(): string {
@@ -57,6 +67,25 @@ export function useQueryParameter(name: string, fallback = ""): [string, (value:
     const text = wanted.toString();
     go(location.pathname.slice(BASE.length) + (text ? `?${text}` : ""), { replace: true });
   }, [name, fallback]);
+  return [value, set];
+}
+
+/** The same for a dialog, which is open while it has a value: opening is a step, which closing and the way back undo. */
+export function useDialogParameter(name: string): [string, (value: string) => void] {
+  const [value, replace] = useQueryParameter(name);
+  const set = useCallback((next: string) => {
+    // A dialog tells more than once that it is closed.
+    if (closing) return;
+    const wanted = new URLSearchParams(location.search);
+    const isOpen = wanted.has(name);
+    if (next !== "" && !isOpen) {
+      wanted.set(name, next);
+      go(`${location.pathname.slice(BASE.length)}?${wanted.toString()}`, { over: true });
+    } else if (next === "" && isOpen && (history.state as Place | null)?.over) {
+      closing = true;
+      history.back();
+    } else replace(next);
+  }, [name, replace]);
   return [value, set];
 }
 

@@ -1,10 +1,12 @@
-// Ctrl+K: a session, a page or an agent by name, and whatever can be done on the page that is open. What can be done comes
+// Ctrl+K: a session, a page, also of a project, a runner or an agent by name, and whatever can be done on the page that is open. What can be done comes
 // from the registry of keys; sessions that are not on the callboard are asked for.
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { call } from "../api/client";
 import { board, useStore } from "../live/stores";
 import { go } from "../navigation";
+import { TABS, workAddress } from "../pages/work/address";
+import { useProjectNames, useRunnerPlaces } from "../parts/filterable";
 import { nameOf } from "../parts/format";
 import { inert } from "../parts/inert";
 import { Dialog } from "../parts/Parts";
@@ -16,7 +18,7 @@ import { keys, palette, type Key } from "./registry";
 
 interface Entry extends Named {
   id: string;
-  kind: "Here" | "Session" | "Page" | "Agent";
+  kind: "Here" | "Session" | "Page" | "Agent" | "Runner";
   keys?: string;
   run: () => void;
 }
@@ -82,6 +84,8 @@ function useEntries(text: string): Entry[] {
   const { state } = useStore(board);
   const registered = useStore(keys);
   const agents = useQuery({ queryKey: ["agents", "palette"], queryFn: () => call("GET /agents", { query: { limit: 200 } }) });
+  const projects = useProjectNames();
+  const runners = useRunnerPlaces();
   const asked = useSettled(text.trim());
   const older = useQuery({
     queryKey: ["palette", asked],
@@ -99,13 +103,17 @@ function useEntries(text: string): Entry[] {
     const named = (agents.data?.items ?? []).map((one): Entry => ({
       id: `agent-${one.name}`, kind: "Agent", name: inert(one.name), detail: inert(one.description ?? ""), run: () => go(`/agents/${encodeURIComponent(one.name)}`),
     }));
+    const ofProjects = [...projects.values()].flatMap((project) => TABS.map(([tab, word]): Entry => ({
+      id: `work-${project}-${tab}`, kind: "Page", name: `${inert(project)} · ${word}`, detail: "Work", run: () => go(workAddress(project, tab)),
+    })));
+    const places = [...runners].map(([id, place]): Entry => ({ id, kind: "Runner", name: inert(place), detail: `…${id.slice(-6)}`, run: () => go(`/runners/${id}`) }));
     const pages = actionsOf(registered.filter((one) => one.where === "Go to"), "Page");
     const here = actionsOf(registered.filter((one) => one.where !== "Go to" && !one.walks && one.keys !== "Ctrl+K"), "Here");
-    const found = ranked([...here, ...pages, ...sessions, ...named], text, MOST);
+    const found = ranked([...here, ...pages, ...sessions, ...named, ...ofProjects, ...places], text, MOST);
     const id = text.trim();
     if (found.length === 0 && SESSION.test(id)) found.push({ id, kind: "Session", name: id, detail: "by its id", run: () => go(`/sessions/${id}`) });
     return found;
-  }, [state, registered, agents.data, older.data, text]);
+  }, [state, registered, agents.data, projects, runners, older.data, text]);
 }
 
 function actionsOf(registered: readonly Key[], kind: Entry["kind"]): Entry[] {

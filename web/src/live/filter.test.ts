@@ -1,6 +1,6 @@
 // D11: one box with tokens; what it cannot read it says.
 import { expect, test } from "vitest";
-import { fitsFilter, readFilter, type Filterable } from "./filter";
+import { fitsFilter, readFilter, wordsOf, type Filterable } from "./filter";
 
 const entry: Filterable = {
   states: ["needs_you", "running", "approval"], project: "web-shop", runners: ["gpu-2", "rnr_1"], agent: "reviewer", executor: "claude-code",
@@ -25,4 +25,8 @@ test("what it cannot read it says, and filters by the rest", () => {
   expect(readFilter("cost:much login")).toMatchObject({ tokens: [{ value: "login" }], faults: [expect.stringContaining("dollars")] });
   expect(readFilter('state:done "open end').faults).toEqual([]);
   expect(readFilter("cost: login").tokens).toEqual([{ key: "", value: "login", without: false }]);
+});
+
+test("the coordinator is asked for all its words, and for nothing that only a page knows", () => {
+  expect(wordsOf(readFilter('Many 0777 "two words" agent:reviewer -"not this" #12 state:done -state:failed'))).toEqual(["many", "0777", "two words", "reviewer"]);
 });

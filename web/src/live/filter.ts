@@ -62,6 +62,11 @@ export function readFilter(text: string): Filter {
   return { tokens, faults };
 }
 
+/** The words by which the coordinator is asked for what fits; what else the filter says is looked at here. */
+export function wordsOf(filter: Filter): string[] {
+  return filter.tokens.filter((one) => !one.without && (one.key === "agent" || (one.key === "" && !/^#\d+$/.test(one.value)))).map((one) => one.value);
+}
+
 export function fitsFilter(entry: Filterable, filter: Filter): boolean {
   return filter.tokens.every((token) => fitsToken(entry, token) !== token.without);
 }

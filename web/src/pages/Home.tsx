@@ -1,7 +1,8 @@
 // The callboard: who needs you, what is to review, what works, what waits, what is done.
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, useRef, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import { call } from "../api/client";
+import type { Session } from "../api/schema";
 import { useKeys, type Key } from "../keyboard/registry";
 import { rowKeys } from "../keyboard/rows";
 import { GROUPS, rowsOf, type BoardState, type Group, type Row } from "../live/board";
@@ -15,8 +16,8 @@ import { FilterBox } from "../parts/FilterBox";
 import { issuesBesideTitle, nameOf, nameOfRequest, reasonOfWork, withShortIds } from "../parts/format";
 import { inert } from "../parts/inert";
 import { Age, Line, Loading, Money, SessionState, State, Trouble } from "../parts/Parts";
-import { useSettled } from "../parts/settled";
 import { GROUP_LOOKS } from "../parts/states";
+import { useFurtherBack } from "./home/furtherBack";
 import { isAnswerable, Peek } from "./home/Peek";
 import css from "./Home.module.css";
 
@@ -97,7 +98,8 @@ function GroupOfRows({ group, state, filter, projects, places, whys }: GroupProp
   const [shown, setShown] = useState(SHOWN);
   const look = GROUP_LOOKS[group];
   const filtered = filter.tokens.length > 0;
-  const rows = useMemo(() => rowsOf(state, group).filter((row) => fitsFilter(filterableSession(row, projects, places), filter)), [state, group, filter, projects, places]);
+  const held = useMemo(() => rowsOf(state, group), [state, group]);
+  const rows = useMemo(() => held.filter((row) => fitsFilter(filterableSession(row, projects, places), filter)), [held, filter, projects, places]);
   const heading = `group-${group}`;
   const total = filtered ? rows.length : state.totals[group];
   return (
@@ -105,7 +107,7 @@ function GroupOfRows({ group, state, filter, projects, places, whys }: GroupProp
       <h2 id={heading} className={css.heading}>
         <State look={look} bare />
         <span className={css.total}>{total}{group === "done" && total >= 1000 ? "+" : ""}</span>
-        {rows.length === 0 && <span className={css.nothing}>{filtered ? "None of these fits." : look.empty}</span>}
+        {rows.length === 0 && <span className={css.nothing}>{!filtered ? look.empty : held.length < state.totals[group] ? `None of the ${held.length} that stand here fits.` : "None of these fits."}</span>}
       </h2>
       {rows.length > 0 && (
         <ul className={css.rows}>
@@ -131,44 +133,33 @@ interface FurtherBackProps {
   words: string;
 }
 
-/** What fits of what does not stand here: children that have ended, and what is older; by a word of the filter. */
+/** What fits of what does not stand here: children that have ended, and what is older; by the words of the filter. */
 function FurtherBack({ filter, state, projects, places, words }: FurtherBackProps) {
-  const sought = useSettled(wordOf(filter));
-  const found = useQuery({
-    queryKey: ["further back", sought],
-    queryFn: ({ signal }) => call("GET /sessions", { query: { q: sought, limit: MOST_FURTHER_BACK }, signal }),
-    enabled: sought.length >= LEAST_SOUGHT,
-    staleTime: FURTHER_BACK_MS,
-  });
-  const rows = useMemo(() => (sought.length < LEAST_SOUGHT ? [] : found.data?.items ?? [])
-    .filter((one) => state.rows[one.session_id] === undefined)
-    .map((one): Row => ({ ...one, headline: one.reason_text, since: one.ended_at ?? one.updated_at, live: false }))
-    .filter((row) => fitsFilter(filterableSession(row, projects, places), filter)), [found.data, state.rows, projects, places, filter, sought]);
+  const fits = useCallback((one: Session) => state.rows[one.session_id] === undefined && fitsFilter(filterableSession(rowOf(one), projects, places), filter), [state.rows, projects, places, filter]);
+  const { isSought, sessions, hasMore, said, problem, again, lookOn } = useFurtherBack(filter, fits);
+  const rows = sessions.map(rowOf);
   return (
     <section aria-label="Further back">
-      {sought.length >= LEAST_SOUGHT && (
+      {isSought && (
         <h2 className={css.heading}>
           <State look={FURTHER_BACK} bare />
-          <span className={css.total}>{rows.length}{found.data?.next_page ? "+" : ""}</span>
-          {rows.length === 0 && found.data && <span className={css.nothing}>None of these fits.</span>}
+          <span className={css.total}>{rows.length}{hasMore ? "+" : ""}</span>
+          {said && <span className={css.nothing}>{said}</span>}
         </h2>
       )}
       {rows.length > 0 && <ul className={css.rows}>{rows.map((row) => <li key={row.session_id}><SessionRow row={row} project={row.project_id === null ? undefined : projects.get(row.project_id)} place={placeOf(row, places)} why={undefined} /></li>)}</ul>}
-      <p className={css.rest}>Children that have ended and older sessions are found by a word of their name, agent, label or id. <Link to={`/runs?${new URLSearchParams({ status: "all", q: words }).toString()}`}>The same filter on all runs</Link>.</p>
+      {problem && <Trouble problem={problem} again={again} />}
+      {lookOn && <button type="button" className={css.more} onClick={lookOn}>Look further back</button>}
+      <p className={css.rest}>Children that have ended and older sessions are found by words of their name, agent, label or id. <Link to={`/runs?${new URLSearchParams({ status: "all", q: words }).toString()}`}>The same filter on all runs</Link>.</p>
     </section>
   );
 }
 
-const FURTHER_BACK = { icon: "↶", word: "Further back", tone: "wait" } as const;
-const MOST_FURTHER_BACK = 50;
-const LEAST_SOUGHT = 2;
-const FURTHER_BACK_MS = 10_000;
-
-/** The longest word of a filter, which finds the fewest; empty where it has none. */
-function wordOf(filter: Filter): string {
-  const plain = filter.tokens.filter((one) => !one.without && (one.key === "agent" || (one.key === "" && !/^#\d+$/.test(one.value))));
-  return plain.map((one) => one.value).sort((one, other) => other.length - one.length)[0] ?? "";
+function rowOf(one: Session): Row {
+  return { ...one, headline: one.reason_text, since: one.ended_at ?? one.updated_at, live: false };
 }
+
+const FURTHER_BACK = { icon: "↶", word: "Further back", tone: "wait" } as const;
 
 /** A row, and below it what it asks, once somebody wants to answer it here. */
 interface ItemProps {

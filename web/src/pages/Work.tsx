@@ -8,7 +8,7 @@ import layout from "../parts/layout.module.css";
 import { Loading, Trouble } from "../parts/Parts";
 import { useShownName } from "../parts/title";
 import type { Parameters } from "../routes";
-import { workAddress } from "./work/address";
+import { TABS, workAddress } from "./work/address";
 import { Board } from "./work/Board";
 import { runnersOf, useFreshWork, useProject, useTasks, useWorkSessions } from "./work/data";
 import { Issues } from "./work/Issues";
@@ -41,11 +41,10 @@ function OfProject({ named, tab, number }: { named: string; tab: string; number:
   return <InProject key={project.data.project_id} project={project.data} named={named} tab={tab} number={number} />;
 }
 
-const TABS = [["", "Issues"], ["board", "Board"], ["tasks", "Tasks"], ["milestones", "Milestones"], ["worktrees", "Worktrees"]] as const;
-
 function InProject({ project, named, tab, number }: { project: Project; named: string; tab: string; number: number | null }) {
   useFreshWork(project.project_id);
-  useShownName(number === null ? project.name : `${tab === "milestones" ? "Milestone " : "#"}${number} · ${project.name}`);
+  const word = TABS.find(([name]) => name === tab)?.[1];
+  useShownName(number === null ? `${project.name}${word ? ` · ${word}` : ""}` : `${tab === "milestones" ? "Milestone " : "#"}${number} · ${project.name}`);
   const wide = tab === "board";
   return (
     <div className={wide ? css.wide : layout.page}>

@@ -5,11 +5,13 @@ import { callForAnswer, newKey, Problem } from "../../api/client";
 import type { Agent } from "../../api/schema";
 import { go } from "../../navigation";
 import { tell, useAction } from "../../parts/actions";
+import { keep } from "../../parts/kept";
 import layout from "../../parts/layout.module.css";
 import { Button } from "../../parts/Parts";
 import { agentAddress } from "../Agents";
 import css from "../Agents.module.css";
 import { changeOf, differences, draftOf, wrongAt, wrongOf, type Draft } from "./draft";
+import { placeOf, unsavedAt } from "./unsaved";
 import { Check, TextField, useLeadToWrong } from "./Fields";
 import { EditServers } from "./Servers";
 
@@ -25,10 +27,13 @@ interface Props {
 }
 
 export function Editor({ agent, etag, onLatest }: Props) {
-  const [draft, setDraft] = useState<Draft>(() => draftOf(agent ?? {}));
-  const [name, setName] = useState("");
+  const place = placeOf(agent?.name ?? "");
+  const [unsaved] = useState(() => unsavedAt(place));
+  const [draft, setDraft] = useState<Draft>(() => ({ ...draftOf(agent ?? {}), ...unsaved?.draft }));
+  const [name, setName] = useState(unsaved?.name ?? "");
   const [wrong, setWrong] = useState<Record<string, string>>({});
-  const [base, setBase] = useState({ agent, etag });
+  // What was written is a change of what was there then, also when somebody has changed it since.
+  const [base, setBase] = useState(unsaved?.base ?? { agent, etag });
   const [theirs, setTheirs] = useState<{ agent: Agent; etag: string | null } | null>(null);
   const queries = useQueryClient();
   const key = useRef(newKey());
@@ -36,6 +41,8 @@ export function Editor({ agent, etag, onLatest }: Props) {
   const conflict = useRef<HTMLDivElement>(null);
   useLeadToWrong(form, wrong);
   useEffect(() => conflict.current?.focus(), [theirs]);
+  const changed = JSON.stringify(draft) !== JSON.stringify(draftOf(base.agent ?? {})) || (base.agent === null && name !== "");
+  useEffect(() => keep(sessionStorage, place, changed ? JSON.stringify({ name, draft, base }) : null), [place, changed, name, draft, base]);
   const put = (changed: Partial<Draft>) => {
     key.current = newKey();
     setDraft({ ...draft, ...changed });
@@ -54,6 +61,9 @@ export function Editor({ agent, etag, onLatest }: Props) {
         ? await callForAnswer("PUT /agents/{name}", { path: { name: base.agent.name }, body: change, ...(over ? { etag: over } : {}) })
         : await callForAnswer("POST /agents", { body: { ...change, name }, idempotencyKey: key.current });
       setTheirs(null);
+      // What was written meanwhile is the next change.
+      setDraft((now) => (now === draft ? draftOf(saved.value) : now));
+      keep(sessionStorage, place, null);
       await queries.invalidateQueries({ queryKey: ["agents"] });
       if (!base.agent) go(agentAddress(saved.value), { replace: true });
       setBase({ agent: saved.value, etag: saved.etag });
@@ -80,6 +90,12 @@ export function Editor({ agent, etag, onLatest }: Props) {
             <Button onClick={() => { setDraft(draftOf(theirs.agent)); setBase(theirs); onLatest(theirs.agent, theirs.etag); setTheirs(null); }}>Take theirs</Button>
             <Button look="danger" disabled={saving} onClick={() => void save(theirs.etag)}>Save mine over it</Button>
           </div>
+        </div>
+      )}
+      {unsaved && changed && !theirs && (
+        <div role="status" className={layout.line}>
+          <span className={layout.soft}>What was written here before and not saved stands in it again.</span>
+          <Button look="quiet" onClick={() => { setDraft(draftOf(agent ?? {})); setName(""); setBase({ agent, etag }); }}>Let go of it</Button>
         </div>
       )}
       {!agent && <TextField label="Name" short required value={name} onChange={(value) => { key.current = newKey(); setName(value); }} hint="Letters, digits, - and _." wrong={at("/name")} />}

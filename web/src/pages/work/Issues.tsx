@@ -4,7 +4,7 @@ import { memo, useEffect, useMemo, useRef, useState, type MouseEvent } from "rea
 import { call } from "../../api/client";
 import type { Issue, Project, Task } from "../../api/schema";
 import { useKeys, type Key } from "../../keyboard/registry";
-import { Link, useQueryParameter } from "../../navigation";
+import { Link, useDialogParameter, useQueryParameter } from "../../navigation";
 import { useAction } from "../../parts/actions";
 import { nameOf } from "../../parts/format";
 import { inert } from "../../parts/inert";
@@ -25,7 +25,9 @@ export function Issues({ project, named }: { project: Project; named: string }) 
   const [state, setState] = useQueryParameter("state", "open");
   const [words, setWords] = useQueryParameter("q");
   const [pick, setPick] = useQueryParameter("pick");
-  const [spawn, setSpawn] = useQueryParameter("spawn");
+  const [spawn, setSpawn] = useDialogParameter("spawn");
+  const [, followSpawn] = useQueryParameter("spawn");
+  const isSent = useSent(spawn, followSpawn);
   const [dialog, setDialog] = useState<"new" | "milestone" | null>(null);
   const issues = useIssues(project, state === "all" ? "" : state === "closed" ? "closed" : "open");
   const tasks = useTasks(project);
@@ -72,9 +74,26 @@ export function Issues({ project, named }: { project: Project; named: string }) 
       )}
       {dialog === "new" && <IssueDialog project={project} onClose={() => setDialog(null)} />}
       {dialog === "milestone" && <ToMilestone project={project} named={named} numbers={chosen} onClose={() => setDialog(null)} onDone={() => setPick("")} />}
-      {spawn && <SpawnDialog project={project} what={{ kind: "spawn", numbers: readNumbers(spawn) }} onSent={() => setPick("")} onClose={() => setSpawn("")} />}
+      {spawn && (spawn !== SENT || isSent) && (
+        <SpawnDialog project={project} what={{ kind: "spawn", numbers: readNumbers(spawn) }} onSent={() => { setPick(""); followSpawn(SENT); }}
+          onOrder={(order) => order.length > 0 && followSpawn(order.join(","))} onClose={() => (spawn === SENT ? followSpawn : setSpawn)("")} />
+      )}
     </>
   );
+}
+
+/** What the address says of a start once it is sent: opened anew it is no start any more. */
+const SENT = "sent";
+
+/** Whether what was sent was sent from here, and its dialog stands; an address that says so by itself is put right. */
+function useSent(spawn: string, follow: (value: string) => void): boolean {
+  const before = useRef("");
+  const isSent = spawn === SENT && before.current !== "";
+  useEffect(() => {
+    if (spawn === SENT && !isSent) follow("");
+    else before.current = spawn;
+  }, [spawn, isSent, follow]);
+  return isSent;
 }
 
 /** Who comes back from an issue goes on at its row. */

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "react";
 import { call, Problem } from "../../api/client";
 import type { Issue, Project, Task } from "../../api/schema";
 import { useKeys } from "../../keyboard/registry";
-import { go, Link, useQueryParameter } from "../../navigation";
+import { go, Link, useDialogParameter } from "../../navigation";
 import { useAction } from "../../parts/actions";
 import { nameOf } from "../../parts/format";
 import { inert } from "../../parts/inert";
@@ -26,7 +26,7 @@ export function OneIssue({ project, named, number }: { project: Project; named: 
   const issue = useIssue(project, number);
   const tasks = useTasks(project);
   const { sessions } = useWorkSessions(project);
-  const [start, setStart] = useQueryParameter("start");
+  const [start, setStart] = useDialogParameter("start");
   const [editing, setEditing] = useState(false);
   const task = taskOf(tasks.data, number);
   useEffect(() => { opened.number = number; }, [number]);

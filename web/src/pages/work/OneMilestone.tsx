@@ -3,7 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { call, newKey } from "../../api/client";
 import type { Milestone, Project, Task } from "../../api/schema";
-import { Link, useQueryParameter } from "../../navigation";
+import { Link, useDialogParameter } from "../../navigation";
 import { useAction, useAttempt } from "../../parts/actions";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
@@ -26,7 +26,7 @@ const HALTED = new Set(["stuck", "paused"]);
 export function OneMilestone({ project, named, number }: { project: Project; named: string; number: number }) {
   const milestones = useMilestones(project);
   const { sessions } = useWorkSessions(project);
-  const [start, setStart] = useQueryParameter("start");
+  const [start, setStart] = useDialogParameter("start");
   const [ending, setEnding] = useState(false);
   const [adding, setAdding] = useState(false);
   const found = milestones.data?.find((one) => one.number === number);

@@ -29,9 +29,11 @@ interface Props {
   what: What;
   onClose: () => void;
   onSent?: () => void;
+  /** The issues are others now, or in another order. */
+  onOrder?: (order: readonly number[]) => void;
 }
 
-export function SpawnDialog({ project, what, onClose, onSent }: Props) {
+export function SpawnDialog({ project, what, onClose, onSent, onOrder }: Props) {
   const queries = useQueryClient();
   const [order, setOrder] = useState<readonly number[]>(() => numbersOf(what));
   const [choice, setChoice] = useState(NO_CHOICE);
@@ -66,12 +68,12 @@ export function SpawnDialog({ project, what, onClose, onSent }: Props) {
   const asked = isMilestone ? { ...bodyOf(choice), reuse_branch: false, new_branch: true } : bodyOf(choice);
   const look = useLook(project, order, asked, sent === null && possible && !nobody && Object.keys(wrong).length === 0);
   const branch = isMilestone ? `milestone-${what.milestone.number}` : (look.prepared?.branch ?? look.spawned?.branch ?? branchOf(order));
-  if (sent) return <Dialog wide title={`Work on ${told(order)}`} onClose={onClose}><Preparation sent={sent} onAgain={() => setSent(null)} onClose={onClose} /></Dialog>;
+  if (sent) return <Dialog wide title={`Work on ${told(order)}`} onClose={onClose}><Preparation sent={sent} onAgain={() => { setSent(null); onOrder?.(order); }} onClose={onClose} /></Dialog>;
   return (
     <Dialog wide title={titleOf(what)} onClose={onClose}>
       <form className={layout.form} noValidate onSubmit={(event) => { event.preventDefault(); if (possible && isOpen(look)) void send.run(); }}>
         {what.kind !== "spawn" && <p className={layout.hint}>{aboutTasks(what)}</p>}
-        <ChosenIssues order={order} issues={issues} taken={taken} fixed={what.kind !== "spawn"} onChange={changed(setOrder)} />
+        <ChosenIssues order={order} issues={issues} taken={taken} fixed={what.kind !== "spawn"} onChange={changed((next: readonly number[]) => { setOrder(next); onOrder?.(next); })} />
         {order.length > MOST && <p className={layout.wrong} role="alert">{order.length} issues: at most {MOST} are worked on together.</p>}
         <div data-first className={css.first}><ChoiceFields project={project} choice={choice} wrong={wrong} onChange={changed(setChoice)} executor={look.spawned?.executor_type ?? ""} /></div>
         {order.length > 0 && (

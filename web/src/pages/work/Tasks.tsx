@@ -3,7 +3,7 @@ import { useMemo, useRef, useState } from "react";
 import type { Project, Task } from "../../api/schema";
 import { useKeys } from "../../keyboard/registry";
 import { rowKeys } from "../../keyboard/rows";
-import { Link, useQueryParameter } from "../../navigation";
+import { Link, useDialogParameter } from "../../navigation";
 import layout from "../../parts/layout.module.css";
 import { Button, Loading, Trouble } from "../../parts/Parts";
 import { workAddress } from "./address";
@@ -22,7 +22,7 @@ export function Tasks({ project, named }: { project: Project; named: string }) {
   const tasks = useTasks(project);
   const milestones = useMilestones(project);
   const { sessions } = useWorkSessions(project);
-  const [run, setRun] = useQueryParameter("run");
+  const [run, setRun] = useDialogParameter("run");
   const [edit, setEdit] = useState<number | null>(null);
   const [shown, setShown] = useState(SHOWN);
   const list = useRef<HTMLUListElement>(null);
