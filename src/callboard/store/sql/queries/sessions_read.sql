@@ -162,7 +162,7 @@ WHERE s.parent_session_id IS NULL AND s.archived_at IS NULL AND (:project_id = '
     AND (s.lifecycle IS NULL OR s.lifecycle NOT IN ('stuck', 'reviews_in_progress', 'pr_ready'))
     AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.session_id = s.session_id
         AND r.status IN ('claimed', 'running', 'interrupted'))
-    AND NOT EXISTS (SELECT 1 FROM callbacks u WHERE u.receiver_session_id = s.session_id AND u.status = 'undeliverable')
+    AND s.session_id NOT IN (SELECT u.receiver_session_id FROM callbacks u WHERE u.status = 'undeliverable')
 ORDER BY s.session_id DESC LIMIT :limit;
 
 -- name: run_to_tell_of
