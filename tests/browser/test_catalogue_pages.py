@@ -172,3 +172,12 @@ def test_a81_an_agent_is_edited_and_whoever_was_slower_decides(stage: Stage, vis
     hidden.get_by_role("link", name="implementer", exact=True).click()
     page.get_by_role("link", name="Edit", exact=True).click()
     expect(page.get_by_label("Description")).to_have_value("Hidden where the file is.")
+
+
+def test_s1_a_log_out_leaves_nothing_that_was_not_saved(visitor: Visitor) -> None:
+    page = visitor.log_in("/ui/agents/reviewer?tab=edit")
+    page.get_by_label("Headers").fill("Authorization: Bearer of-somebody")
+    assert "of-somebody" in page.evaluate("JSON.stringify(sessionStorage)")
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(re.compile("/ui/login"))
+    assert "of-somebody" not in page.evaluate("JSON.stringify(sessionStorage)")

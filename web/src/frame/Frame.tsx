@@ -132,6 +132,7 @@ async function logOut(): Promise<void> {
   try {
     await call("POST /logout");
   } finally {
+    sessionStorage.clear(); // what was not saved may hold a secret, and the next login may be somebody else's
     location.assign("/ui/login");
   }
 }
