@@ -229,6 +229,12 @@ def test_r24_a_worktree_that_somebody_removed_is_told_with_the_way_to_go_on_from
     shop.do("delete", "1", "--keep-branch")
     again = shop.do("spawn", "1", "--reuse-branch")
     assert (again["path"], shop.repository.git("log", "-1", "--format=%s", "issue-1")) == (made["path"], "kept")
+    # A link in its place leads nobody to where it points, although that lies inside the roots.
+    shop.coordinator.ended(again["run_id"])
+    shutil.rmtree(place)
+    place.symlink_to(shop.repository.path)
+    assert "but a link" in shop.refused(1, "resume", "1", "write hacked x", "--wait")
+    assert not (shop.repository.path / "hacked").exists()
     # A number means the latest work: here one that was never begun.
     (world.folder / "project-issue-2").mkdir()
     assert "callboard worktrees --remove" in shop.refused(8, "spawn", "2")

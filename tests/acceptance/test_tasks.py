@@ -102,6 +102,33 @@ def test_a63_a65_a_task_whose_agent_fails_is_closed_and_keeps_error_and_usage(sh
     assert shop.coordinator.http.post(f"/sessions/{session_id}/jobs", json=ship).status_code == 201
 
 
+def test_a63_a_start_whose_worktree_is_not_made_changes_nothing_of_what_is_known(shop: TaskShop) -> None:
+    """A63: a task that passed has passed, and what depends on it goes on; a milestone is planned as before."""
+    task_id, follower = shop.task(1), shop.task(2, depends_on=[1])
+    shop.begun(f"/tasks/{task_id}/run")
+    shop.iterate(0)
+    until(lambda: not query(shop.coordinator, "SELECT * FROM tasks WHERE closing = 1"), 5, "closed")
+    before = shop.get(f"/tasks/{task_id}")
+    milestone_id = shop.milestone("First", 2, 3)
+    planned = shop.get(f"/milestones/{milestone_id}")
+
+    for path in (f"/tasks/{task_id}/run", f"/milestones/{milestone_id}/start"):
+        started = shop.coordinator.http.post(path)
+        assert started.status_code == 201, started.text
+        failed = {"error_code": "branch_exists", "error_message": "There is a branch of this name."}
+        assert report(shop.runner, next_job(shop.runner, "prepare"), **failed).status_code == 200
+        assert closed(shop, started.json()["session_id"])["lifecycle"] == "cancelled"
+        report(shop.runner, next_job(shop.runner, "undo"))
+    after = shop.get(f"/tasks/{task_id}")
+    names = ("outcome", "iteration", "last_checks", "session_id", "status")
+    assert {name: after[name] for name in names} == {name: before[name] for name in names}
+    assert (after["outcome"], after["last_checks"][0]["exit_code"]) == ("passed", 0)
+    again = shop.get(f"/milestones/{milestone_id}")
+    assert (again["state"], again["session_id"], again["started_at"]) == ("planned", None, None)
+    assert [one["outcome"] for one in again["tasks"]] == [one["outcome"] for one in planned["tasks"]]
+    shop.begun(f"/tasks/{follower}/run")
+
+
 @sqlite_only
 def test_a63_a_session_that_cannot_be_closed_is_logged_and_the_error_of_the_task_stays(world: World) -> None:
     shop = TaskShop(world, world.coordinator(**QUICK), 1)

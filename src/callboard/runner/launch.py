@@ -5,6 +5,7 @@ Each step is taken once the one before it is certain; nothing is started without
 
 import asyncio
 import hashlib
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, cast, get_args
@@ -37,6 +38,10 @@ WORKTREE_GONE: Final = (
     "The worktree {} is not there any more. What was committed is on its branch, with which work begins anew: "
     "callboard delete REF --keep-branch, then callboard spawn NUMBER --reuse-branch."
 )
+WORKTREE_IS_LINK: Final = (
+    "{} is no worktree any more but a link, which is not followed. Remove it; what was committed is on its branch: "
+    "callboard delete REF --keep-branch, then callboard spawn NUMBER --reuse-branch."
+)
 
 
 class NotLaunchable(Exception):
@@ -57,6 +62,7 @@ def prepare(context: RunnerContext, held: HeldAttempt) -> tuple[Invocation, Laun
         )
     if offered.executes_prompt and holds_foreign_text(held.claim):
         raise NotLaunchable("prompt_is_script", PROMPT_IS_SCRIPT.format(held.claim.executor_type), retry=False)
+    _check_worktree(held.claim)
     try:
         invocation = invocation_of(context, held, offered)
         launch = base.launch(offered.executor, invocation)
@@ -73,6 +79,13 @@ def prepare(context: RunnerContext, held: HeldAttempt) -> tuple[Invocation, Laun
     except OSError as cause:
         raise NotLaunchable("runner_state_unwritable", str(cause), retry=True) from cause
     return invocation, launch
+
+
+def _check_worktree(claim: Claim) -> None:
+    """A link in the place of a worktree may lead to another one, or to the repository itself, inside the same roots."""
+    path = claim.project_dir
+    if claim.repository is not None and path is not None and Path(path).exists() and os.path.realpath(path) != path:
+        raise NotLaunchable("project_dir_missing", WORKTREE_IS_LINK.format(path), retry=False)
 
 
 def holds_foreign_text(claim: Claim) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from callboard.coordinator.services import run_changes, task_loop, task_runs, work_runs
+from callboard.coordinator.services import run_changes, task_loop, task_records, task_runs, work_runs
 from callboard.coordinator.services.lifecycle_changes import change, work_of
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.locking import lock_for_run
@@ -130,6 +130,7 @@ class MilestoneService:
         }
         spawned = reserve(tx, self._ids, self._limits, as_task(new, context, **place))
         session_id, run_id = spawned.session_id or "", spawned.run_id or ""
+        task_records.keep(tx, session_id, tasks, milestone)
         for task in tasks:
             tx.run("join_task", task_id=task["task_id"], session_id=session_id)
         tx.run("start_milestone", milestone_id=milestone["milestone_id"], session_id=session_id, now=tx.now_ms)

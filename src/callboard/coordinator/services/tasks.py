@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from callboard.coordinator.services import run_changes, task_loop, task_runs, work_runs
+from callboard.coordinator.services import run_changes, task_loop, task_records, task_runs, work_runs
 from callboard.coordinator.services.lifecycle_changes import work_of
 from callboard.coordinator.services.limits import TreeLimits
 from callboard.coordinator.services.locking import lock_for_run
@@ -108,6 +108,7 @@ class TaskService:
         new = as_task(self._spawns.new_work(caller, project, asked, offered), task["context"])
         spawned = reserve(tx, self._ids, self._limits, new)
         session_id = spawned.session_id or ""
+        task_records.keep(tx, session_id, [task])
         tx.run("begin_task", task_id=task_id, session_id=session_id, now=tx.now_ms)
         task_runs.is_iteration(tx, task, spawned.run_id or "", session_id, 1)
         return started_answer(spawned, task_id=task_id, milestone_id=None)

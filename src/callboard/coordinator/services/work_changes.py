@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from callboard.coordinator.services import job_changes, state_files
+from callboard.coordinator.services import job_changes, state_files, task_records
 from callboard.coordinator.services.job_changes import UNDO_MS, NewJob
 from callboard.coordinator.services.lifecycle_changes import change, work_of
 from callboard.coordinator.services.run_changes import RunEnd, end, note_event, refresh_session
@@ -122,6 +122,7 @@ def give_up(tx: Transaction, session: Row, job_ids: Ids, reason: str, runner_id:
         if run is not None:
             end(tx, run, RunEnd(reason="stopped", stopped_by="lifecycle", event="stop"))
             note_event(tx, run, event_types.NOTE, {"text": reason})
+    task_records.put_back(tx, work)
 
 
 def abandon(tx: Transaction, work: Row, job_ids: Ids) -> None:

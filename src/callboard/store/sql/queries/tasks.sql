@@ -64,6 +64,21 @@ UPDATE tasks SET session_id = :session_id, iteration = 0, outcome = NULL, starte
     closing = 0
 WHERE task_id = :task_id;
 
+-- name: keep_tasks_before
+-- How the tasks of a new session were before it.
+UPDATE work_sessions SET tasks_before = :tasks_before WHERE session_id = :session_id;
+
+-- name: put_back_task
+-- A task is as it was before a session that came to nothing.
+UPDATE tasks SET session_id = :session_id, iteration = :iteration, outcome = :outcome, started_at = :started_at,
+    ended_at = :ended_at, closing = :closing
+WHERE task_id = :task_id AND session_id = :failed_session_id;
+
+-- name: put_back_milestone
+-- A milestone is as it was before a session that came to nothing.
+UPDATE milestones SET state = :state, session_id = :session_id, started_at = :started_at
+WHERE milestone_id = :milestone_id AND session_id = :failed_session_id;
+
 -- name: iterate_task
 -- One more iteration.
 UPDATE tasks SET iteration = :iteration WHERE task_id = :task_id AND ended_at IS NULL;
