@@ -58,12 +58,14 @@ class Visitor(AbstractContextManager["Visitor"]):
     def __exit__(self, *_: object) -> None:
         self.context.close()
 
-    def log_in(self, place: str = "/ui/") -> Page:
-        """Come by a new one-time link that leads to a place."""
-        link = self.coordinator.http.post("/login/links", json={}).json()
-        self.page.goto(f"{self.coordinator.url}/ui/login#code={link['code']}&next={place}")
-        self.page.wait_for_url(self.coordinator.url + place)
-        return self.page
+    def log_in(self, place: str = "/ui/", *, token: str | None = None, page: Page | None = None) -> Page:
+        """Come by a new one-time link that leads to a place, as the owner or as whose token is given."""
+        tab = page or self.page
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        link = self.coordinator.http.post("/login/links", json={}, headers=headers).json()
+        tab.goto(f"{self.coordinator.url}/ui/login#code={link['code']}&next={place}")
+        tab.wait_for_url(self.coordinator.url + place)
+        return tab
 
     def go(self, path: str) -> Page:
         """Open a page anew."""

@@ -144,8 +144,8 @@ def test_a81_a_message_that_was_written_while_nobody_answers_is_sent_once(scene:
     assert scene.coordinator.said(made.session_id) == ["one", "two", "three", "four"]
 
 
-def test_s1_what_was_written_when_the_login_ended_is_sent_after_the_next_one(scene: Scene, visitor: Visitor) -> None:
-    """S1, H7: the page says that it is out; what could not be sent before is sent once afterwards."""
+def test_s1_what_was_written_when_the_login_ended_goes_out_under_nobody_elses(scene: Scene, visitor: Visitor) -> None:
+    """S1, H7: the page says that it is out; who logs in next neither sees nor sends it; its writer sends it once."""
     made = scene.coordinator.start_run("say one", permission_mode="full")
     scene.coordinator.ended(made.run_id)
     place = f"/ui/chat/{made.session_id}"
@@ -155,13 +155,46 @@ def test_s1_what_was_written_when_the_login_ended_is_sent_after_the_next_one(sce
     page.route("**/messages", lambda route: route.abort())
     say(page, "say kept")
     expect(page.get_by_text("Being sent")).to_be_visible()
+    page.get_by_label("Message").fill("a draft")
     scene.coordinator.http.delete(f"/tokens/{login['token_id']}").raise_for_status()
     expect(page.get_by_text("This browser is not logged in.")).to_be_visible()
     assert visitor.faults_of_looks() == []
     page.unroute("**/messages")
+    other = scene.coordinator.http.post("/tokens", json={"kind": "user", "label": "another"}).json()
+    visitor.log_in(place, token=other["token"])
+    say(page, "say mine")
+    expect(page.get_by_text("mine", exact=True)).to_be_visible()
+    expect(page.get_by_text("kept")).to_have_count(0)
+    expect(page.get_by_label("Message")).to_have_value("")
+    assert scene.prompts(made.session_id) == ["say one", "say mine"]
     visitor.log_in(place)
     expect(page.get_by_text("kept", exact=True)).to_be_visible()
-    assert scene.prompts(made.session_id) == ["say one", "say kept"]
+    assert scene.prompts(made.session_id) == ["say one", "say mine", "say kept"]
+
+
+def test_s1_a_tab_is_whose_login_it_is_and_a_log_out_leaves_nothing_unsent(scene: Scene, visitor: Visitor) -> None:
+    """S1: a message that waits in one tab is not sent once somebody else has logged in in the other one."""
+    made = scene.coordinator.start_run("say one", permission_mode="full")
+    scene.coordinator.ended(made.run_id)
+    page = visitor.log_in(f"/ui/chat/{made.session_id}")
+    page.route("**/messages", lambda route: route.abort())
+    say(page, "say kept")
+    expect(page.get_by_text("Being sent")).to_be_visible()
+    other = scene.coordinator.http.post("/tokens", json={"kind": "user", "label": "another"}).json()
+    second = visitor.log_in(token=other["token"], page=visitor.context.new_page())
+    expect(page.get_by_text("one", exact=True)).to_be_visible()
+    expect(page.get_by_text("Being sent")).to_have_count(0)
+    page.unroute("**/messages")
+    second.get_by_role("button", name="Log out").click()
+    second.wait_for_url(re.compile("/ui/login"))
+    assert "say kept" in page.evaluate("JSON.stringify(localStorage)"), "it is not theirs to throw away"
+    page.route("**/messages", lambda route: route.abort())
+    visitor.log_in(f"/ui/chat/{made.session_id}")
+    expect(page.get_by_text("Being sent")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url(re.compile("/ui/login"))
+    assert "say kept" not in page.evaluate("JSON.stringify(localStorage)")
+    assert scene.prompts(made.session_id) == ["say one"]
 
 
 def test_s8_hostile_words_are_inert_in_both_chats(scene: Scene, visitor: Visitor) -> None:

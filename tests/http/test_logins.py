@@ -46,9 +46,10 @@ def test_s1_a_link_logs_one_browser_in_and_shows_its_secret_to_no_script(browser
     assert secret not in browser.answer.text
     me = browser.call("GET", "/tokens/self").json()
     assert (me["kind"], me["token_id"]) == ("browser", browser.answer.json()["token_id"])
-    assert browser.call("GET", "/login").json() == {"me": me}
+    owner = browser.coordinator.done("GET", "/tokens/self")["token_id"]
+    assert browser.call("GET", "/login").json() == {"me": me, "person": owner}
     for token in (None, "owner", "cbt_wrong"):
-        assert browser.coordinator.call("GET", "/login", token=token).json() == {"me": None}
+        assert browser.coordinator.call("GET", "/login", token=token).json() == {"me": None, "person": None}
 
 
 def test_s1_a_link_works_once_and_a_wrong_one_never(coordinator: Coordinator) -> None:

@@ -2,6 +2,7 @@
 import { useEffect, useState, type ReactNode } from "react";
 import { call, onLoggedOut, Problem } from "./api/client";
 import { readLink } from "./link";
+import { arrive, changing, depart } from "./live/person";
 import css from "./login.module.css";
 
 type Stage = "asking" | "in" | "out" | "unreachable";
@@ -14,17 +15,22 @@ export function Gate({ children }: { children: ReactNode }) {
   const [stage, setStage] = useState<Stage>("asking");
   const [problem, setProblem] = useState<Problem | null>(null);
   useEffect(() => {
-    let gone = false;
-    onLoggedOut(() => setStage("out"));
+    let [gone, exchanged] = [false, false];
+    onLoggedOut(() => {
+      depart();
+      setStage("out");
+    });
     // Kept until it was exchanged: the coordinator may be busy for a moment.
     const link = location.pathname === LOGIN_PATH ? readLink(location.hash) : null;
     // Out of the address before anything else: neither history nor a screenshot shall hold it.
     if (link?.code) history.replaceState(null, "", LOGIN_PATH);
     const enter = async () => {
       try {
-        if (link?.code) {
-          await call("POST /login", { body: { code: link.code } });
-        } else if ((await call("GET /login")).me === null) return setStage("out");
+        if (link?.code && !exchanged) await exchange(link.code);
+        exchanged = true;
+        const login = await call("GET /login");
+        if (login.person === null) return setStage("out");
+        arrive(login.person);
         if (link) {
           if (link.next.startsWith("/chat/")) return location.replace(link.next);
           history.replaceState(null, "", link.next);
@@ -45,6 +51,17 @@ export function Gate({ children }: { children: ReactNode }) {
   if (stage === "in") return children;
   if (stage === "asking") return null;
   return <Outside stage={stage} problem={problem} />;
+}
+
+/** Makes a cookie of a link's code; what is refused leaves whoever was logged in. */
+async function exchange(code: string): Promise<void> {
+  const unchanged = changing();
+  try {
+    await call("POST /login", { body: { code } });
+  } catch (error) {
+    if (error instanceof Problem && !error.isTemporary) unchanged();
+    throw error;
+  }
 }
 
 function Outside({ stage, problem }: { stage: Stage; problem: Problem | null }) {

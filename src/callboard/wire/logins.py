@@ -18,6 +18,8 @@ class LoginState(Response, kw_only=True):
     """GET /login: whether this browser is logged in, and as what."""
 
     me: Me | None
+    person: str | None
+    """The id of the token that let this browser in, over whatever browsers in between: the same at its next login."""
 
 
 class LoginLink(Response, kw_only=True):

@@ -673,6 +673,7 @@ export interface LoginLink {
 
 export interface LoginState {
   me: Me | null;
+  person: string | null;
 }
 
 export interface McpServer {

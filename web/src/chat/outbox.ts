@@ -1,7 +1,8 @@
 // What a person has sent and the coordinator has not taken yet: kept over a reload, sent in its order, and once, as each
-// message has a key from its beginning. Knows no page.
+// message has a key from its beginning. It is its writer's: nobody else who logs in here sends or sees it. Knows no page.
 import { call, newKey, Problem } from "../api/client";
 import type { CreateRun } from "../api/schema";
+import { isStill, person, UNSENT } from "../live/person";
 import { connection, Store } from "../live/stores";
 import { keep } from "../parts/kept";
 
@@ -9,6 +10,8 @@ export type How = "auto" | "resume" | "interrupt" | "start";
 
 export interface Outgoing {
   key: string;
+  /** Who wrote it. */
+  by: string;
   /** The session that it goes to; of a conversation that begins, a name for what it begins from. */
   scope: string;
   text: string;
@@ -27,15 +30,17 @@ export interface Outgoing {
   delivery?: "live" | "resume";
 }
 
-const PLACE = "callboard.outbox.";
+const PLACE = UNSENT;
 const RETRY_MS = 2_000;
 /** The coordinator knows a key for a day; what is older could be sent twice, so a person is asked. */
 const LONGEST_MS = 20 * 3_600_000;
+/** How long it is kept for its writer while others use this browser. */
+const KEPT_MS = 7 * 24 * 3_600_000;
 /** How long after the stream broke nothing is tried: what was not tried can still be changed. */
 const PATIENCE_MS = 15_000;
 const PASSING = new Set(["idempotency_in_flight"]);
 
-export const outbox = new Store<readonly Outgoing[]>(read());
+export const outbox = new Store<readonly Outgoing[]>([]);
 const busy = new Set<string>();
 /** When what could not be sent is tried again: one time for each scope, however often the stream comes and goes. */
 const again = new Map<string, ReturnType<typeof setTimeout>>();
@@ -44,8 +49,8 @@ function read(): Outgoing[] {
   const found: Outgoing[] = [];
   for (const name of Object.keys(localStorage).filter((one) => one.startsWith(PLACE))) {
     const one = parsed(localStorage.getItem(name) ?? "");
-    if (one === null) localStorage.removeItem(name);
-    else found.push(Date.now() - one.at > LONGEST_MS ? { ...one, state: "old", why: "This was written long ago and not sent." } : one);
+    if (one === null || !one.by || (one.by !== person.get() && Date.now() - one.at > KEPT_MS)) localStorage.removeItem(name);
+    else if (one.by === person.get()) found.push(Date.now() - one.at > LONGEST_MS ? { ...one, state: "old", why: "This was written long ago and not sent." } : one);
   }
   return found.sort((one, other) => one.at - other.at);
 }
@@ -59,7 +64,7 @@ function put(one: Outgoing): void {
 /** Takes a message and sees that it arrives; returns its key. */
 export function send(scope: string, text: string, how: How, fields?: Partial<CreateRun>): string {
   const key = newKey();
-  put({ key, scope, text, how, at: Date.now(), state: "sending", ...(fields ? { fields } : {}) });
+  put({ key, by: person.get() ?? "", scope, text, how, at: Date.now(), state: "sending", ...(fields ? { fields } : {}) });
   void flush(scope);
   return key;
 }
@@ -82,6 +87,8 @@ export async function flush(scope: string): Promise<void> {
   busy.add(scope);
   try {
     for (let next = first(scope); next; next = first(scope)) {
+      // This page is about to be another one's, who does not send it.
+      if (!isStill(next.by)) return;
       if (!isWorthTrying()) throw new Problem(0, "unreachable", "The coordinator does not answer.");
       await deliver(next);
     }
@@ -130,6 +137,13 @@ async function post(one: Outgoing): Promise<Pick<Outgoing, "run_id" | "message_i
   });
 }
 
+/** From the login on it is known whose they are. */
+function take(): void {
+  outbox.set(read());
+}
+person.watch(take);
+if (person.get() !== null) take();
+
 connection.watch(() => {
   if (connection.status.phase !== "live") return;
   for (const scope of new Set(outbox.get().map((one) => one.scope))) void flush(scope);
@@ -141,7 +155,7 @@ window.addEventListener("storage", (event) => {
   const key = event.key.slice(PLACE.length);
   const others = outbox.get().filter((one) => one.key !== key);
   const given = event.newValue === null ? null : parsed(event.newValue);
-  outbox.set(given ? [...others, given].sort((one, other) => one.at - other.at) : others);
+  outbox.set(given && given.by === person.get() ? [...others, given].sort((one, other) => one.at - other.at) : others);
 });
 
 function parsed(text: string): Outgoing | null {

@@ -5,6 +5,7 @@ import { call } from "../api/client";
 import { useKeys, overlay, palette, type Key } from "../keyboard/registry";
 import { Overlay } from "../keyboard/Overlay";
 import { useFresh } from "../live/fresh";
+import { leave } from "../live/person";
 import { board, connection, useConnection, useStore } from "../live/stores";
 import type { Event } from "../live/types";
 import { go, Link, usePath } from "../navigation";
@@ -132,7 +133,7 @@ async function logOut(): Promise<void> {
   try {
     await call("POST /logout");
   } finally {
-    sessionStorage.clear(); // what was not saved may hold a secret, and the next login may be somebody else's
+    leave(); // what was not saved may hold a secret, and the next login may be somebody else's
     location.assign("/ui/login");
   }
 }
