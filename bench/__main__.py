@@ -18,7 +18,7 @@ from typing import Any, Final
 import apsw
 import uvloop
 
-from bench import claims, large, polls, rates, report, streams
+from bench import claims, forgetting, large, polls, rates, report, streams
 from bench.databases import NAMES, Place, places
 from bench.load import Window
 
@@ -43,6 +43,7 @@ FULL: Final[dict[str, Measure]] = {
     "large": _one_by_one(lambda place: large.measure(place, large.Amount())),
     "streams": _one_by_one(lambda place: streams.measure(place, streams.Amount())),
     "polls": _one_by_one(lambda place: polls.measure(place, polls.Amount())),
+    "forgetting": _one_by_one(lambda place: forgetting.measure(place, forgetting.Amount())),
 }
 QUICK: Final[dict[str, Measure]] = {
     "rates": lambda places: rates.measure(places, rates.Amount(clients=8, rounds=1, window=Window(0.05, 0.2))),
@@ -64,6 +65,11 @@ QUICK: Final[dict[str, Measure]] = {
     "polls": _one_by_one(
         lambda place: polls.measure(
             place, polls.Amount(runners=20, poll_seconds=0.4, heartbeat_seconds=0.2, seconds=0.4, wakes=5)
+        )
+    ),
+    "forgetting": _one_by_one(
+        lambda place: forgetting.measure(
+            place, forgetting.Amount(old_events=1_000, runners=5, events_per_second=50, seconds=1.5)
         )
     ),
 }

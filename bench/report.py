@@ -28,7 +28,14 @@ Cell = Callable[[Result], str]
 def write(results: Path) -> None:
     """Writes the page from what results there are."""
     parts = [_head(results)]
-    sections = {"rates": _rates, "claims": _claims, "large": _large, "streams": _streams, "polls": _polls}
+    sections = {
+        "rates": _rates,
+        "claims": _claims,
+        "large": _large,
+        "streams": _streams,
+        "polls": _polls,
+        "forgetting": _forgetting,
+    }
     parts += [render(found) + _note(found) for name, render in sections.items() if (found := _result(results, name))]
     TARGET.write_text("\n".join(parts), encoding="utf-8")
 
@@ -160,6 +167,27 @@ def _polls(result: Result) -> str:
     return "\n".join([title, *_table(databases, rows)]) + "\n"
 
 
+def _forgetting(result: Result) -> str:
+    databases = result["databases"]
+    amount = next(iter(databases.values()))["amount"]
+    rows: list[tuple[str, Cell]] = [
+        ("nothing else: p50, p99", _pair("quiet")),
+        ("old events are forgotten, SQLite is copied: p50, p99 (aim: p99 < 250 ms)", _pair("forgetting")),
+        ("the longest of these", lambda one: f"{one['forgetting']['greatest_ms']:g} ms"),
+        ("p99 of that of nothing else", lambda one: str(one["p99_of_quiet"])),
+        ("longest that forgetting held a writer (aim: ≤ 100 ms)", lambda one: f"{one['longest_hold_ms']:g} ms"),
+        (
+            "batches of 10 events forgotten, copies made",
+            lambda one: f"{_number(one['forgotten_batches'])}, {one['copies']}",
+        ),
+    ]
+    title = (
+        f"## Writes of {amount['runners']} runners, {_number(amount['events_per_second'])} a second in all, while "
+        f"{_number(amount['old_events'])} old events are forgotten\n"
+    )
+    return "\n".join([title, *_table(databases, rows)]) + "\n"
+
+
 def _table(databases: dict[str, Result], rows: Sequence[tuple[str, Cell]], head: str = "") -> list[str]:
     """A line a row, a column a database."""
     lines = [_row(head, *(_TITLES[name] for name in databases)), "|---" * (len(databases) + 1) + "|"]
@@ -199,6 +227,10 @@ def _memory(*names: str) -> Cell:
 
 def _faults(one: Result) -> str:
     return f"{_number(one['wanted'])}, {one['missing']}, {one['repeated']}, {one['out_of_order']}"
+
+
+def _forgotten(one: Result) -> str:
+    return f"{_number(one['forgotten_batches'] * 10)}, {one['copies']}"
 
 
 def _number(value: float) -> str:

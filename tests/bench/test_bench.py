@@ -64,3 +64,12 @@ def test_held_polls_heartbeats_and_wakes_are_counted_apart(database: str) -> Non
     assert polls["counts"]["heartbeats"] >= 20
     assert (polls["wake_of_the_one"]["count"], polls["wake_of_any"]["count"]) == (5, 5)
     assert polls["cores"].keys() == {"nothing", "polls", "polls_and_heartbeats"}
+
+
+@pytest.mark.slow
+def test_r11_writes_are_measured_while_old_events_are_forgotten_and_the_database_is_copied() -> None:
+    """R11: the benchmark forgets all that is old in its time, and copies where it can."""
+    for name, one in quick("forgetting")["databases"].items():
+        assert one["forgotten_batches"] >= 100
+        assert (one["copies"] > 0) == (name == "sqlite")
+        assert min(one["quiet"]["count"], one["forgetting"]["count"]) > 0

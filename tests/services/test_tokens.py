@@ -120,6 +120,7 @@ class SlowReads:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.clock = database.clock
+        self.one_writer = database.one_writer
         self.write = database.write
         self.subscribe = database.subscribe
         self.now_ms = database.now_ms

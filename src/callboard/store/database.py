@@ -66,6 +66,10 @@ class Database(Protocol):
     def clock(self) -> Clock:
         """This process's view of the database's time, for pauses and for noticing jumps."""
 
+    @property
+    def one_writer(self) -> bool:
+        """Whether a work that takes long holds up all other writes."""
+
     async def write(self, work: Work[T]) -> T:
         """The work's result, after it is durable. Errors of the work undo it alone and are raised here."""
 

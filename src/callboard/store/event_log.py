@@ -5,7 +5,7 @@ Knows no stream: who follows the log remembers its own cursor.
 
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from callboard.store.cursor import START, Cursor, parse_cursor
 from callboard.store.database import Row, Transaction
@@ -88,16 +88,15 @@ def prune(tx: Transaction, before_ms: int, after: Cursor = START, limit: int = 2
     taken = heads[:old][: _fitting(heads, MAX_PRUNED_BYTES)]
     if not taken:
         return Pruned(0, after, more=False)
-    at_work = {session_id for session_id in {head["session_id"] for head in taken} if _is_at_work(tx, session_id)}
+    sessions = json.encode(sorted({head["session_id"] for head in taken})).decode()
+    at_work = {row["session_id"] for row in tx.all("sessions_at_work", ids=sessions)}
     gone = [head for head in taken if head["session_id"] not in at_work]
     if gone and not _move_beginning(tx, _end_of(gone[-1])):
         return Pruned(0, after, more=False)
-    batches = sum(tx.run("delete_event_batch", batch_id=head["batch_id"]) for head in gone)
+    batches = (
+        tx.run("delete_event_batches", ids=json.encode([head["batch_id"] for head in gone]).decode()) if gone else 0
+    )
     return Pruned(batches, _end_of(taken[-1]), more=len(taken) < old or old == limit)
-
-
-def _is_at_work(tx: Transaction, session_id: str) -> bool:
-    return tx.one("run_at_work", session_id=session_id) is not None
 
 
 def _move_beginning(tx: Transaction, place: Cursor) -> bool:

@@ -57,6 +57,11 @@ class PostgresDatabase:
         """The server's time, as the latest transaction saw it plus monotonic time since."""
         return self._clock
 
+    @property
+    def one_writer(self) -> bool:
+        """Others write meanwhile."""
+        return False
+
     async def write(self, work: Work[T]) -> T:
         """The work's result after its commit; it may be done several times until it stands."""
         return await self._writes.call(work)

@@ -51,6 +51,11 @@ class SqliteDatabase:
         """The clock that was given, or wall time at the opening plus monotonic time since."""
         return self._clock
 
+    @property
+    def one_writer(self) -> bool:
+        """All writes are done by one thread."""
+        return True
+
     async def write(self, work: Work[T]) -> T:
         """The work's result after the commit of its group."""
         return await self._writes.call(work)

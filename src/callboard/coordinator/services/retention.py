@@ -89,9 +89,12 @@ class RetentionService:
         return pruned, time.monotonic() - began
 
     def _adapt(self, held_seconds: float) -> None:
-        """A slow disk gets smaller steps, a fast one larger ones again."""
+        """A slow disk gets smaller steps, a fast one larger ones again; not where a long step holds up nobody.
+
+        There a step is mostly a few journeys to a server, and smaller ones would never catch up with who writes.
+        """
         self.longest_hold_seconds = max(self.longest_hold_seconds, held_seconds)
-        if held_seconds > LONG_HOLD_SECONDS:
+        if held_seconds > LONG_HOLD_SECONDS and self._database.one_writer:
             self._most = max(FEWEST_BATCHES, self._most // 2)
         else:
             self._most = min(MOST_BATCHES, self._most * 2)

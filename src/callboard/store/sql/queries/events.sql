@@ -73,14 +73,14 @@ SELECT transaction_id, batch_id, first_seq, last_seq FROM event_batches WHERE ba
 SELECT transaction_id, batch_id, session_id, first_seq, last_seq, at, octet_length(block) AS bytes FROM event_batches
 WHERE batch_id > :batch_id ORDER BY batch_id LIMIT :limit;
 
--- name: run_at_work
--- A run that keeps the log of its session: live, or still to come.
-SELECT run_id FROM runs
-WHERE session_id = :session_id AND status IN ('pending', 'claimed', 'running', 'interrupted') LIMIT 1;
+-- name: sessions_at_work
+-- Of a JSON list of sessions those with a run that keeps their log: live, or still to come.
+SELECT DISTINCT r.session_id FROM json_each(:ids) AS listed JOIN runs r ON r.session_id = listed.value
+WHERE r.status IN ('pending', 'claimed', 'running', 'interrupted');
 
--- name: delete_event_batch
--- Forgets a batch.
-DELETE FROM event_batches WHERE batch_id = :batch_id;
+-- name: delete_event_batches
+-- Forgets batches, by a JSON list of their numbers.
+DELETE FROM event_batches WHERE batch_id IN (SELECT CAST(listed.value AS BIGINT) FROM json_each(:ids) AS listed);
 
 -- name: first_event_seq
 -- Where the log of a session begins: with its oldest event that is kept, else with the next one.
