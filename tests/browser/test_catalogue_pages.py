@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.pages import Visitor
+from tests.browser.pages import NARROW, Visitor
 from tests.support.coordinator import QUICK, Coordinator
 from tests.support.world import World
 
@@ -66,7 +66,7 @@ def stage(pages_world: World) -> Stage:
 
 
 PAGES: Final = {
-    "usage by day": "/ui/usage",
+    "usage by runner": "/ui/usage?by=runner",
     "usage of a session": "/ui/usage?by=agent&in=agent%3Ahelper&session={stage.dear.session_id}",
     "agents": "/ui/agents",
     "an agent": "/ui/agents/reviewer",
@@ -87,7 +87,8 @@ def test_a81_pages_of_usage_and_agents_are_clean_in_every_look(stage: Stage, vis
 
 
 def test_a81_a_total_leads_to_the_turn_that_caused_it_in_three_clicks(stage: Stage, visitor: Visitor) -> None:
-    """D9, journey 7: agent, session, run, and there is its dearest turn; unknown prices and budgets are told."""
+    """D9, journey 7: agent, session, run, and there is its dearest turn; by keyboard and narrow from a runner, too."""
+    (runner,) = stage.coordinator.http.get("/runners").json()["items"]
     page = visitor.log_in("/ui/usage?by=agent")
     expect(page.get_by_label("Total")).to_contain_text("$5.02+")
     expect(page.get_by_text("$1.00 of $5.00 (20 %)")).to_be_visible()
@@ -101,6 +102,14 @@ def test_a81_a_total_leads_to_the_turn_that_caused_it_in_three_clicks(stage: Sta
     expect(page.get_by_role("article").filter(has_text="$4.00")).to_be_visible()
     page.go_back()
     expect(page.get_by_label("Budget in dollars")).to_be_visible()
+    page.set_viewport_size(NARROW)
+    visitor.go("/ui/usage?by=user&days=30")
+    expect(page.get_by_role("row").nth(1)).to_contain_text("$5.02+")
+    for name in ("Runner", runner["name"] or runner["hostname"], "Dear <i>one</i>", "Run 2"):
+        page.get_by_role("main").get_by_role("link", name=name, exact=True).press("Enter")
+    page.wait_for_url(re.compile(rf"{stage.dear.session_id}\?event=\d+"))
+    page.go_back()
+    assert f"by=runner&days=30&in=runner%3A{runner['runner_id']}&session={stage.dear.session_id}" in page.url
     assert visitor.heard == []
 
 

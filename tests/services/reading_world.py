@@ -70,6 +70,13 @@ class Reading:
         )
         await self.world.reports.usage(runner.caller, claim.run_id, report)
 
+    async def use(self, runner: PlayedRunner, cost: int) -> None:
+        """A whole run of the runner that costs so much (micro-dollars)."""
+        claim = await self.begin(runner)
+        row = UsageRow(model="large", message_id="m1", input_tokens=10, cost_microdollars=cost)
+        await self.book(runner, claim, row)
+        await runner.end(claim)
+
     async def take_in(self, caller: Caller = USER, **changes: Any) -> tuple[ExternalSession, bool]:
         """Reports a conversation that is led elsewhere."""
         return await self.external.create(caller, conversation(**changes), None, None)

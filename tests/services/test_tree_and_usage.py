@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from callboard.coordinator.services.usage import LedgerPart
+from callboard.domain.caller import Caller
 from callboard.domain.errors import Forbidden, InvalidRequest, NotFound
 from callboard.domain.usage import UsageRow
+from callboard.store import migrate
 from callboard.wire.responses import UsageGroup
 from callboard.wire.runner import Claim, UsageReport
 from tests.services.reading_world import (
@@ -175,6 +177,93 @@ async def test_usage_is_grouped_by_each_of_its_columns(reading: Reading, runner:
         named = {"milestone": [None, "Login"], "project": [None, "name of shop"]}
         if group_by in named:
             assert [group.name for group in page.items] == named[group_by]
+
+
+async def people_at_work(reading: Reading, runner: PlayedRunner) -> PlayedRunner:
+    """Ada's tree: her run (1) and her agent's child, lost on one runner (20) and done on another (300), then asked more
+    by Bob (4,000). Beside it what nobody is known to have asked for (50,000), and Bob's command (600,000).
+    """
+    phone, bob = (
+        Caller(token_id="tok_phone", kind="browser"),
+        Caller(token_id="tok_bob", kind="user", project_id="shop"),
+    )
+    reading.project("shop")
+    for token_id, kind, label, maker in (
+        ("tok_ada", "user", "Ada", None),
+        ("tok_laptop", "browser", "Ada in a browser", "tok_ada"),
+        ("tok_phone", "browser", "Ada in a browser", "tok_laptop"),
+        ("tok_bob", "owner", "", None),
+    ):
+        columns = "token_id, kind, secret_hash, label, made_by, created_at"
+        reading.sql(f"INSERT INTO tokens ({columns}) VALUES (?, ?, ?, ?, ?, 0)", token_id, kind, token_id, label, maker)  # noqa: S608
+    other = await reading.world.runner("two", name="Second")
+    parent = await reading.world.start("parent", phone, title="Lead")
+    (claim,) = await runner.claim()
+    await runner.started(claim)
+    await reading.book(runner, claim, used("m", 1))
+    child = await reading.world.start("child", agent_of(parent), on_lost="retry", repeatable=True)
+    (lost,) = await runner.claim()
+    await runner.started(lost)
+    await reading.book(runner, lost, used("lost", 20))
+    await reading.world.pass_time(31, (other, []), (runner, [claim]))
+    await reading.use(other, 300)
+    reading.put_in_project(child.session_id, "shop")
+    await reading.world.resume(child.session_id, caller=bob)
+    await reading.use(other, 4_000)
+    await reading.world.start("nobody's")
+    await reading.use(other, 50_000)
+    await reading.world.start("true", bob, executor_type="command")
+    await reading.use(other, 600_000)
+    reading.sql("DELETE FROM tokens WHERE token_id IN ('tok_laptop', 'tok_phone')")
+    await reading.world.runners.remove(OWNER, other.runner_id)
+    return other
+
+
+async def test_usage_is_of_whom_it_was_asked_by_and_of_where_and_by_what_it_was_done(
+    reading: Reading, runner: PlayedRunner
+) -> None:
+    """D9: of a person, not of a browser; of each attempt's runner, also of a removed one; by executor and by tree."""
+    removed = await people_at_work(reading, runner)
+    expected = {
+        "user": {(None, 50_000), ("Ada", 321), ("owner", 604_000)},
+        "executor": {(None, 54_321), (None, 600_000)},
+        "runner": {("one", 21), ("Second", 654_300)},
+        "tree": {("Lead", 4_321), ("nobody's", 50_000), ("true", 600_000)},
+    }
+    for group_by, sums in expected.items():
+        assert await sums_of(reading, group_by) == sums
+    narrowed = {
+        "user": {("owner", 604_000)},
+        "runner": {("Second", 604_000)},
+        "tree": {("Lead", 4_000), ("true", 600_000)},
+    }
+    for group_by, sums in narrowed.items():
+        assert await sums_of(reading, group_by, caller=member("shop")) == sums
+    assert await sums_of(reading, "session", "user:tok_ada") == {("Lead", 1), ("child", 320)}
+    assert await sums_of(reading, "user", "executor:command") == {("owner", 600_000)}
+    assert await sums_of(reading, "run", f"runner:{removed.runner_id}", member("shop")) == {
+        ("1", 600_000),
+        ("2", 4_000),
+    }
+    assert await sums_of(reading, "user", "tree:") == set()
+
+
+async def sums_of(
+    reading: Reading, group_by: str, within: str | None = None, caller: Caller = OWNER
+) -> set[tuple[str | None, int | None]]:
+    """The groups by name, with their cost."""
+    page = await reading.usage.grouped(caller, group_by, part=LedgerPart(within=within))
+    return {(group.name, group.usage.cost_microdollars) for group in page.items}
+
+
+async def test_of_older_runs_is_known_what_tokens_that_are_left_tell(reading: Reading, runner: PlayedRunner) -> None:
+    """D9, R23: nothing is guessed of a person whose browser is forgotten and said nowhere who let it in."""
+    await people_at_work(reading, runner)
+    for table in ("runs", "sessions"):
+        reading.sql(f"UPDATE {table} SET person_id = 'wrong'")  # noqa: S608
+    for update in migrate.load()[17].sql.split("\nUPDATE ")[1:]:
+        reading.sql(f"UPDATE {update}")
+    assert await sums_of(reading, "user") == {(None, 50_321), ("owner", 604_000)}
 
 
 async def test_usage_by_day_is_by_date_and_within_the_time_asked_for(reading: Reading, runner: PlayedRunner) -> None:

@@ -9,7 +9,7 @@ from callboard.store import queries
 from tests.architecture.tree import SOURCE, python_files
 from tests.store.harness import KINDS, make
 
-SMALL = frozenset({"runners", "projects", "demand_classes", "c", "below", "listed", "CONSTANT"})
+SMALL = frozenset({"runners", "projects", "demand_classes", "c", "below", "makers", "listed", "CONSTANT"})
 """Tables that stay small (c: demand classes), and rows that a query makes itself."""
 
 WHOLE_ON_PURPOSE = {

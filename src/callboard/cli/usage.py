@@ -40,7 +40,7 @@ def usage(
     output = context.output
     if reference is None:
         page = context.client.send(calls.usage.grouped(by, since=since, until=until, limit=limit))
-        output.listing(page, (by.upper(), *_COLUMNS), [_row(one.name or one.key or "-", one) for one in page.items])
+        output.listing(page, (by.upper(), *_COLUMNS), [_row(_name(by, one), one) for one in page.items])
         _explain(output, page.items)
         return 0
     session_id = session_id_of(context.client, reference, context.settings["project"])
@@ -116,6 +116,11 @@ def _budget_lines(output: Output, found: Budget) -> None:
 
 def _tokens(count: int) -> str:
     return f"{count} tokens"
+
+
+def _name(by: GroupBy, group: UsageGroup) -> str:
+    """What a group is called; what has none, as a run without an agent, is none of them."""
+    return group.name or group.key or ("not recorded" if by == "user" else "-")
 
 
 def _row(name: str, group: UsageGroup) -> list[Part]:

@@ -43,7 +43,9 @@ Lifecycle = Literal[
     "cancelled",
     "deleted",
 ]
-GroupBy = Literal["day", "session", "run", "model", "agent", "project", "milestone"]
+GroupBy = Literal[
+    "day", "session", "tree", "run", "model", "agent", "project", "milestone", "user", "executor", "runner"
+]
 
 
 class Query(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

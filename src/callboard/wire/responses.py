@@ -322,7 +322,7 @@ class UsageGroup(Response, kw_only=True):
     key: str
     usage: UsageTotal
     name: str | None = None
-    """Of a project, milestone or session, or the number of a run, where it is known."""
+    """Of a project, milestone, session or runner, the label of a user's token, or the number of a run, where known."""
 
 
 class SessionUsage(Response, kw_only=True):

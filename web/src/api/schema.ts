@@ -1381,7 +1381,7 @@ export interface Operations {
   "DELETE /runners/{runner_id}": { path: { "runner_id": string }; query: {}; body: undefined; answer: undefined };
   "POST /runners/{runner_id}/drain": { path: { "runner_id": string }; query: {}; body: Nothing; answer: Runner };
   "POST /runners/{runner_id}/resume": { path: { "runner_id": string }; query: {}; body: Nothing; answer: Runner };
-  "GET /usage": { path: {}; query: { "page"?: string; "limit"?: number; "group_by"?: "agent" | "day" | "milestone" | "model" | "project" | "run" | "session"; "from"?: string; "to"?: string; "within"?: string; "session_id"?: string; "order"?: "cost" | "key" }; body: undefined; answer: Page<UsageGroup> };
+  "GET /usage": { path: {}; query: { "page"?: string; "limit"?: number; "group_by"?: "agent" | "day" | "executor" | "milestone" | "model" | "project" | "run" | "runner" | "session" | "tree" | "user"; "from"?: string; "to"?: string; "within"?: string; "session_id"?: string; "order"?: "cost" | "key" }; body: undefined; answer: Page<UsageGroup> };
   "GET /tokens": { path: {}; query: { "page"?: string; "limit"?: number }; body: undefined; answer: Page<Token> };
   "POST /tokens": { path: {}; query: {}; body: CreateToken; answer: TokenCreated | unknown };
   "GET /tokens/self": { path: {}; query: {}; body: undefined; answer: Me };

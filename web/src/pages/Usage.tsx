@@ -9,20 +9,24 @@ import { useFresh } from "../live/fresh";
 import { board, useStore } from "../live/stores";
 import type { Event } from "../live/types";
 import { Link, useQueryParameter } from "../navigation";
-import { money, nameOf } from "../parts/format";
+import { count, money, nameOf, short } from "../parts/format";
 import { inert } from "../parts/inert";
 import layout from "../parts/layout.module.css";
 import { Loading, Trouble } from "../parts/Parts";
 import { BudgetBar } from "./usage/Budget";
 import { Days } from "./usage/Days";
-import { GroupTable } from "./usage/GroupTable";
+import { GroupTable, KINDS } from "./usage/GroupTable";
 import { OneSession } from "./usage/OneSession";
 import { sumOf } from "./usage/sums";
+import css from "./usage/usage.module.css";
 
 const GROUPINGS: readonly [string, string][] = [
-  ["day", "Day"], ["project", "Project"], ["agent", "Agent"], ["model", "Model"], ["milestone", "Milestone"], ["session", "Session"],
+  ["day", "Day"], ["project", "Project"], ["user", "User"], ["agent", "Agent"], ["model", "Model"], ["executor", "Executor"],
+  ["runner", "Runner"], ["milestone", "Milestone"], ["tree", "Tree"], ["session", "Session"],
 ];
 const PERIODS: readonly [string, string][] = [["1", "Today"], ["7", "7 days"], ["30", "30 days"], ["90", "90 days"]];
+/** Groups whose key says nothing to a person. */
+const BY_ID = new Set(["session", "tree", "user", "runner"]);
 const DAY_MS = 86_400_000;
 const MOST = 200;
 const CHANGES = new Set(["run_completed", "usage", "budget_changed"]);
@@ -63,7 +67,7 @@ export default function UsagePage() {
         </nav>
       </div>
       {!within && !session && (
-        <nav className={layout.segments} aria-label="Summed up by">
+        <nav className={`${layout.segments} ${css.groupings}`} aria-label="Summed up by">
           {GROUPINGS.map(([name, word]) => <Link key={name} to={usageAddress({ ...place, by: name })} aria-current={name === by ? "true" : undefined}>{word}</Link>)}
         </nav>
       )}
@@ -94,6 +98,9 @@ function Total({ place, from }: { place: Place; from: string }) {
   return (
     <section className={layout.card} aria-label="Total">
       <Figure total={total} />
+      {!empty && <dl className={css.split}>
+        {[...KINDS, ["turns", "Turns"] as const].map(([kind, word]) => <div key={kind}><dt>{word}</dt><dd className={layout.number} title={String(total[kind])}>{count(total[kind])}</dd></div>)}
+      </dl>}
       {!empty && !place.within.startsWith("day:") && <Days days={days.data.items} from={from} place={place} />}
       {empty && <p className={layout.soft}>Nothing was booked in this time. Agents report what they use; <code>callboard run</code> something, or look further back.</p>}
     </section>
@@ -124,31 +131,40 @@ function Groups({ place, from }: { place: Place; from: string }) {
     : usageAddress({ ...place, within: `${level}:${group.key}` });
   return (
     <>
-      <GroupTable heading={GROUPINGS.find(([name]) => name === level)?.[1] ?? level} items={items} nameOf={(group) => groupName(level, group)} next={next} />
+      <GroupTable heading={GROUPINGS.find(([name]) => name === level)?.[1] ?? level} items={items} nameOf={(group) => groupName(level, group)} next={next} note={(group) => <Thing grouping={level} id={group.key} />} />
       {groups.data.next_page && <p className={layout.soft}>Only the {MOST} {level === "day" ? "first" : "dearest"} are shown.</p>}
     </>
   );
 }
 
-/** What a group is called; what has no agent, project or milestone says so. */
-export function groupName(grouping: string, group: { key: string; name: string | null }): string {
-  if (group.key === "") return `without ${grouping === "agent" ? "an agent" : `a ${grouping}`}`;
+/** What a group is called; what has no agent, project, runner or milestone says so. */
+export function groupName(grouping: string, group: { key: string; name?: string | null }): string {
+  if (group.key === "") return grouping === "user" ? "not recorded" : `without ${grouping === "agent" ? "an agent" : `a ${grouping}`}`;
   if (group.name) return inert(group.name);
-  return grouping === "session" ? (group.name === null ? `…${group.key.slice(-6)} (removed)` : `…${group.key.slice(-6)}`) : inert(group.key);
+  if (!BY_ID.has(grouping)) return inert(group.key);
+  return `…${short(group.key)}${group.name === null ? " (removed)" : ""}`;
+}
+
+/** What the id of a group is the id of: the way to its page, where it has one. */
+function Thing({ grouping, id }: { grouping: string; id: string }) {
+  if (id === "") return null;
+  if (grouping === "runner") return <Link to={`/runners/${id}`}><span className="unseen">Runner </span>rnr_…{short(id)}</Link>;
+  if (grouping === "tree") return <Link to={`/tree/${id}`}><span className="unseen">Tree </span>ses_…{short(id)}</Link>;
+  return grouping === "user" ? <span title="The token that it was asked for with">tok_…{short(id)}</span> : null;
 }
 
 function Crumbs({ place, from }: { place: Place; from: string }) {
   const [grouping = "", ...rest] = place.within.split(":");
   const key = rest.join(":");
-  const known = useGroups(grouping || "session", { ...place, within: "", session: "" }, from);
-  const named = known.data?.items.find((group) => group.key === key);
+  const known = useGroups(grouping || "session", { ...place, session: "" }, from);
+  const name = groupName(grouping, known.data?.items.find((group) => group.key === key) ?? { key });
   const row = useStore(board).state.rows[place.session];
   return (
     <nav className={layout.crumbs} aria-label="Narrowed to">
       <Link to={usageAddress({ ...place, within: "", session: "" })}>All by {grouping || place.by}</Link>
       {place.within && <><span aria-hidden="true">›</span>{place.session
-        ? <Link to={usageAddress({ ...place, session: "" })}>{groupName(grouping, named ?? { key, name: null })}</Link>
-        : <span aria-current="page">{groupName(grouping, named ?? { key, name: null })}</span>}</>}
+        ? <Link to={usageAddress({ ...place, session: "" })}>{name}</Link>
+        : <span aria-current="page">{name}</span>}<Thing grouping={grouping} id={key} /></>}
       {place.session && <><span aria-hidden="true">›</span><span aria-current="page" dir="auto">{row ? nameOf(row) : `…${place.session.slice(-6)}`}</span></>}
     </nav>
   );

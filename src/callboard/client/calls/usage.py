@@ -5,7 +5,9 @@ from typing import Literal
 from callboard.client.call import Call, PageOf, path, query
 from callboard.wire.responses import UsageGroup
 
-GroupBy = Literal["day", "session", "run", "model", "agent", "project", "milestone"]
+GroupBy = Literal[
+    "day", "session", "tree", "run", "model", "agent", "project", "milestone", "user", "executor", "runner"
+]
 
 
 def grouped(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
@@ -17,10 +17,11 @@ from callboard.domain.usage import UsageTotal
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.reading import subtree
 from callboard.wire.budgets import Budget
+from callboard.wire.queries import GroupBy
 from callboard.wire.responses import Page, SessionUsage, UsageGroup
 
-GROUPS: Final = ("day", "session", "run", "model", "agent", "project", "milestone")
-NAMED_GROUPS: Final = ("project", "milestone", "session", "run")
+GROUPS: Final = get_args(GroupBy)
+NAMED_GROUPS: Final = ("project", "milestone", "session", "tree", "run", "user", "runner")
 MAX_GROUPS: Final = 1_000
 DAY_MS: Final = 86_400_000
 MAX_RANK_DIGITS: Final = 18
@@ -73,8 +74,8 @@ class UsageService:
     ) -> Page:
         """Sums of what was booked at or after `from_ms` and before `to_ms` (Unix milliseconds), by ascending key.
 
-        The key of a day is its date (UTC); the key of what has no agent or project is empty. `order` may be `cost`: the
-        dearest first.
+        The key of a day is its date (UTC), that of a user the id of a person's token; the key of what has none, or of
+        which none is recorded, is empty. `order` may be `cost`: the dearest first.
         """
         _check_reader(caller, group_by)
         check_limit(limit)

@@ -13,16 +13,22 @@ FROM runs r JOIN sessions s ON s.session_id = r.session_id
 WHERE r.run_id = :run_id;
 
 -- name: insert_run
--- A new pending run; queue_key is set when it may be claimed at once. It draws from its session's pool.
+-- A new pending run; queue_key is set when it may be claimed at once. It draws from its session's pool. It is of the
+-- person who asked for it; what an agent or the coordinator asks for is of who began the tree.
 INSERT INTO runs (run_id, session_id, number, type, "trigger", prompt, parameters, agent, agent_name, executor_type,
     demands, demand_class, execution_mode, priority, limits, on_lost, repeatable, model, permission_mode, project_dir,
     traceparent, created_by, from_log, caller_session_id, status, queue_key, queue_deadline_at, no_match_ms, retry_of,
-    created_at, pool_session_id)
+    created_at, pool_session_id, person_id)
 VALUES (:run_id, :session_id, :number, :type, :trigger, :prompt, :parameters, :agent, :agent_name, :executor_type,
     :demands, :demand_class, :execution_mode, :priority, :limits, :on_lost, :repeatable, :model, :permission_mode,
     :project_dir, :traceparent, :created_by, :from_log, :caller_session_id, 'pending', :queue_key, :queue_deadline_at,
     :no_match_ms, :retry_of, :created_at,
-    (SELECT s.pool_session_id FROM sessions s WHERE s.session_id = :session_id));
+    (SELECT s.pool_session_id FROM sessions s WHERE s.session_id = :session_id),
+    coalesce((WITH RECURSIVE makers (token_id, kind, made_by) AS (
+            SELECT t.token_id, t.kind, t.made_by FROM tokens t WHERE t.token_id = :created_by
+            UNION SELECT t.token_id, t.kind, t.made_by FROM makers JOIN tokens t ON t.token_id = makers.made_by)
+        SELECT token_id FROM makers WHERE made_by IS NULL AND kind IN ('owner', 'user', 'browser')),
+        (SELECT s.person_id FROM sessions s WHERE s.session_id = :session_id)));
 
 -- name: lock_free_session_of_run
 -- Said where many write at once: locks the session of a run unless another work has it, and then finds nothing.

@@ -3,14 +3,21 @@
 SELECT * FROM sessions WHERE session_id = :session_id;
 
 -- name: insert_session
--- A new session, with its first run on the way; it draws from its parent's pool.
+-- A new session, with its first run on the way; it draws from its parent's pool. Its tree was begun by a person: who
+-- let the browser in is known for longer than the browser.
 INSERT INTO sessions (session_id, parent_session_id, root_session_id, depth, created_by, context, external, project_id,
     agent_name, executor_type, title, labels, project_dir, portable, status, queued_runs, run_count, latest_run_id,
-    created_at, updated_at, pool_session_id)
+    created_at, updated_at, pool_session_id, person_id)
 VALUES (:session_id, :parent_session_id, :root_session_id, :depth, :created_by, :context, :external, :project_id,
     :agent_name, :executor_type, :title, :labels, :project_dir, :portable, :status, :queued_runs, :run_count,
     :latest_run_id, :now, :now,
-    (SELECT p.pool_session_id FROM sessions p WHERE p.session_id = :parent_session_id));
+    (SELECT p.pool_session_id FROM sessions p WHERE p.session_id = :parent_session_id),
+    CASE WHEN EXISTS (SELECT 1 FROM sessions p WHERE p.session_id = :parent_session_id)
+        THEN (SELECT p.person_id FROM sessions p WHERE p.session_id = :parent_session_id)
+    ELSE (WITH RECURSIVE makers (token_id, kind, made_by) AS (
+            SELECT t.token_id, t.kind, t.made_by FROM tokens t WHERE t.token_id = :created_by
+            UNION SELECT t.token_id, t.kind, t.made_by FROM makers JOIN tokens t ON t.token_id = makers.made_by)
+        SELECT token_id FROM makers WHERE made_by IS NULL AND kind IN ('owner', 'user', 'browser')) END);
 
 -- name: fork_session
 -- A new session goes on from what another one was told and did.

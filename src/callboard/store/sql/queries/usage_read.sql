@@ -56,7 +56,7 @@ WHERE s.root_session_id = :root_session_id GROUP BY u.session_id;
 
 -- name: usage_grouped
 -- The ledger of a time, summed by one of its columns, narrowed to a session and to one group of another grouping. A
--- day is its number since 1970, in text. Keyset by key, or by rank (the dearest first, no known price last) and key.
+-- day is its number since 1970, in text. What another process leads has no runner. Keyset by key, or by rank (the dearest first, no known price last) and key.
 SELECT key, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
     CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, CAST(sum(turns) AS BIGINT) AS turns,
@@ -70,6 +70,11 @@ FROM (
         WHEN 'agent' THEN coalesce(u.agent_name, '')
         WHEN 'project' THEN coalesce(u.project_id, '')
         WHEN 'milestone' THEN coalesce((SELECT s.milestone_id FROM sessions s WHERE s.session_id = u.session_id), '')
+        WHEN 'tree' THEN coalesce((SELECT s.root_session_id FROM sessions s WHERE s.session_id = u.session_id), '')
+        WHEN 'user' THEN coalesce((SELECT r.person_id FROM runs r WHERE r.run_id = u.run_id), '')
+        WHEN 'executor' THEN (SELECT r.executor_type FROM runs r WHERE r.run_id = u.run_id)
+        WHEN 'runner' THEN coalesce((SELECT nullif(a.runner_id, 'external') FROM attempts a
+            WHERE a.run_id = u.run_id AND a.attempt = u.attempt), '')
         ELSE CAST(u.booked_at / 86400000 AS TEXT)
     END AS key
     FROM usage_rows u
@@ -82,6 +87,16 @@ FROM (
                 WHEN 'agent' THEN coalesce(u.agent_name, '')
                 WHEN 'project' THEN coalesce(u.project_id, '')
                 WHEN 'milestone' THEN coalesce((SELECT s.milestone_id FROM sessions s WHERE s.session_id = u.session_id), '')
+                WHEN 'tree' THEN coalesce((SELECT s.root_session_id FROM sessions s WHERE s.session_id = u.session_id), '')
+                WHEN 'user' THEN coalesce((SELECT r.person_id FROM runs r WHERE r.run_id = u.run_id), '')
+                WHEN 'executor' THEN (SELECT r.executor_type FROM runs r WHERE r.run_id = u.run_id)
+                WHEN 'runner' THEN coalesce((SELECT nullif(a.runner_id, 'external') FROM attempts a
+                    WHERE a.run_id = u.run_id AND a.attempt = u.attempt), '')
+        WHEN 'tree' THEN coalesce((SELECT s.root_session_id FROM sessions s WHERE s.session_id = u.session_id), '')
+        WHEN 'user' THEN coalesce((SELECT r.person_id FROM runs r WHERE r.run_id = u.run_id), '')
+        WHEN 'executor' THEN (SELECT r.executor_type FROM runs r WHERE r.run_id = u.run_id)
+        WHEN 'runner' THEN coalesce((SELECT nullif(a.runner_id, 'external') FROM attempts a
+            WHERE a.run_id = u.run_id AND a.attempt = u.attempt), '')
                 ELSE CAST(u.booked_at / 86400000 AS TEXT)
             END)
 ) AS grouped
@@ -92,7 +107,8 @@ HAVING :by_cost = 0 OR :from_first = 1 OR -coalesce(sum(cost_microdollars), -1) 
 ORDER BY CASE WHEN :by_cost = 1 THEN -coalesce(sum(cost_microdollars), -1) ELSE 0 END, key LIMIT :limit;
 
 -- name: names_of_groups
--- Names of projects, milestones and sessions and numbers of runs, by a JSON list of their ids.
+-- Names of projects, milestones, sessions, tokens and runners and numbers of runs, by a JSON list of their ids. The
+-- credential of a runner that was removed still says what it was called.
 SELECT p.project_id AS key, p.name FROM json_each(:ids) AS listed JOIN projects p ON p.project_id = listed.value
 UNION ALL
 SELECT m.milestone_id AS key, m.title AS name FROM json_each(:ids) AS listed
@@ -102,4 +118,10 @@ SELECT s.session_id AS key, coalesce(s.title, s.agent_name, '') AS name FROM jso
     JOIN sessions s ON s.session_id = listed.value
 UNION ALL
 SELECT r.run_id AS key, CAST(r.number AS TEXT) AS name FROM json_each(:ids) AS listed
-    JOIN runs r ON r.run_id = listed.value;
+    JOIN runs r ON r.run_id = listed.value
+UNION ALL
+SELECT t.token_id AS key, CASE WHEN t.label = '' THEN t.kind ELSE t.label END AS name FROM json_each(:ids) AS listed
+    JOIN tokens t ON t.token_id = listed.value
+UNION ALL
+SELECT t.runner_id AS key, max(t.label) AS name FROM json_each(:ids) AS listed
+    JOIN tokens t ON t.runner_id = listed.value AND t.runner_id IS NOT NULL GROUP BY t.runner_id;
