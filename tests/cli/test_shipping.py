@@ -83,7 +83,7 @@ def test_a_session_ships_and_is_deleted_only_when_nothing_is_lost(world: World, 
     commit(made["path"])
     url = everything.callboard("ship", "42", "--draft").out.removesuffix("\n")
     assert (github.pulls[0]["html_url"], github.pulls[0]["body"]) == (url, "Closes #42")
-    assert said("ship", "42") == {"pull_request_url": url, "already_open": True}
+    assert said("ship", "42") == {"pull_request_url": url, "already_open": True, "unnoted": None}
     assert shop.session(spawned["session_id"])["work"]["pull_request_url"] == url
     (Path(made["path"]) / "notes").write_text("mine")
     (listed,) = said("worktrees", "--all")["items"]

@@ -107,7 +107,7 @@ def run(command: tuple[str, ...], flags: dict[str, str], repository: str) -> Non
         found = [one for one in listed if "pull_request" not in one][: int(flags.get("limit", "30"))]
         sys.stdout.write(json.dumps([shown(flags, one) for one in found]))
     elif command == ("pr", "list"):
-        head = urllib.parse.quote(f"ann:{flags['head']}")
+        head = urllib.parse.quote(f"*:{flags['head']}")  # of whichever owner
         found = ask("GET", f"{repository}/pulls?state={state}&head={head}")
         sys.stdout.write(json.dumps([shown(flags, one) for one in found]))
     else:

@@ -136,7 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
             return (200, found) if found else (404, {"message": "Not Found"})
         if kind == "issues":
             return 200, _page([one for one in github.issues.values() if one["state"] == query["state"]], query)
-        fitting = [one for one in github.pulls if f"ann:{one['head']}" == query["head"]]
+        owner, _, head = query["head"].partition(":")
+        fitting = [one for one in github.pulls if one["head"] == head and owner in (one.get("owner", "ann"), "*")]
         return 200, [one for one in fitting if one["state"] == query["state"]]
 
     def _open_pull(self, asked: dict[str, Any]) -> tuple[int, Any]:
@@ -151,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
         ).stdout.split()
         if {asked["base"], asked["head"]} - set(known):
             return 422, {"message": "Validation Failed", "errors": [{"message": "No such branch"}]}
-        if any(one["head"] == asked["head"] for one in github.pulls):
+        if any((one["head"], one.get("owner", "ann")) == (asked["head"], "ann") for one in github.pulls):
             return 422, {"message": "Validation Failed", "errors": [{"message": "A pull request already exists"}]}
         number = 100 + len(github.pulls)
         url = f"http://{github.host}/{REPOSITORY}/pull/{number}"

@@ -123,6 +123,30 @@ def test_a_git_that_fails_at_any_step_of_a_removal_loses_no_commit(place: Place)
     assert call >= 3
 
 
+def test_a_difference_shows_all_files_or_says_that_git_failed(place: Place) -> None:
+    """A repository without a commit inside the worktree hides no other file; a git that fails is not taken for one."""
+    made = place.prepare()
+    for name in ("a-new", "z-new"):
+        (place.worktree / name).write_text("x\n")
+    place.git("init", "--quiet", str(place.worktree / "inner"))
+    order = Diff(path=made.path, base_commit=made.base_commit)
+
+    def difference() -> tuple[list[str], bool]:
+        found = diff_of(place.repository(), worktree_of(place.repository(), place.worktree), order)
+        return [one["path"] for one in found.files], found.uncommitted
+
+    assert difference() == (["a-new", "z-new"], True)
+    program = place.folder / "programs" / "git"
+    program.parent.mkdir()
+    real = shutil.which("git")
+    program.write_text(f'#!/bin/sh\ncase "$*" in *intent-to-add*) echo broken >&2; exit 128;; esac\nexec {real} "$@"\n')
+    program.chmod(0o755)
+    place.environment["PATH"] = f"{program.parent}:{place.environment['PATH']}"
+    with pytest.raises(WorkspaceRefused, match="git add failed: broken") as refused:
+        difference()
+    assert refused.value.hint
+
+
 def test_what_is_pushed_or_kept_needs_no_confirmation(place: Place) -> None:
     made = place.prepare()
     tip = place.commit("feature", "x", at=place.worktree)

@@ -46,8 +46,8 @@ def _fetch(place: Place, access: GitHubAccess, *numbers: int, limit: int = 10) -
 
 
 def _ship(place: Place, access: GitHubAccess, made: Prepared, **fields: Any) -> Shipped:
-    order = Ship(path=made.path, branch=made.branch, base_branch="main", title="--draft", body="Closes #42", **fields)
-    return ship(place.repository(), order, access)
+    given: dict[str, Any] = {"base_branch": "main", "title": "--draft", "body": "Closes #42"}
+    return ship(place.repository(), Ship(path=made.path, branch=made.branch, **(given | fields)), access)
 
 
 def _refused(place: Place, access: GitHubAccess, made: Prepared, **fields: Any) -> WorkspaceRefused:
@@ -148,8 +148,12 @@ def test_a_branch_is_pushed_and_its_pull_request_opened_once(
     refused = _refused(place, access, made)
     assert (refused.code, "notes" in refused.sentence) == ("uncommitted_changes", True)
     assert github.pulls == []
+    refused = _refused(place, access, made, allow_uncommitted=True, base_branch="nowhere")
+    assert (refused.code, "issue-42 is pushed" in refused.sentence) == ("tracker_refused", True), refused.sentence
+    strangers = f"{github.remote}/pull/7"
+    github.pulls.append({"head": "issue-42", "owner": "eve", "state": "open", "html_url": strangers, "body": ""})
     shipped = _ship(place, access, made, allow_uncommitted=True, draft=True)
-    (pull,) = github.pulls
+    _, pull = github.pulls
     assert (pull["title"], pull["body"], pull["base"], pull["head"]) == ("--draft", "Closes #42", "main", "issue-42")
     assert (pull["draft"], pull["html_url"]) == (True, shipped.pull_request_url)
     assert place.git("rev-parse", "refs/heads/issue-42", at=github.bare) == tip
@@ -160,6 +164,26 @@ def test_a_branch_is_pushed_and_its_pull_request_opened_once(
     place.git("checkout", "--quiet", "-b", "elsewhere", at=place.worktree)
     assert _refused(place, access, made).code == "wrong_branch"
     assert TOKEN not in "".join(one.read_text() for one in (place.folder / "home").rglob("*") if one.is_file())
+
+
+def test_what_is_pushed_is_shipped_though_it_cannot_be_noted_here(place: Place, github: GitHub) -> None:
+    """git has no ref `a` beside `a/b`: one of a branch that `origin` has no more is in the way, and is left there."""
+    access = GitHubAccess(
+        program=str(github.gh(place.folder / "programs")), api_url=github.api_url, environment=place.environment
+    )
+    made = place.prepare()
+    first = place.git("rev-parse", "HEAD")
+    tip = place.commit("feature", "x", at=place.worktree)
+    place.git("update-ref", "refs/remotes/origin/issue-42/old", first)
+    shipped = _ship(place, access, made)
+    assert shipped.pull_request_url == github.pulls[0]["html_url"]
+    assert "refs/remotes/origin/issue-42/old" in (shipped.unnoted or "")
+    assert place.git("rev-parse", "refs/heads/issue-42", at=github.bare) == tip
+    assert place.git("rev-parse", "refs/remotes/origin/issue-42/old") == first
+    place.git("fetch", "--quiet", "--prune", str(github.bare), "+refs/heads/*:refs/remotes/origin/*")
+    again = _ship(place, access, made)
+    assert (again.already_open, again.unnoted) == (True, None)
+    assert place.git("rev-parse", "refs/remotes/origin/issue-42") == tip
 
 
 def test_a_hostile_repository_ships_without_executing_or_leading_astray(place: Place, github: GitHub) -> None:

@@ -129,16 +129,45 @@ def test_a_branch_that_becomes_another_name_after_the_look_is_not_followed(place
     assert (place.git("rev-parse", "main"), "nowhere" in _refs(place)) == (tip, False)
 
 
-def test_a_tag_of_the_same_name_and_packed_refs_change_nothing(place: Place) -> None:
+def test_other_refs_that_git_takes_for_the_name_of_the_branch_change_nothing(place: Place) -> None:
+    """A tag called as the branch, also one of a blob, and one called `refs/heads/issue-42`: they are not the branch."""
     first = place.git("rev-parse", "HEAD")
-    place.git("tag", "issue-42", first)
+    blob = place.git("rev-parse", "HEAD:readme")
     tip = place.commit("more", "x")
-    made = place.prepare()
-    assert place.git("rev-parse", "HEAD", at=place.worktree) == tip
-    place.git("pack-refs", "--all")
-    assert _remove(place, made).branch_removed
-    assert place.git("rev-parse", "refs/tags/issue-42") == first
+    for name, what in (
+        ("refs/tags/issue-42", first),
+        ("refs/tags/issue-42", blob),
+        ("refs/issue-42", first),
+        ("refs/tags/refs/heads/issue-42", first),
+        ("refs/heads/refs/heads/issue-42", first),
+    ):
+        place.git("update-ref", name, what)
+        made = place.prepare()
+        assert (made.branch_created, place.git("rev-parse", "HEAD", at=place.worktree)) == (True, tip), name
+        assert place.git("symbolic-ref", "HEAD", at=place.worktree) == OURS
+        place.git("pack-refs", "--all")
+        assert _remove(place, made).branch_removed, name
+        assert place.git("rev-parse", name) == what
+        place.git("update-ref", "-d", name)
     assert place.left() == []
+
+
+def test_a_branch_that_is_rebased_or_bisected_elsewhere_is_in_use(place: Place) -> None:
+    """There git is on no branch meanwhile, and comes back to it."""
+    place.git("branch", "issue-42")
+    other = place.prepare(session_id="ses_other", branch="other", directory_name="shop-other")
+    private = place.path / ".git/worktrees/shop-other"
+    for folder, file, said in (
+        ("rebase-merge", "head-name", f"{OURS}\n"),
+        ("rebase-apply", "head-name", f"{OURS}\n"),
+        (".", "BISECT_START", "issue-42\n"),
+    ):
+        (private / folder).mkdir(exist_ok=True)
+        (private / folder / file).write_text(said)
+        refused = _refused(place, reuse_branch=True)
+        assert (refused.code, other.path in refused.sentence) == ("branch_in_use", True), file
+        (private / folder / file).unlink()
+    assert place.prepare(reuse_branch=True).branch == "issue-42"
 
 
 def test_a_branch_that_git_cannot_read_is_told_with_what_mends_it(place: Place) -> None:

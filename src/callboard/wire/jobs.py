@@ -141,6 +141,8 @@ class Shipped(Answer, kw_only=True):
 
     pull_request_url: str
     already_open: bool = False
+    unnoted: str | None = None
+    """Why the repository does not know what `origin` has now: until then its commits count as being only here."""
 
 
 class Diff(Asked, kw_only=True):

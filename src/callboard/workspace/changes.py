@@ -5,6 +5,7 @@ from typing import Any, Final
 from callboard.wire.jobs import Diff, DiffText
 from callboard.workspace.names import check_commit
 from callboard.workspace.proof import check_folder, uncommitted
+from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.repository import Linked, Repository
 from callboard.workspace.view import View, view
 
@@ -20,7 +21,7 @@ def diff_of(repository: Repository, linked: Linked, order: Diff) -> DiffText:
     branch, head = repository.head(linked)
     with view(repository, linked, head) as shown:
         dirty = bool(uncommitted(shown))
-        shown.run("add", "--intent-to-add", "--", ".", fine=(0, 1, 128), seconds=SECONDS)
+        _add_unknown(shown)
         said = shown.run("diff", *_PLAIN, base, "--", seconds=SECONDS, most_bytes=max(1, order.max_bytes))
         files = _files(shown, base)
     unpushed = 0 if head is None else repository.count_only_on(head, branch)
@@ -31,6 +32,17 @@ def diff_of(repository: Repository, linked: Linked, order: Diff) -> DiffText:
         uncommitted=dirty,
         unpushed=unpushed,
     )
+
+
+def _add_unknown(shown: View) -> None:
+    """Have git know the files that it does not know yet; a repository without a commit in there it leaves out (1)."""
+    try:
+        shown.run("add", "--intent-to-add", "--ignore-errors", "--", ".", fine=(0, 1), seconds=SECONDS)
+    except WorkspaceRefused as refused:
+        if refused.code != "git_failed":
+            raise
+        hint = f"Look what hinders it: git -C {shown.worktree} add --dry-run ."
+        raise WorkspaceRefused(refused.code, refused.sentence, hint) from refused
 
 
 def _files(shown: View, base: str) -> list[dict[str, Any]]:

@@ -75,9 +75,11 @@ class GitHubProgram:
         return [issue_text(one) for one in _objects(self._fine("issue list", said))]
 
     def pull_request(self, branch: str) -> str | None:
-        said = self._run("pr", "list", self._where, f"--head={branch}", "--state=open", "--limit=1", "--json=url")
-        found = _objects(self._fine("pr list", said))
-        return pull_request_url(found[0].get("url")) if found else None
+        # `gh pr list --head` names those of strangers' forks too, whose branch may be called the same.
+        head = f"{self._repository.partition('/')[0]}:{branch}"
+        said = self._api(f"/pulls?state=open&per_page=1&head={head}")
+        found = _objects(self._fine("api", said))
+        return pull_request_url(found[0].get("html_url")) if found else None
 
     def open_pull_request(self, new: NewPullRequest) -> str:
         words = [f"--title={new.title}", f"--body={new.body}", f"--base={new.base}", f"--head={new.head}"]

@@ -152,12 +152,13 @@ def _make(repository: Repository, journal: Journal, entry: Entry, planned: Plan)
         refs.create(repository, planned.branch, planned.tip, f"callboard: {entry.session_id}")
     entry.names_before = [one.name for one in _folders(repository)]
     _step(journal, entry, "worktree")
-    repository.git.run(
-        repository.git_dir,
-        *("worktree", "add", "--quiet", "--no-checkout", "--end-of-options", str(planned.path), planned.branch),
-    )
+    # git takes a tag of the same name for the branch, so that the worktree is put on it by its whole name.
+    where = ("--quiet", "--no-checkout", "--detach", "--end-of-options", str(planned.path), planned.tip)
+    repository.git.run(repository.git_dir, "worktree", "add", *where)
     linked = _linked(repository, entry)
     entry.name = linked.name
+    refs.check_out(repository, linked, planned.branch)
+    _check_unused(repository, planned.branch, planned.path)
     if repository.head(linked) != (planned.branch, planned.tip):
         sentence = f"The worktree is not on {planned.branch!r} as git was told to make it."
         raise WorkspaceRefused("git_failed", sentence, "Try again when nobody else works at that branch.")
@@ -192,16 +193,13 @@ def _answer(planned: Plan, order: Prepare, hostname: str) -> Prepared:
     )
 
 
-def _check_unused(repository: Repository, branch: str) -> None:
-    """git lets a branch be checked out once only; it says where."""
-    if repository.current_branch() == branch:
-        sentence = f"The branch {branch!r} is checked out in {repository.path}."
-        hint = "Check out another one there (git switch), or take the next free name: --new-branch."
-        raise WorkspaceRefused("branch_in_use", sentence, hint)
-    for linked in repository.worktrees():
-        if repository.head(linked)[0] == branch:
-            sentence = f"The branch {branch!r} is checked out in {linked.path}."
-            raise WorkspaceRefused("branch_in_use", sentence, "Take the next free name: --new-branch.")
+def _check_unused(repository: Repository, branch: str, but_for: Path | None = None) -> None:
+    """A branch is checked out once only, else what one worktree commits another would undo; `but_for` is ours."""
+    where = repository.used_at(branch, but_for)
+    if where is not None:
+        here = "Check out another one there (git switch), or take the next free name: --new-branch."
+        hint = here if where == repository.path else "Take the next free name: --new-branch."
+        raise WorkspaceRefused("branch_in_use", f"The branch {branch!r} is checked out in {where}.", hint)
 
 
 def _taken(path: Path) -> WorkspaceRefused:
@@ -287,7 +285,7 @@ def _undo_branch(repository: Repository, entry: Entry) -> None:
     kept = refs.kept_because(repository, entry.branch)
     if kept is not None:
         _LOG.warning("branch_kept", session_id=entry.session_id, detail=kept)
-    elif refs.own_tip(repository, entry.branch) == entry.base_commit and not repository.is_used(entry.branch):
+    elif refs.own_tip(repository, entry.branch) == entry.base_commit and repository.used_at(entry.branch) is None:
         refs.delete(repository, entry.branch, entry.base_commit)
 
 

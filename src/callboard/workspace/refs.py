@@ -7,7 +7,7 @@ import os
 from typing import Final
 
 from callboard.workspace.refusal import WorkspaceRefused
-from callboard.workspace.repository import Repository
+from callboard.workspace.repository import Linked, Repository
 
 _NOTHING: Final = "0"
 _IS_SYMBOLIC: Final = 0
@@ -57,6 +57,12 @@ def create(repository: Repository, branch: str, commit: str, message: str) -> No
     """Make a branch that is not there. Raises `git_failed`."""
     nothing = _NOTHING * len(commit)
     _update(repository, "--create-reflog", "-m", message, _ref(branch), commit, nothing)
+
+
+def check_out(repository: Repository, linked: Linked, branch: str) -> None:
+    """Put a worktree on a branch, without a look at its files. Raises `git_failed`."""
+    told = f"callboard: to {branch}"
+    repository.git.run(repository.private_dir(linked), "symbolic-ref", "-m", told, "HEAD", _ref(branch))
 
 
 def delete(repository: Repository, branch: str, tip: str) -> None:

@@ -147,7 +147,7 @@ def _unconfirmed(what: str, sentence: str, value: str) -> WorkspaceRefused:
 def _remove_branch(repository: Repository, branch: str) -> bool:
     """Remove a branch where it is now, unless somebody is on it."""
     tip = refs.own_tip(repository, branch)
-    if tip is None or repository.is_used(branch):
+    if tip is None or repository.used_at(branch) is not None:
         return False
     refs.delete(repository, branch, tip)
     return True

@@ -27,6 +27,8 @@ _SMALL_FILE_BYTES: Final = 8192
 _MAX_WORKTREES: Final = 2000
 _MAX_SYMBOLIC: Final = 200
 """With more of them nothing counts as held elsewhere."""
+_GOES_ON: Final = ((("rebase-merge",), "head-name"), (("rebase-apply",), "head-name"), ((), "BISECT_START"))
+"""git's files that name the branch which a rebase or a bisection comes back to."""
 _KINDS: Final = {"--remotes": "refs/remotes/", "--tags": "refs/tags/", "--branches": "refs/heads/"}
 
 
@@ -100,8 +102,16 @@ class Repository:
         return bool(listed.out)
 
     def commit_of(self, ref: str) -> str | None:
-        """The commit of a whole reference name (`refs/…`), None when there is none. A git that fails says neither."""
-        asked = f"{ref}^{{commit}}"
+        """The commit of a whole reference name (`refs/…`), None when there is none. A git that fails says neither.
+
+        Of this ref alone: asked for one that is not there, `rev-parse` would take a tag that is called `refs/…`.
+        """
+        asked = ("for-each-ref", "--count=1", "--format=%(refname) %(objectname)", ref)
+        name, _, held = self.git.run(self.git_dir, *asked).text.partition(" ")
+        return self._commit(held) if name == ref and is_commit(held) else None
+
+    def _commit(self, name: str) -> str | None:
+        asked = f"{name}^{{commit}}"
         found = self.git.run(self.git_dir, "rev-parse", "--verify", "--quiet", "--end-of-options", asked, fine=(0, 1))
         return found.text if found.code == 0 and is_commit(found.text) else None
 
@@ -133,7 +143,7 @@ class Repository:
         return Base(branch=branch, commit=commit)
 
     def _without_base(self, branch: str) -> WorkspaceRefused:
-        if not self.git.run(self.git_dir, "for-each-ref", "--count=1").out and self.commit_of("HEAD") is None:
+        if not self.git.run(self.git_dir, "for-each-ref", "--count=1").out and self._commit("HEAD") is None:
             return WorkspaceRefused("empty_repository", f"{self.path} has no commit yet.", "Make a first commit.")
         shallow = self.git.run(self.git_dir, "rev-parse", "--is-shallow-repository").text == "true"
         hint = "git fetch --unshallow" if shallow else f"git fetch origin {branch}, or name another: --base BRANCH."
@@ -167,12 +177,32 @@ class Repository:
         found = self.git.run(private, "symbolic-ref", "--quiet", "HEAD", fine=(0, 1, 128))
         if found.code == 128:
             return None, None
+        if found.text:
+            return found.text.removeprefix("refs/heads/"), self.commit_of(found.text)
         commit = self.git.run(private, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", fine=(0, 1)).text
-        return found.text.removeprefix("refs/heads/") or None, commit if is_commit(commit) else None
+        return None, commit if is_commit(commit) else None
 
-    def is_used(self, branch: str) -> bool:
-        """Whether a worktree, or the repository itself, is on a branch, by whatever name."""
-        return branch == self.current_branch() or any(self.head(one)[0] == branch for one in self.worktrees())
+    def used_at(self, branch: str, but_for: Path | None = None) -> Path | None:
+        """Where a branch is checked out, rebased or bisected, by whatever name: the repository itself or a worktree."""
+        ref = f"refs/heads/{branch}"
+        if self.current_branch() == branch or self._comes_back_to(ref):
+            return self.path
+        for one in self.worktrees():
+            if one.path == but_for:
+                continue
+            on = self.git.run(self.private_dir(one), "symbolic-ref", "--quiet", "HEAD", fine=(0, 1, 128))
+            if (on.code == 0 and on.text == ref) or self._comes_back_to(ref, "worktrees", one.name):
+                return one.path
+        return None
+
+    def _comes_back_to(self, ref: str, *below: str) -> bool:
+        """Whether a rebase or a bisection that is not over began on a branch."""
+        for folders, name in _GOES_ON:
+            with suppress(OSError), files.folder(self.git_dir, *below, *folders) as handle:
+                said = (files.read(handle, name, _SMALL_FILE_BYTES) or b"").decode(errors="replace").strip()
+                if said in (ref, ref.removeprefix("refs/heads/")):
+                    return True
+        return False
 
     def count_only_on(self, commit: str, but_for_branch: str | None) -> int:
         """How many commits of a history are on no remote, tag or branch, but for one branch that does not count."""

@@ -29,12 +29,30 @@ def ship(repository: Repository, order: Ship, access: GitHubAccess) -> Shipped:
         url = remote_of(ours, order.remote_url)
         tracker = access.tracker(ours.git.without_handles(), url)
         _push(ours, url, head, branch, tracker.push_token() if url.startswith("http") else None)
-        refs.note_pushed(ours, branch, head)
-        there = tracker.pull_request(branch)
-        if there is not None:
-            return Shipped(pull_request_url=there, already_open=True)
-        new = NewPullRequest(title=order.title, body=order.body, base=base, head=branch, draft=order.draft)
-        return Shipped(pull_request_url=tracker.open_pull_request(new))
+        unnoted = _note_pushed(ours, branch, head)
+        try:
+            there = tracker.pull_request(branch)
+            if there is not None:
+                return Shipped(pull_request_url=there, already_open=True, unnoted=unnoted)
+            new = NewPullRequest(title=order.title, body=order.body, base=base, head=branch, draft=order.draft)
+            return Shipped(pull_request_url=tracker.open_pull_request(new), unnoted=unnoted)
+        except WorkspaceRefused as refused:
+            if refused.code == "interrupted":
+                raise
+            sentence = f"{branch} is pushed, but its pull request is missing: {refused.sentence}"
+            raise WorkspaceRefused(refused.code, sentence, refused.hint or "Mend that, and ship again.") from refused
+
+
+def _note_pushed(repository: Repository, branch: str, commit: str) -> str | None:
+    """Why it could not be noted here where `origin` has the branch; what is pushed is pushed all the same."""
+    try:
+        refs.note_pushed(repository, branch, commit)
+    except WorkspaceRefused as refused:
+        if refused.code == "interrupted":
+            raise
+        prune = f"git -C {repository.path} fetch --prune origin"
+        return f"The push is not noted in {repository.path}: {refused.sentence} To mend it: {prune}"
+    return None
 
 
 def remote_of(repository: Repository, known_url: str | None = None) -> str:

@@ -135,6 +135,8 @@ def _shipped(tx: Transaction, job_ids: Ids, job: Row, session: Row, answer: wire
     tx.run("shipped_work", session_id=job["session_id"], url=answer.pull_request_url)
     state_files.write(tx, job["session_id"], job_ids)
     work_changes.tell(tx, session, SESSION_UPDATED, {"pull_request_url": answer.pull_request_url})
+    if answer.unnoted is not None:
+        work_changes.tell(tx, session, NOTE, {"text": answer.unnoted})
 
 
 def _keep_issues(tx: Transaction, project_id: str, found: list[wire.IssueText], session: Row | None = None) -> None:
