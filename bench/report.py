@@ -176,10 +176,7 @@ def _forgetting(result: Result) -> str:
         ("the longest of these", lambda one: f"{one['forgetting']['greatest_ms']:g} ms"),
         ("p99 of that of nothing else", lambda one: str(one["p99_of_quiet"])),
         ("longest that forgetting held a writer (aim: ≤ 100 ms)", lambda one: f"{one['longest_hold_ms']:g} ms"),
-        (
-            "batches of 10 events forgotten, copies made",
-            lambda one: f"{_number(one['forgotten_batches'])}, {one['copies']}",
-        ),
+        ("events forgotten, ten in a row; copies made", _forgotten),
     ]
     title = (
         f"## Writes of {amount['runners']} runners, {_number(amount['events_per_second'])} a second in all, while "
