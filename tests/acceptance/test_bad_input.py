@@ -97,6 +97,8 @@ NUMBERS = {
     "negative timeout": (START | {"limits": {"timeout_seconds": -1}}, 422, "invalid_request"),
     "timeout of nothing": (START | {"limits": {"timeout_seconds": 0}}, 422, "invalid_request"),
     "negative turns": (START | {"limits": {"max_turns": -1}}, 422, "invalid_request"),
+    "budget of nothing": (START | {"limits": {"budget_microdollars": 0}}, 422, "invalid_request"),
+    "no token at all": (START | {"limits": {"budget_tokens": 0}}, 422, "invalid_request"),
     "negative budget": (START | {"limits": {"budget_microdollars": -1}}, 422, "invalid_request"),
     "negative queue timeout": (START | {"limits": {"queue_timeout_seconds": -0.5}}, 422, "invalid_request"),
     "negative patience": (START | {"limits": {"no_match_seconds": -300}}, 422, "invalid_request"),

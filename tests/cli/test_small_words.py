@@ -82,7 +82,8 @@ def test_a_refusal_is_in_the_words_of_the_command_line(capsys: pytest.CaptureFix
     refused = {
         ("/title", "Expected `str` of length <= 200"): "error: The title must have at most 200 characters.\n",
         ("/limits/budget_microdollars", "Expected `int` <= 9000000"): "error: --budget must be at most 9.\n",
-        ("/limits/budget_tokens", "Expected `int` >= 0"): "error: --budget-tokens must be at least 0.\n",
+        ("/limits/budget_microdollars", "Expected `int` >= 1"): "error: --budget must be more than 0.\n",
+        ("/limits/budget_tokens", "Expected `int` >= 1"): "error: --budget-tokens must be at least 1.\n",
     }
     for (pointer, message), said in refused.items():
         error = InvalidRequest(f"{pointer}: {message}.", errors=[{"pointer": pointer, "message": message}])

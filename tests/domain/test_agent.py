@@ -116,6 +116,8 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(f"{b}: &{b} [*{a}, *{a}]" for a, b in zip(
         ("name: ../x", "/name: a plain word of letters"),
         ("mcp_servers: {callboard: {url: 'http://127.0.0.1'}}", "/mcp_servers/callboard: every agent has this one"),
         ("limits: {max_turns: 0}", "max_turns"),
+        ("limits: {budget_microdollars: 0}", "/limits/budget_microdollars: more than 0"),
+        ("limits: {budget_tokens: 0}", "/limits/budget_tokens: more than 0"),
         ("limits: {queue_timeout_seconds: 3}", "unknown field"),
         ("permission_mode: god", "/permission_mode: .*; it is one of ask, edit, full, read_only"),
         ("system_prompt: x", "below the front matter"),

@@ -11,6 +11,11 @@ from hypothesis import strategies as st
 from callboard.domain.budget import Amounts, Pool, Pools, Shortage, amount_in_words
 from callboard.domain.prices import PRICES, estimated, plain_model, price_of
 from callboard.domain.usage import UsageRow
+from callboard.mcp_server.arguments import StartSession
+from callboard.wire.budgets import SetBudget
+from callboard.wire.requests import CreateRun
+from callboard.wire.tasks import RunTask
+from callboard.wire.work import Spawn
 
 IDS = ("root", "left", "right", "below")
 ABOVE = {"root": None, "left": "root", "right": "root", "below": "left"}
@@ -131,3 +136,18 @@ def test_the_table_is_by_plain_names_and_in_the_order_of_its_days() -> None:
         assert plain_model(model) == model
         assert [one.valid_from for one in prices] == sorted({one.valid_from for one in prices})
         assert price_of(model, at("2026-11-20")) is prices[-1]
+
+
+@pytest.mark.parametrize("budget", ["budget_microdollars", "budget_tokens"])
+def test_a_budget_of_nothing_is_refused_wherever_one_is_said(budget: str) -> None:
+    """With it nothing would ever begin; a milestone is started as a task is run."""
+    nothing = {budget: 0}
+    for shape, said in (
+        (CreateRun, {"type": "start_session", "prompt": "x", "limits": nothing}),
+        (Spawn, {"issues": [1], "limits": nothing}),
+        (RunTask, {"limits": nothing}),
+        (SetBudget, nothing),
+        (StartSession, {"prompt": "x"} | nothing),
+    ):
+        with pytest.raises(msgspec.ValidationError, match=f">= 1 - at .*{budget}"):
+            msgspec.convert(said, shape)

@@ -36,6 +36,8 @@ def plain_error(errors: list[dict[str, Any]]) -> str:
     if found := _LENGTH.fullmatch(message):
         return f"{name} must have {_BOUNDS[found[1]]} {found[2]} characters."
     if found := _NUMBER.fullmatch(message):
+        if (name, found[1], found[2]) == ("--budget", ">=", "1"):
+            return "--budget must be more than 0."
         bound = int(found[2]) // (1_000_000 if name == "--budget" else 1)
         return f"{name} must be {_BOUNDS[found[1]]} {bound}."
     return ""

@@ -98,7 +98,10 @@ def microdollars(amount: float) -> int:
     """Dollars as a person writes them. InvalidRequest when that is no amount."""
     if not math.isfinite(amount):
         raise InvalidRequest(f"--budget {amount} is no amount.", hint="Write dollars, such as 2.50.")
-    return round(amount * 1_000_000)
+    whole = round(amount * 1_000_000)
+    if whole <= 0:
+        raise InvalidRequest("--budget must be more than 0.", hint="Write dollars, such as 2.50.")
+    return whole
 
 
 def dollars(amount: int) -> str:

@@ -106,6 +106,9 @@ def checked(agent: Agent) -> Agent:
         raise _wrong("/name", "a plain word of letters, digits, - and _, at most 64")
     check_tree({name: value for name, value in msgspec.to_builtins(agent).items() if not name.endswith("_schema")}, "")
     check_text(agent.system_prompt, "/system_prompt", limit_bytes=MAX_SYSTEM_PROMPT_BYTES)
+    for name in ("budget_microdollars", "budget_tokens"):
+        if getattr(agent.limits, name) == 0:
+            raise _wrong(f"/limits/{name}", "more than 0")
     directory = agent.demands.project_dir
     if directory is not None and (not directory.startswith("/") or ".." in directory.split("/")):
         raise _wrong("/demands/project_dir", "not an absolute path without '..'")

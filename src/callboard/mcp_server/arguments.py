@@ -9,7 +9,7 @@ from callboard.domain.lifecycle import Report
 from callboard.domain.message import Delivery
 from callboard.domain.run import ExecutionMode, OnBusy
 from callboard.domain.session import Context, SessionStatus
-from callboard.wire.requests import Count, Name, Path, PermissionMode, ShortText, Tag
+from callboard.wire.requests import Limit, Name, Path, PermissionMode, ShortText, Tag
 
 SLICE_SECONDS: Final = 45
 MAX_HANDLES: Final = 50
@@ -65,8 +65,8 @@ class StartSession(Arguments, kw_only=True):
     permission_mode: PermissionMode | None = None
     tags: Annotated[list[Tag], Meta(max_length=50, description="A runner must have them.")] = []
     timeout_seconds: Annotated[float, Meta(gt=0, le=31_536_000)] | None = None
-    budget_microdollars: Annotated[Count, Meta(description="For it and all below it, out of yours.")] | None = None
-    budget_tokens: Count | None = None
+    budget_microdollars: Annotated[Limit, Meta(description="For it and all below it, out of yours.")] | None = None
+    budget_tokens: Limit | None = None
     context: Context | None = None
     request_id: Key | None = None
 

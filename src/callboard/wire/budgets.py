@@ -2,14 +2,14 @@
 
 import msgspec
 
-from callboard.wire.requests import Count, Request
+from callboard.wire.requests import Limit, Request
 
 
 class SetBudget(Request, kw_only=True):
     """POST /sessions/{id}/budget: new limits, up or down; one that is absent stays as it is."""
 
-    budget_microdollars: Count | None = None
-    budget_tokens: Count | None = None
+    budget_microdollars: Limit | None = None
+    budget_tokens: Limit | None = None
 
 
 class Budget(msgspec.Struct, kw_only=True):

@@ -11,7 +11,8 @@ from callboard.domain.run import ExecutionMode, OnBusy, OnLost, RunType
 from callboard.domain.session import Context
 from callboard.domain.text import MAX_INTEGER, MAX_TITLE
 
-Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+Limit = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
+"""A budget. With one of nothing no run would ever begin."""
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 ShortText = Annotated[str, Meta(max_length=MAX_TITLE)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -32,8 +33,8 @@ class Limits(Request, kw_only=True):
     queue_timeout_seconds: Seconds | None = None
     no_match_seconds: Seconds | None = None
     max_turns: Annotated[int, Meta(ge=1, le=100_000)] | None = None
-    budget_microdollars: Count | None = None
-    budget_tokens: Count | None = None
+    budget_microdollars: Limit | None = None
+    budget_tokens: Limit | None = None
 
 
 class Decide(Request, kw_only=True):

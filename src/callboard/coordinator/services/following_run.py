@@ -22,7 +22,7 @@ def request_like(run: Row, prompt: str) -> CreateRun:
 
 
 def _resume(run: Row, prompt: str, limits: dict[str, Any], parameters: dict[str, Any] | None = None) -> CreateRun:
-    given = {name: value for name, value in limits.items() if value is not None}
+    given = {name: value for name, value in limits.items() if value}  # no limit is 0; budgets could be once
     return CreateRun(
         type="resume_session",
         session_id=run["session_id"],

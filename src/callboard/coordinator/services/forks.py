@@ -78,4 +78,5 @@ def _limits(runs: list[Row]) -> Limits | None:
     first = runs[-1]["limits"] if runs[-1]["number"] == 1 else "{}"
     limits: dict[str, Any] = json.loads(first) | json.loads(runs[0]["limits"])
     limits.pop("queue_timeout_seconds", None)
-    return msgspec.convert(limits, Limits) if limits else None
+    given = {name: value for name, value in limits.items() if value}  # no limit is 0; budgets could be once
+    return msgspec.convert(given, Limits) if given else None
