@@ -117,13 +117,18 @@ def checked(agent: Agent) -> Agent:
             check_schema(schema, f"/{name}")
     if "object" not in _types(agent.parameters_schema):
         raise _wrong("/parameters_schema/type", "parameters are an object")
-    if isinstance(agent.mcp_servers, dict):
-        for name, server in agent.mcp_servers.items():
-            if name == OWN_SERVER:
-                raise _wrong(f"/mcp_servers/{name}", "every agent has this one; take another name")
-            if (server.url is None) == (server.command is None):
-                raise _wrong(f"/mcp_servers/{name}", "exactly one of url and command")
+    _check_servers(agent)
     return agent
+
+
+def _check_servers(agent: Agent) -> None:
+    if not isinstance(agent.mcp_servers, dict):
+        return
+    for name, server in agent.mcp_servers.items():
+        if name == OWN_SERVER:
+            raise _wrong(f"/mcp_servers/{name}", "every agent has this one; take another name")
+        if (server.url is None) == (server.command is None):
+            raise _wrong(f"/mcp_servers/{name}", "exactly one of url and command")
 
 
 def runs_programs(agent: Agent) -> bool:
