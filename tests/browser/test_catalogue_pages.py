@@ -1,4 +1,4 @@
-"""A81: usage and agents in a real Chromium, with a real coordinator, runner and scripted agents."""
+"""A81: usage, agents, and the logs and events of a session in a real Chromium; all else is real, agents scripted."""
 
 import hashlib
 import re
@@ -34,13 +34,15 @@ SERVERS: Final = {
     "tickets": {"url": "https://tickets.test/mcp", "headers": {"X-Agent-Session-Id": "${AGENT_SESSION_ID}"}}
 }
 
+PRINTING: Final = r"printf '\033[31mred\033[0m <script>alert(1)</script>\n' >&2; exit 3"
+
 
 class Stage:
-    """What cost something, and agents of both kinds."""
+    """What cost something, agents of both kinds, and a command that prints and fails."""
 
     def __init__(self, world: World) -> None:
         self.coordinator: Coordinator = world.coordinator(**QUICK)
-        world.runner(self.coordinator)
+        world.runner(self.coordinator, executors=("scripted", "command"), allow_shell=True)
         self.agent(name="helper", executor="scripted", permission_mode="full")
         self.agent(name="reviewer", executor="scripted", parameters_schema=FORM, mcp_servers=SERVERS, model="opus")
         self.agent(name="implementer", description="Hidden where the file is.")
@@ -54,6 +56,8 @@ class Stage:
         self.coordinator.ended(again.run_id)
         self.coordinator.completed("usage own 50 5 -", title="No known price", agent_name="helper")
         self.coordinator.completed("usage opus 1 1 1000000", title="With a budget", limits=budget)
+        self.printing = self.coordinator.start_run(PRINTING, title="Prints", executor_type="command")
+        self.coordinator.ended(self.printing.run_id)
 
     def agent(self, **fields: Any) -> None:
         self.coordinator.http.post("/agents", json=fields).raise_for_status()
@@ -72,6 +76,8 @@ PAGES: Final = {
     "an agent": "/ui/agents/reviewer",
     "its editor": "/ui/agents/reviewer?tab=edit",
     "its form": "/ui/agents/reviewer?tab=run",
+    "logs": "/ui/sessions/{stage.printing.session_id}?view=logs&wrap=off",
+    "events": "/ui/sessions/{stage.printing.session_id}?view=events&event=3",
 }
 
 
@@ -190,3 +196,33 @@ def test_s1_a_log_out_leaves_nothing_that_was_not_saved(visitor: Visitor) -> Non
     page.get_by_role("button", name="Log out").click()
     expect(page).to_have_url(re.compile("/ui/login"))
     assert "of-somebody" not in page.evaluate("JSON.stringify(sessionStorage)")
+
+
+def test_d4_what_was_printed_and_each_event_have_a_view_and_an_address(stage: Stage, visitor: Visitor) -> None:
+    """D4: logs beside events, live; the arrows lead from tab to tab; each event is a link, its payload as it was."""
+    page = visitor.log_in(f"/ui/sessions/{stage.printing.session_id}?view=logs")
+    lines = page.get_by_role("feed", name="Log lines")
+    expect(lines.get_by_text("red <script>alert(1)</script>", exact=True).first).to_be_visible()
+    expect(lines.get_by_text("run ended: failed, exit code 3")).to_be_visible()
+    page.get_by_label("Message").fill("echo of the second run >&2")
+    page.get_by_role("button", name="Resume").click()
+    expect(lines.get_by_text("of the second run", exact=True)).to_be_visible(timeout=20_000)
+    page.get_by_label("Run", exact=True).select_option("Run 1")
+    expect(lines.get_by_text("of the second run")).to_have_count(0)
+    page.get_by_label("Filter lines").fill("RED <")
+    expect(page.get_by_text("2 lines", exact=True)).to_be_visible()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download").click()
+    assert " stderr red <script>" in saved.value.path().read_text(encoding="utf-8")
+    page.get_by_role("link", name="Logs", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.get_by_role("group", name="Event types").get_by_role("button", name=re.compile("^output")).click()
+    printed = page.get_by_role("feed", name="Events").get_by_role("article")
+    expect(printed).to_have_count(2)
+    printed.first.get_by_role("button").first.click()
+    page.wait_for_url(re.compile(r"\?view=events&types=output&event=\d+$"))
+    page.reload()
+    printed.first.get_by_role("button").last.click()
+    expect(printed.first.locator("pre")).to_contain_text(r'"text": "\u001b[31mred')
+    assert visitor.heard == []

@@ -22,7 +22,7 @@ DONE: Final = 'say It was **late**.\ntool Read {"file_path": "a.py"}\nusage opus
 
 OPENED: Final = """new MutationObserver((_, observer) => {
   const chips = [...document.querySelectorAll("button[aria-pressed]")];
-  if (!chips.some((one) => /^All 1\\d{4}$/.test(one.textContent))) return;
+  if (!chips.some((one) => /^Everything 1\\d{4}$/.test(one.textContent))) return;
   observer.disconnect();
   window.opened = performance.now();
 }).observe(document, { childList: true, subtree: true, characterData: true });"""
@@ -62,6 +62,7 @@ PAGES: Final = {
     "home": "/ui/",
     "a session that is done": "/ui/sessions/{stage.done.session_id}",
     "a session that asks": "/ui/sessions/{stage.asking.session_id}",
+    "changes of no worktree": "/ui/sessions/{stage.done.session_id}?view=changes",
     "nothing": "/ui/nothing/here",
     "approvals": "/ui/approvals",
     "a new conversation": "/ui/chat?agent=",
@@ -170,8 +171,9 @@ def test_a81_a_session_is_led_from_its_page(stage: Stage, visitor: Visitor) -> N
     expect(page.get_by_text("The session is archived.")).to_be_visible()
     page.get_by_role("button", name="Unarchive").click()
     expect(page.get_by_label("Message")).to_be_visible()
+    page.get_by_role("link", name="Events").click()
     page.get_by_role("button", name="message", exact=False).first.click()
-    assert "types=message" in page.url
+    assert "view=events&types=message" in page.url
     expect(page.get_by_role("heading", name=re.compile("Run 2"))).to_be_hidden()
     assert visitor.heard == []
 
@@ -291,10 +293,12 @@ def _longest_of_a_look_around(page: Page) -> float:
     for _ in range(15):
         feed.evaluate("(element) => { element.scrollTop = Math.random() * element.scrollHeight; }")
         page.wait_for_function("() => new Promise(requestAnimationFrame)")
-    page.get_by_role("button", name="pre_tool", exact=False).click()
+    page.get_by_role("link", name="Events").click()
+    page.get_by_role("group", name="Event types").get_by_role("button", name="pre_tool").click()
     expect(feed.get_by_role("article").first).to_have_attribute("aria-setsize", "5000")
-    page.get_by_role("button", name="pre_tool", exact=False).click()
+    page.get_by_role("group", name="Event types").get_by_role("button", name="pre_tool").click()
     expect(feed.get_by_role("article").first).to_have_attribute("aria-setsize", re.compile(r"^1\d{4}$"))
+    page.get_by_role("link", name="Timeline").click()
     return float(page.evaluate("window.longest"))
 
 
@@ -320,7 +324,7 @@ def test_d16_who_scrolls_back_finds_again_what_the_page_has_let_go_of(stage: Sta
     further = page.get_by_text("lies further back")
     expect(further).to_be_visible(timeout=20_000)
     expect(last).to_have_attribute("aria-setsize", re.compile(r"^1[2-4]\d{3}$"))
-    expect(page.get_by_role("button", name=f"All {session['last_seq']}")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name=f"Everything {session['last_seq']}")).to_be_visible(timeout=20_000)
     feed.evaluate("(element) => { element.scrollTop = 2_000; }")
     page.wait_for_function("() => new Promise((done) => setTimeout(() => done(true), 200))")
     before, size = feed.evaluate(TOPMOST), last.get_attribute("aria-setsize")

@@ -155,6 +155,8 @@ async def test_a_crash_fails_the_run_with_the_tail_of_stderr(world: World) -> No
     assert run.error is not None
     assert (run.status, run.exit_code) == ("failed", 3)
     assert "broken pipe dream" in run.error.message
+    printed = [one for one in await world.events(made.session_id) if one.type == "output"]
+    assert [payload_of(one) for one in printed] == [{"stream": "stderr", "text": "broken pipe dream"}]
 
 
 def _readable(pid: int) -> str:

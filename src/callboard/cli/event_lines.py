@@ -124,6 +124,10 @@ def _note(payload: _Payload, whole: bool) -> list[Part]:
     return [span("note", "dim"), " ", _brief(payload.get("text", payload), whole)]
 
 
+def _output(payload: _Payload, whole: bool) -> list[Part]:
+    return [span(str(payload.get("stream", "output")), "dim"), " ", _brief(payload.get("text"), whole)]
+
+
 def _lifecycle(payload: _Payload, whole: bool) -> list[Part]:
     to, reason = str(payload.get("to", "?")), payload.get("reason")
     style: Style = "red" if to == "stuck" else "yellow" if to in ("paused", "cancelled") else "green"
@@ -167,6 +171,7 @@ _RENDERERS: Final[dict[str, Callable[[_Payload, bool], list[Part]]]] = {
     "approval_requested": _approval_requested,
     "approval_decided": _approval_decided,
     "note": _note,
+    "output": _output,
     "lifecycle_changed": _lifecycle,
     "check_completed": _check,
     "guidance": _guidance,

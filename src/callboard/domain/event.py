@@ -28,6 +28,7 @@ LIFECYCLE_CHANGED: Final = "lifecycle_changed"
 USAGE: Final = "usage"
 BUDGET_CHANGED: Final = "budget_changed"
 NOTE: Final = "note"
+OUTPUT: Final = "output"
 APPROVAL_REQUESTED: Final = "approval_requested"
 APPROVAL_DECIDED: Final = "approval_decided"
 APPROVAL_EXPIRED: Final = "approval_expired"
@@ -69,10 +70,11 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     BUDGET_CHANGED: "the pool after its limits were changed: limits, spent, reserved, left",
     USAGE: "what was booked, or `usage_incomplete`",
     NOTE: "text",
+    OUTPUT: "stream (stderr), text: a line that the agent's process printed besides what it says",
 }
 """The closed list of what we write ourselves; unknown types of newer runners are kept and shown."""
 
-REPORTED_BY_RUNNER: Final = frozenset({PRE_TOOL, POST_TOOL, MESSAGE, RESULT, NOTE, CHECK_COMPLETED})
+REPORTED_BY_RUNNER: Final = frozenset({PRE_TOOL, POST_TOOL, MESSAGE, RESULT, NOTE, OUTPUT, CHECK_COMPLETED})
 """Types that a runner may post for its attempt; types that are not in DESCRIPTIONS are allowed as well."""
 
 EXTERNAL_TYPES: Final = frozenset({MESSAGE, PRE_TOOL, POST_TOOL, RESULT, NOTE})

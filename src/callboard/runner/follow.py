@@ -36,6 +36,7 @@ from callboard.runner.clock import Clock
 from callboard.runner.deltas import Deltas
 from callboard.runner.held import HeldAttempt
 from callboard.runner.outbox import Outbox, posted_event
+from callboard.runner.printed import Printed
 from callboard.runner.waiting import is_set_within
 
 CATCH_UP_SECONDS: Final = 2.0
@@ -67,6 +68,7 @@ class Following:
         self._conversation = conversation
         self._outbox = outbox
         self._deltas = deltas
+        self._printed = Printed()
         self._link = KeeperLink(held.files.launch_folder(number), number, held.attempt.tracking)
         self._known_until = held.accepted.get(number, 0)
         self._replayed_until = 0
@@ -110,7 +112,7 @@ class Following:
     async def _take(self, record: Record) -> None:
         self._note_fact(record)
         self._event_index = 0
-        await self._do(self._conversation.record(record), record)
+        await self._do([*self._conversation.record(record), *self._printed.take(record)], record)
         if record.is_fact("check_ended"):
             self._note_check(record)
         self._outbox.mark(self._number, record.end)

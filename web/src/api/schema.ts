@@ -1394,4 +1394,4 @@ export interface Operations {
   "GET /readyz": { path: {}; query: {}; body: undefined; answer: Health };
 }
 
-export const EVENT_TYPES = ["run_start", "run_completed", "pre_tool", "post_tool", "message", "result", "session_created", "session_bound", "session_updated", "run_queued", "run_claimed", "run_interrupted", "run_reconnected", "stop_requested", "callback_waiting", "callback_assigned", "callback_accepted", "callback_held", "callback_undeliverable", "approval_requested", "approval_decided", "approval_expired", "lifecycle_changed", "guidance", "check_completed", "budget_changed", "usage", "note"] as const;
+export const EVENT_TYPES = ["run_start", "run_completed", "pre_tool", "post_tool", "message", "result", "session_created", "session_bound", "session_updated", "run_queued", "run_claimed", "run_interrupted", "run_reconnected", "stop_requested", "callback_waiting", "callback_assigned", "callback_accepted", "callback_held", "callback_undeliverable", "approval_requested", "approval_decided", "approval_expired", "lifecycle_changed", "guidance", "check_completed", "budget_changed", "usage", "note", "output"] as const;

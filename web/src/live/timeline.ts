@@ -12,8 +12,9 @@ interface Base {
   /** The types of the events that it shows, for the filter. */
   types: readonly string[];
   run_id: string | null;
-  /** The number of the last event that it shows, where that is another one. */
+  /** The number of the last event that it shows, where that is another one, and when that was. */
   until?: number;
+  until_at?: string;
 }
 export interface RunItem extends Base {
   kind: "run";
@@ -262,7 +263,7 @@ function endsCall(items: Item[], end: ToolItem): boolean {
   const index = findLast(items, (item): item is ToolItem => item.kind === "tool" && item.id === end.id && item.run_id === end.run_id);
   const begun = items[index];
   if (!end.id || begun?.kind !== "tool") return false;
-  items[index] = { ...begun, output: end.output, state: end.state, types: CALL_TYPES, until: end.seq,
+  items[index] = { ...begun, output: end.output, state: end.state, types: CALL_TYPES, until: end.seq, until_at: end.at,
     duration_ms: end.duration_ms ?? Date.parse(end.at) - Date.parse(begun.at) };
   return true;
 }
@@ -273,7 +274,7 @@ function settles(items: Item[], end: NoteItem): boolean {
   const asked = items[index];
   if (asked?.kind !== "approval") return false;
   const decision = end.type === "approval_expired" ? "expired" : text(end.payload.decision);
-  items[index] = { ...asked, decision, types: [...asked.types, end.type], until: end.seq, payload: { ...asked.payload, ...end.payload, settled_at: end.at } };
+  items[index] = { ...asked, decision, types: [...asked.types, end.type], until: end.seq, until_at: end.at, payload: { ...asked.payload, ...end.payload, settled_at: end.at } };
   return true;
 }
 

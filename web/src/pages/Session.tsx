@@ -1,27 +1,31 @@
-// One session: who it is, all its runs on one timeline as they happen, and what a person can do about it.
-import { useEffect, useMemo, useState } from "react";
+// One session: who it is, what happened in all its runs, as it happens, and what a person can do about it.
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { Problem } from "../api/client";
 import type { Session } from "../api/schema";
 import { useKeys } from "../keyboard/registry";
 import { useSession } from "../live/session";
 import { SessionLog, useStore } from "../live/stores";
 import { Link, useQueryParameter } from "../navigation";
-import { Earlier } from "../parts/Earlier";
 import { nameOf } from "../parts/format";
 import { Empty, Loading, Trouble } from "../parts/Parts";
 import { NUMBER_KEYS } from "../parts/QuestionCard";
 import { useShownName } from "../parts/title";
-import { VirtualList } from "../parts/VirtualList";
+import { patiently } from "../patiently";
 import type { Parameters } from "../routes";
 import { Changes } from "./session/Changes";
 import { Composer } from "./session/Composer";
 import { ContextMeter } from "./session/ContextMeter";
 import { Facts } from "./session/Facts";
-import { Filter, readTypes, shownItems } from "./session/Filter";
+import { Feed } from "./session/Feed";
+import { Density, readTypes, shownItems } from "./session/Filter";
 import { Header } from "./session/Header";
 import { ItemView } from "./session/Items";
+import { Tabs, viewOf, type View } from "./session/Tabs";
 import { Guidance } from "./work/Guidance";
 import css from "./Session.module.css";
+
+const Events = lazy(patiently(() => import("./session/Events")));
+const Logs = lazy(patiently(() => import("./session/Logs")));
 
 export default function SessionPage({ parameters }: { parameters: Parameters }) {
   const sessionId = parameters.session_id ?? "";
@@ -34,7 +38,8 @@ function OneSession({ sessionId }: { sessionId: string }) {
   const known = session.data !== undefined;
   useShownName(session.data && nameOf(session.data));
   useEffect(() => (known ? log.follow() : undefined), [log, known]);
-  const [view, setView] = useQueryParameter("view");
+  const [view] = useQueryParameter("view");
+  const [types] = useQueryParameter("types");
   useKeys(NUMBER_KEYS);
   const missing = session.error instanceof Problem && session.error.status === 404;
   if (missing) {
@@ -43,22 +48,34 @@ function OneSession({ sessionId }: { sessionId: string }) {
   if (session.data === undefined) {
     return <div className={css.alone}>{session.error ? <Trouble problem={session.error} again={() => void session.refetch()} /> : <Loading what="the session" />}</div>;
   }
-  const isWork = session.data.lifecycle !== null;
-  const shown = view === "changes" && session.data.workspace !== null ? "changes" : view === "guidance" && isWork ? "guidance" : "";
+  const shown = viewOf(view, types, session.data);
   return (
     <div className={css.page}>
       <div className={css.main}>
         <Header session={session.data} context={<ContextOf log={log} />} />
-        <div className={css.views} role="group" aria-label="View">
-          <Link to={`/chat/${sessionId}`}>Conversation</Link>
-          <button type="button" aria-pressed={shown === ""} onClick={() => setView("")}>Timeline</button>
-          {session.data.workspace && <button type="button" aria-pressed={shown === "changes"} onClick={() => setView("changes")}>Changes</button>}
-          {isWork && <button type="button" aria-pressed={shown === "guidance"} onClick={() => setView("guidance")}>Guidance</button>}
-        </div>
-        {shown === "changes" ? <Changes session={session.data} /> : shown === "guidance" ? <div className={css.scroll}><Guidance session={session.data} /></div> : <TimelineOf session={session.data} log={log} />}
+        <Tabs session={session.data} shown={shown} />
+        <div className={css.view}><Suspense fallback={<Loading what="the view" />}><Shown view={shown} session={session.data} log={log} /></Suspense></div>
         <Composer session={session.data} />
       </div>
       <Facts session={session.data} log={log} />
+    </div>
+  );
+}
+
+function Shown({ view, session, log }: { view: View; session: Session; log: SessionLog }) {
+  switch (view) {
+    case "changes": return session.workspace ? <Changes session={session} /> : <NoWorktree />;
+    case "guidance": return <div className={css.scroll}><Guidance session={session} /></div>;
+    case "logs": return <Logs log={log} />;
+    case "events": return <Events log={log} />;
+    default: return <TimelineOf session={session} log={log} />;
+  }
+}
+
+function NoWorktree() {
+  return (
+    <div className={css.nothing}>
+      <Empty>This session has no worktree of its own, so what it changes is not told from what else changes there. Work that was begun from <Link to="/work">issues</Link> has one.</Empty>
     </div>
   );
 }
@@ -68,31 +85,18 @@ function ContextOf({ log }: { log: SessionLog }) {
 }
 
 function TimelineOf({ session, log }: { session: Session; log: SessionLog }) {
-  const { timeline, missing, problem } = useStore(log);
+  const { timeline, missing } = useStore(log);
   const [types, setTypes] = useQueryParameter("types");
   const [event, setEvent] = useQueryParameter("event");
   const wanted = useMemo(() => readTypes(types), [types]);
   const items = useMemo(() => shownItems(timeline, wanted, Number(event) || null), [timeline, wanted, event]);
-  const linked = event && missing === 0 ? items.find((item) => item.seq >= Number(event)) : undefined;
-  useEffect(() => {
-    // What a link leads to may lie far back.
-    if (event) log.hold(true);
-  }, [event, log]);
-  const inOrder = timeline.items.length > 0 || missing === 0;
   return (
     <>
-      <Filter counts={timeline.counts} wanted={wanted} onChange={setTypes} missing={missing} />
-      {problem && <Trouble problem={problem} />}
-      <Earlier timeline={timeline} sessionId={session.session_id} onReach={() => void log.reachBack()} />
-      {!inOrder ? <Loading what="the log" /> : items.length === 0 ? (
-        <div className={css.nothing}><Empty>{wanted ? "No event of these types." : "Nothing has happened yet."}</Empty></div>
-      ) : (
-        <VirtualList items={items} keyOf={(item) => item.key} label="Timeline" follow={!event} estimate={52} {...(event ? {} : { place: `callboard.place.timeline.${session.session_id}.${types}` })}
-          showKey={linked?.key ?? null} onAway={(away) => log.hold(away || event !== "")} onStart={() => void log.reachBack()}>
-          {(item) => <ItemView item={item} session={session} marked={event !== "" && String(item.seq) === event}
-            onLink={() => setEvent(String(item.seq))} />}
-        </VirtualList>
-      )}
+      <Density counts={timeline.counts} wanted={wanted} onChange={setTypes} missing={missing} />
+      <Feed log={log} items={items} label="Timeline" event={event} place={`timeline.${session.session_id}.${types}`} estimate={52}
+        empty={<Empty>Nothing has happened yet.</Empty>}>
+        {(item) => <ItemView item={item} session={session} marked={event !== "" && String(item.seq) === event} onLink={() => setEvent(String(item.seq))} />}
+      </Feed>
     </>
   );
 }

@@ -92,12 +92,12 @@ export function useMedia(query: string): boolean {
   return useSyncExternalStore(watch, () => matchMedia(query).matches);
 }
 
-export function useCopy(text: string): [boolean, () => void] {
+export function useCopy(text: string | (() => string)): [boolean, () => void] {
   const [copied, setCopied] = useState(false);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
   return [copied, () => {
-    void copyText(text).then(() => {
+    void copyText(typeof text === "string" ? text : text()).then(() => {
       setCopied(true);
       clearTimeout(timer.current);
       timer.current = setTimeout(() => setCopied(false), 1500);

@@ -23,6 +23,8 @@ interface Props<T> {
   onAway?: (away: boolean) => void;
   /** The person is near the beginning. */
   onStart?: () => void;
+  /** What is wider than the list is scrolled to, sideways. */
+  sideways?: boolean;
 }
 
 const NEAR_END = 60;
@@ -34,7 +36,7 @@ const MOST_STALE = 1_000;
 /** How long a place is looked for while a list is being read. */
 const PLACE_MS = 5_000;
 
-export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, follow = false, place, showKey = null, onAway, onStart }: Props<T>) {
+export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, follow = false, place, showKey = null, onAway, onStart, sideways = false }: Props<T>) {
   const scroller = useRef<HTMLDivElement>(null);
   const wanted = useRef(place && showKey === null ? sessionStorage.getItem(place) : null);
   const atEnd = useRef(follow && !wanted.current);
@@ -136,7 +138,7 @@ export function VirtualList<T>({ items, keyOf, children, label, estimate = 60, f
   return (
     <div className={css.frame}>
       {/* A list that scrolls is reached by keyboard, too. */}
-      <div ref={scroller} className={css.scroller} onScroll={onScroll} tabIndex={0} role="feed" aria-label={label} aria-busy={false}>
+      <div ref={scroller} className={`${css.scroller} ${sideways ? css.sideways : ""}`} onScroll={onScroll} tabIndex={0} role="feed" aria-label={label} aria-busy={false}>
         <div className={css.all} style={{ height: size }}>
           {virtual.getVirtualItems().map((one) => {
             const item = items[one.index];

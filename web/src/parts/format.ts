@@ -91,6 +91,11 @@ export function timeOfDay(at: string): string {
   return clock.format(new Date(at));
 }
 
+/** Where a second is long: to the millisecond. */
+export function instantOfDay(at: string): string {
+  return `${timeOfDay(at)}.${String(new Date(at).getMilliseconds()).padStart(3, "0")}`;
+}
+
 /** Where seconds are of no use. */
 export function minuteOfDay(at: string): string {
   return timeOfDay(at).replace(/[.:]\d\d$/, "");

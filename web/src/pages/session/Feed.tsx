@@ -1,0 +1,54 @@
+// A session's log as a list that is followed: where a link leads to, what lies further back, and how much is new. Knows
+// nothing of what an entry looks like.
+import { useEffect, type ReactNode } from "react";
+import { useStore, type SessionLog } from "../../live/stores";
+import { Earlier } from "../../parts/Earlier";
+import { Loading, Trouble } from "../../parts/Parts";
+import { VirtualList } from "../../parts/VirtualList";
+import css from "./Feed.module.css";
+
+interface Entry {
+  key: string;
+  seq: number;
+}
+
+interface Props<T extends Entry> {
+  log: SessionLog;
+  items: readonly T[];
+  label: string;
+  /** The number of the event that a link leads to, or nothing. */
+  event: string;
+  /** The name under which a tab keeps where somebody read. */
+  place: string;
+  /** What stands there while there is nothing to show. */
+  empty: ReactNode;
+  estimate: number;
+  sideways?: boolean;
+  children: (item: T) => ReactNode;
+}
+
+export function Feed<T extends Entry>({ log, items, label, event, place, empty, estimate, sideways = false, children }: Props<T>) {
+  const { timeline, missing, problem, sessionId } = useStore(log);
+  const linked = event && missing === 0 ? items.find((item) => item.seq >= Number(event)) : undefined;
+  useEffect(() => {
+    // What a link leads to may lie far back.
+    if (event) log.hold(true);
+  }, [event, log]);
+  const inOrder = timeline.items.length > 0 || missing === 0;
+  return (
+    <>
+      {problem && <Trouble problem={problem} />}
+      <Earlier timeline={timeline} sessionId={sessionId} onReach={() => void log.reachBack()} />
+      {!inOrder ? <Loading what="the log" /> : items.length === 0 ? <div className={css.nothing}>{empty}</div> : (
+        <VirtualList items={items} keyOf={keyOf} label={label} follow={!event} estimate={estimate} sideways={sideways} {...(event ? {} : { place: `callboard.place.${place}` })}
+          showKey={linked?.key ?? null} onAway={(away) => log.hold(away || event !== "")} onStart={() => void log.reachBack()}>
+          {children}
+        </VirtualList>
+      )}
+    </>
+  );
+}
+
+function keyOf(item: Entry): string {
+  return item.key;
+}
