@@ -111,6 +111,7 @@ def test_a81_a_total_leads_to_the_turn_that_caused_it_in_three_clicks(stage: Sta
     page.set_viewport_size(NARROW)
     visitor.go("/ui/usage?by=user&days=30")
     expect(page.get_by_role("row").nth(1)).to_contain_text("$5.02+")
+    assert page.locator("table").evaluate("table => table.offsetWidth <= table.parentElement.clientWidth")
     for name in ("Runner", runner["name"] or runner["hostname"], "Dear <i>one</i>", "Run 2"):
         page.get_by_role("main").get_by_role("link", name=name, exact=True).press("Enter")
     page.wait_for_url(re.compile(rf"{stage.dear.session_id}\?event=\d+"))

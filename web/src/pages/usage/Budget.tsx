@@ -30,6 +30,7 @@ function Bar({ limit, spent, reserved, words }: { limit: number; spent: number; 
         <div style={{ inlineSize: `${Math.min(1, part) * 100}%` }} /><div className={css.held} style={{ inlineSize: `${held * 100}%` }} />
         <i style={{ insetInlineStart: "50%" }} /><i style={{ insetInlineStart: "80%" }} /><i style={{ insetInlineStart: "calc(100% - 1px)" }} />
       </div>
+      <div className={css.marks} aria-hidden="true"><span style={{ insetInlineStart: "50%" }}>50 %</span><span style={{ insetInlineStart: "80%" }}>80 %</span><span>100 %</span></div>
       <span className={layout.number}>{words(spent)} of {words(limit)} ({Math.round(part * 100)} %){reserved > 0 && `, ${words(reserved)} reserved by children`}{part >= 1 ? " – used up, nothing starts" : part >= 0.8 ? " – nearly used up" : ""}</span>
     </div>
   );

@@ -40,8 +40,9 @@ export function GroupTable({ heading, items, nameOf, next, note }: Props) {
             const name = nameOf(group);
             return (
               <tr key={group.key}>
-                <td className={css.name} dir="auto">{to ? <Link to={to}>{name}</Link> : name}{note && <div className={css.note}>{note(group)}</div>}</td>
-                <td className={`${css.part} ${layout.wideOnly}`} aria-hidden="true"><div style={{ inlineSize: `${((group.usage.cost_microdollars ?? 0) / largest) * 100}%` }} /></td>
+                <td className={css.name} dir="auto">{to ? <Link to={to}>{name}</Link> : name}{note && <div className={css.note}>{note(group)}</div>}
+                  <div className={css.kinds}>{KINDS.map(([kind, word]) => `${word.toLowerCase()} ${count(group.usage[kind])}`).join(" · ")}</div></td>
+                <td className={`${css.part} ${layout.wideOnly}`} aria-hidden="true">{group.usage.cost_microdollars !== null && <div style={{ inlineSize: `${(group.usage.cost_microdollars / largest) * 100}%` }} />}</td>
                 {KINDS.map(([kind]) => <td key={kind} className={`${layout.right} ${layout.number} ${layout.wideOnly}`} title={String(group.usage[kind])}>{count(group.usage[kind])}</td>)}
                 <td className={`${layout.right} ${layout.number} ${layout.wideOnly}`}>{count(group.usage.turns)}</td>
                 <td className={`${layout.right} ${layout.number} ${css.narrowOnly}`}>{count(tokens(group.usage))}</td>
