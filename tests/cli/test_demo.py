@@ -19,16 +19,22 @@ SHOWN = (
     "the session's id is known, its run is pending, no runner exists",
     "each tool call has its end",
     "the message was seen growing",
+    "it has two children, whose parent their tokens prove",
     "it failed with the agent's own words",
     "the retry completed",
+    "the lead was told of each of the three ends exactly once",
     "the run is stopped, and no process of it is left",
     "it remembers the first turn",
     "the sentence names the tag that no runner has",
     "the agent does not notice: process ",
     "in its first attempt: nothing ran twice",
     "the reader of the stream got each of them once, in order",
+    "the first try failed its check, the second was told so and passed",
+    "the file is in the worktree project-issue-1, with 2 lines",
+    "a second spawn that has an issue in common is refused",
 )
-"""Start, live events, a failure and its retry, stop, a resume that remembers, why, and what a kill -9 changes."""
+"""Start, live events, a parent with children, a failure and its retry, callbacks, stop, a resume that remembers, why,
+what a kill -9 changes, an issue in a worktree."""
 
 
 def _left_behind(folder: Path) -> list[str]:
@@ -50,7 +56,7 @@ def test_the_demonstration_holds_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     assert "\x1b" not in done.out
     claims, seconds = re.findall(r"(\d+) claims checked in (\d+) s", done.out)[0]
-    assert int(claims) == done.out.count("✓ ") - done.out.count("✓ finished") - done.out.count("✓ completed")
+    assert int(claims) == done.out.count("✓ ") - len(re.findall("✓ (finished|completed|greets)", done.out))
     assert int(seconds) < LIMIT_SECONDS
     assert "kill -9" in done.out
 

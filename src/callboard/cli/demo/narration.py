@@ -1,5 +1,6 @@
 """What the demonstration says, and the list of what it has shown to be true."""
 
+import shlex
 from collections.abc import Callable
 from typing import Final, NoReturn
 
@@ -95,3 +96,8 @@ class Narrator:
     def _line(self, *parts: Part) -> None:
         if not self._output.json_wanted:
             self._output.line(*parts)
+
+
+def quoted(word: str) -> str:
+    """A word as it is typed; a script in one line."""
+    return shlex.quote(word.replace("\n", " ⏎ "))

@@ -1,25 +1,21 @@
 """The steps of the demonstration: each does something for real, shows it, and checks what it claims."""
 
-import shlex
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from callboard.cli.demo.narration import MARGIN, Narrator
+from callboard.cli.browser import login_url
+from callboard.cli.demo.family import lead_and_children
+from callboard.cli.demo.means import SECONDS, Means
+from callboard.cli.demo.narration import Narrator
 from callboard.cli.demo.stage import Stage
 from callboard.cli.demo.watcher import Watcher
-from callboard.cli.event_lines import event_parts, payload_of, text_of
+from callboard.cli.demo.work import issue_in_a_worktree
+from callboard.cli.event_lines import payload_of, text_of
 from callboard.cli.output import span
-from callboard.cli.shown import clock_time
 from callboard.cli.text import money
 from callboard.client import calls
-from callboard.client.stream import Delta, StreamFrame
-from callboard.client.transport import Client
-from callboard.domain.ids import RUN, SESSION, is_id
-from callboard.domain.run import ENDED
-from callboard.wire.responses import Event, Run
 
-SECONDS: Final = 30.0
-"""How long anything may take before the demonstration gives up on it."""
 STREAM_PIECES: Final = 40
 USED: Final = (1200, 340, 8700)
 LIVE_SCRIPT: Final = """\
@@ -31,14 +27,11 @@ stream 12 1.5
 result written"""
 
 
-class Play:
+class Play(Means):
     """What the steps share."""
 
     def __init__(self, stage: Stage, tell: Narrator) -> None:
-        self.stage = stage
-        self.tell = tell
-        self.client: Client
-        self.watcher: Watcher
+        super().__init__(stage, tell)
         self.first_session = ""
 
     def steps(self) -> tuple[Callable[[], None], ...]:
@@ -46,11 +39,12 @@ class Play:
         return (
             self.identity_first,
             self.live,
-            self.failure_and_retry,
+            partial(lead_and_children, self),
             self.stop_for_good,
             self.memory,
             self.why_it_waits,
             self.coordinator_killed,
+            partial(issue_in_a_worktree, self),
             self.summary,
         )
 
@@ -66,6 +60,7 @@ class Play:
         self.client = self.stage.client()
         self.watcher = Watcher(self.client)
         self.tell.say(span(f"a coordinator listens on {url}", "dim"))
+        self.tell.say("watch it in a browser, while it lasts: ", login_url(self.client, self.client.url))
         session_id, run_id = self.start("say I was told so before I was born\nresult ready")
         self.first_session = session_id
         runners = self.client.send(calls.runners.list_()).items
@@ -95,25 +90,6 @@ class Play:
             (usage.input_tokens, usage.output_tokens, usage.cost_microdollars) == USED,
             usage,
         )
-
-    def failure_and_retry(self) -> None:
-        """A failed run, tried again."""
-        self.tell.step(
-            "A run fails, and is tried again",
-            "The failure keeps its reason; the retry is a new run of the same session.",
-        )
-        session_id, run_id = self.start("fail-first 1 the build server did not answer\nsay built\nresult built")
-        failed = self.end_of(run_id)
-        reason = failed.error.message if failed.error else ""
-        self.tell.say(span("✗ ", "red"), f"{failed.reason}: {reason}")
-        self.tell.check("it failed with the agent's own words", "build server" in reason, reason)
-        printed = self.command("retry", session_id)
-        again = self.end_of(self.run_id_in(printed))
-        self.tell.say(span("✓ ", "green"), f"{again.reason}: {again.result_text or ''}")
-        self.tell.check("the retry completed", again.reason == "completed", again.reason)
-        self.tell.check("it names the run that it repeats", again.retry_of == run_id, again.retry_of)
-        same = again.session_id == session_id
-        self.tell.check("it is the same session", same, again.session_id)
 
     def stop_for_good(self) -> None:
         """A hanging run is stopped and no process is left."""
@@ -199,59 +175,6 @@ class Play:
 
     # ---------------------------------------------------------------- means
 
-    def command(self, *words: str) -> str:
-        """Run a command for real and show it with what it printed."""
-        self.tell.command("callboard " + " ".join(_quoted(word) for word in words))
-        code, printed = self.stage.run(*words)
-        self.tell.shown(printed)
-        self.need(code == 0, f"`callboard {words[0]}` ended with {code}")
-        return printed
-
-    def start(self, script: str, *more: str) -> tuple[str, str]:
-        """Start a session with a script; its id and its run's."""
-        printed = self.command("run", script, "--executor", "scripted", *more)
-        session_id = next((word for word in printed.split() if is_id(SESSION, word)), "")
-        self.need(bool(session_id), "no session id was printed")
-        return session_id, self.run_id_in(printed)
-
-    def run_id_in(self, printed: str) -> str:
-        """The run's id that a command printed."""
-        found = next((word for word in printed.split() if is_id(RUN, word)), "")
-        self.need(bool(found), "no run id was printed")
-        return found
-
-    def end_of(self, run_id: str) -> Run:
-        """The run after its end."""
-        run = self.client.send(calls.runs.wait(run_id, SECONDS))
-        self.need(run.status in ENDED, f"{run_id} did not end in {SECONDS:.0f} s; it is {run.status}")
-        return run
-
-    def show_until_end(self, session_id: str, run_id: str) -> None:
-        """Show a session's events as they come, until the run has ended."""
-        growing: list[str] = []
-
-        def show(frame: StreamFrame) -> None:
-            if isinstance(frame, Delta):
-                self.tell.piece(frame.text if growing else MARGIN + " " * 14 + frame.text)
-                growing.append(frame.text)
-            elif isinstance(frame, Event):
-                if growing:
-                    self.tell.piece("\n")
-                    growing.clear()
-                self.tell.say(span(f"{clock_time(frame.at)}  ", "dim"), *event_parts(frame, whole=False))
-
-        ended = self.watcher.show_until(
-            session_id, lambda event: event.type == "run_completed" and event.run_id == run_id, show, SECONDS
-        )
-        self.need(ended, f"{run_id} did not end in {SECONDS:.0f} s")
-
-    def has_said(self, session_id: str, text: str) -> bool:
-        """Whether an assistant's message with this text has arrived."""
-        return any(
-            payload.get("role") == "assistant" and text in text_of(payload)
-            for payload in map(payload_of, self.watcher.events(session_id))
-        )
-
     def check_log(self, session_id: str) -> None:
         """The log is whole, and the reader of the stream got all of it exactly once, across the kill."""
         stored = self.client.send(calls.events.list_(session_id, limit=200)).items
@@ -269,12 +192,3 @@ class Play:
         whole = "".join(f"piece {number} " for number in range(1, STREAM_PIECES + 1)).strip()
         texts = [text_of(payload_of(event)).strip() for event in stored if event.type == "message"]
         self.tell.check("the message that was cut in the middle is whole in the log", whole in texts, texts)
-
-    def need(self, true: bool, sentence: str) -> None:
-        """Give up with a sentence unless this is true."""
-        if not true:
-            self.tell.refuse(sentence)
-
-
-def _quoted(word: str) -> str:
-    return shlex.quote(word.replace("\n", " ⏎ "))
