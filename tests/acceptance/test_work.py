@@ -229,7 +229,7 @@ def test_projects_places_and_issues_are_kept_and_refused(world: World) -> None:
     assert (closed["state"], closed["title"], closed["session_id"]) == ("closed", "Done", None)
     assert http.get(f"{project}/issues", params={"state": "open"}).json()["items"] == []
     assert shop.issue("Second") == 2
-    changed = http.patch(project, json={"tracker": "github", "settings": {"worktree_prefix": "w-"}}).json()
+    changed = moved_elsewhere(shop, place)
     assert (changed["tracker"], changed["default_branch"]) == ("github", "main")
     refused = http.post(f"{project}/issues", json={"title": "Here"})
     assert (refused.status_code, refused.json()["code"]) == (409, "not_local_tracker")
@@ -254,6 +254,20 @@ def test_projects_places_and_issues_are_kept_and_refused(world: World) -> None:
     assert http.get(f"/projects/{empty.project_id}").status_code == 404
 
 
+def moved_elsewhere(shop: Workshop, place: dict[str, Any]) -> dict[str, Any]:
+    """The project once its issues are those of another tracker, which is refused while it has some of its own."""
+    http, project = shop.coordinator.http, f"/projects/{shop.project_id}"
+    elsewhere = {"tracker": "github", "settings": {"worktree_prefix": "w-"}}
+    added = place | elsewhere | {"name": "web"}
+    for refused in (http.patch(project, json=elsewhere), http.post("/projects", json=added)):
+        assert (refused.status_code, refused.json()["code"]) == (409, "local_issues"), refused.text
+        assert "(1, 2)" in refused.json()["detail"]
+    kept = http.get(project).json()
+    assert (kept["tracker"], kept["settings"].get("worktree_prefix")) == ("local", None)
+    changed: dict[str, Any] = http.patch(project, json=elsewhere | {"replace_issues": True}).json()
+    return changed
+
+
 def assert_answers_are_looked_at(shop: Workshop, runner: HandRunner) -> None:
     """What a runner answers has the form of its kind of job, and is kept whole."""
     http, project = shop.coordinator.http, f"/projects/{shop.project_id}"
@@ -263,6 +277,8 @@ def assert_answers_are_looked_at(shop: Workshop, runner: HandRunner) -> None:
     assert report(runner, order, [{"number": 9, "title": "Ninth"}]).status_code == 200
     assert shop.job(asked["job_id"])["answer"][0]["state"] == "open"
     assert http.get(f"{project}/issues/9").json()["title"] == "Ninth"
+    assert http.patch(project, json={"tracker": "local"}).json()["tracker"] == "local"
+    assert shop.issue("None that was fetched") == 10
 
 
 @sqlite_only

@@ -63,7 +63,12 @@ def test_s12_a_repository_that_brings_settings_for_a_client_is_to_be_trusted(
     assert "its checks (own)" in told
     assert callboard("trust", str(repository.path), **own).code == 0
     assert step not in callboard("project", "add", str(repository.path), **own).err
-    moved = callboard("project", "add", str(repository.path), "--tracker", "github", **own).err
+    here = ("--project", repository.path.name)
+    assert callboard("task", "new", "Mine", *here).code == 0
+    moving = ("project", "add", str(repository.path), "--tracker", "github")
+    refused = callboard(*moving, **own)
+    assert (refused.code, "--replace-issues" in refused.err) == (8, True), refused.err
+    moved = callboard(*moving, "--replace-issues", **own).err
     assert "are now those of github instead of local" in moved
 
 

@@ -37,6 +37,9 @@ def add(
     host: Annotated[str | None, Parameter(help="The machine, as its runner calls it; default: this one.")] = None,
     tracker: Annotated[Tracker | None, Parameter(help="Where its issues are: local, github.")] = None,
     base: Annotated[str | None, Parameter(help="Branch to begin work at; default: the repository's own.")] = None,
+    replace_issues: Annotated[
+        bool, Parameter(help="Take another tracker, whose issues replace those that are kept here.")
+    ] = False,
     where: Where = NO_WHERE,
     show: Show = NO_SHOW,
 ) -> int:
@@ -52,6 +55,7 @@ def add(
         default_branch=facts.default_branch,
         remote_url=facts.remote_url,
         tracker=tracker or said["tracker"] or "local",
+        replace_issues=replace_issues,
         settings=ProjectSettings(
             worktree_prefix=said["worktree_prefix"],
             worktree_root=said["worktree_root"],
@@ -66,16 +70,20 @@ def add(
     project = context.client.send(calls.work.add_project(body))
     _upload_agents(context, Path(facts.path), body.hostname)
     _tell_tracker(context.output, before, project)
+    _tell_added(context, project, body)
+    return 0
+
+
+def _tell_added(context: Context, project: Project, added: AddProject) -> None:
     if context.output.json_wanted:
         context.output.value(project)
     elif context.output.quiet:
         context.output.line(project.project_id)
     else:
         _show(context.output, project)
-        _tell_withheld(context, directory=Path(facts.path))
-        _tell_checks(context, body)
-        _tell_next(context.output, project, body)
-    return 0
+        _tell_withheld(context, directory=Path(added.path))
+        _tell_checks(context, added)
+        _tell_next(context.output, project, added)
 
 
 def _tell_tracker(output: Output, before: Project | None, now: Project) -> None:

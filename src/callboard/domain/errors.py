@@ -69,6 +69,7 @@ CODES: Final[dict[str, str]] = {
     "ambiguous_reference": "Several sessions fit the reference; `errors` lists the candidates.",
     "session_archived": "The session is archived; unarchive it first.",
     "issue_conflict": "An issue is in an active work session; `errors` names each with its session.",
+    "local_issues": "The project has issues of its own, which those of another tracker would overwrite.",
     "location_taken": "The place belongs to another project.",
     "no_location": "The project has no place, or none on this host; add one.",
     "not_local_tracker": "The issues of this project are kept elsewhere, and are made and changed there.",

@@ -51,6 +51,8 @@ class AddProject(Request, kw_only=True):
     remote_url: Url | None = None
     tracker: Tracker = "local"
     settings: ProjectSettings = msgspec.field(default_factory=ProjectSettings)
+    replace_issues: bool = False
+    """Take another tracker though issues are kept here: each is lost once one of its number is fetched."""
 
 
 class ChangeProject(Request, kw_only=True):
@@ -59,6 +61,8 @@ class ChangeProject(Request, kw_only=True):
     default_branch: Branch | msgspec.UnsetType = msgspec.UNSET
     tracker: Tracker | msgspec.UnsetType = msgspec.UNSET
     settings: ProjectSettings | msgspec.UnsetType = msgspec.UNSET
+    replace_issues: bool = False
+    """With another tracker: though issues are kept here, each of which is lost once one of its number is fetched."""
 
 
 class NewIssue(Request, kw_only=True):

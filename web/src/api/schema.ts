@@ -14,6 +14,7 @@ export interface AddProject {
   remote_url?: string | null;
   tracker?: "github" | "local";
   settings?: ProjectSettings;
+  replace_issues?: boolean;
 }
 
 export interface AdditionalDemands {
@@ -326,6 +327,7 @@ export interface ChangeProject {
   default_branch?: string;
   tracker?: "github" | "local";
   settings?: ProjectSettings;
+  replace_issues?: boolean;
 }
 
 export interface Check {
@@ -782,7 +784,7 @@ export interface Problem {
   title: string;
   status: number;
   detail: string;
-  code: "address_in_use" | "agent_exists" | "agent_inactive" | "agent_not_found" | "agent_read_only" | "ambiguous_agent" | "ambiguous_reference" | "answer_unknown" | "approval_changed" | "approval_decided" | "approval_expired" | "approval_not_found" | "backup_failed" | "binding_conflict" | "binding_not_found" | "budget_fixed" | "budget_insufficient" | "budget_unpriced" | "callback_not_deliverable" | "callback_not_found" | "callback_undeliverable" | "callback_waiting" | "callback_without_session" | "checks_fail" | "contradicting_demands" | "cross_site" | "csrf_header_missing" | "data_dir_in_use" | "database_in_use" | "database_not_ready" | "dependency_cycle" | "disk_full" | "events_missing" | "executor_session_in_use" | "forbidden" | "foreign_dependency" | "foreign_parent" | "idempotency_in_flight" | "idempotency_mismatch" | "illegal_move" | "insecure_address" | "internal" | "invalid_agent" | "invalid_cursor" | "invalid_id" | "invalid_json" | "invalid_page" | "invalid_parameters" | "invalid_request" | "invalid_schema" | "invalid_text" | "issue_conflict" | "issue_not_found" | "job_failed" | "job_not_found" | "job_taken" | "limit_reached" | "location_taken" | "method_not_allowed" | "milestone_not_found" | "milestone_state" | "misdirected_request" | "no_live_run" | "no_location" | "not_forkable" | "not_found" | "not_local_tracker" | "not_portable" | "not_work" | "own_token" | "parent_not_found" | "payload_too_large" | "precondition_failed" | "precondition_required" | "project_in_use" | "project_not_found" | "prompt_is_script" | "rate_limited" | "result_not_found" | "run_not_finished" | "run_not_found" | "run_not_retryable" | "runner_busy" | "runner_known" | "runner_not_found" | "runner_superseded" | "secret_shown_once" | "session_archived" | "session_busy" | "session_external" | "session_has_children" | "session_not_found" | "stale_attempt" | "store_timeout" | "task_not_found" | "task_running" | "task_waits" | "token_not_found" | "transcript_changed" | "tree_stopping" | "unauthenticated" | "unavailable" | "unknown_executor" | "unsupported_media_type" | "work_ended" | "work_halted" | "worktree_in_use" | "worktree_missing" | "worktree_present";
+  code: "address_in_use" | "agent_exists" | "agent_inactive" | "agent_not_found" | "agent_read_only" | "ambiguous_agent" | "ambiguous_reference" | "answer_unknown" | "approval_changed" | "approval_decided" | "approval_expired" | "approval_not_found" | "backup_failed" | "binding_conflict" | "binding_not_found" | "budget_fixed" | "budget_insufficient" | "budget_unpriced" | "callback_not_deliverable" | "callback_not_found" | "callback_undeliverable" | "callback_waiting" | "callback_without_session" | "checks_fail" | "contradicting_demands" | "cross_site" | "csrf_header_missing" | "data_dir_in_use" | "database_in_use" | "database_not_ready" | "dependency_cycle" | "disk_full" | "events_missing" | "executor_session_in_use" | "forbidden" | "foreign_dependency" | "foreign_parent" | "idempotency_in_flight" | "idempotency_mismatch" | "illegal_move" | "insecure_address" | "internal" | "invalid_agent" | "invalid_cursor" | "invalid_id" | "invalid_json" | "invalid_page" | "invalid_parameters" | "invalid_request" | "invalid_schema" | "invalid_text" | "issue_conflict" | "issue_not_found" | "job_failed" | "job_not_found" | "job_taken" | "limit_reached" | "local_issues" | "location_taken" | "method_not_allowed" | "milestone_not_found" | "milestone_state" | "misdirected_request" | "no_live_run" | "no_location" | "not_forkable" | "not_found" | "not_local_tracker" | "not_portable" | "not_work" | "own_token" | "parent_not_found" | "payload_too_large" | "precondition_failed" | "precondition_required" | "project_in_use" | "project_not_found" | "prompt_is_script" | "rate_limited" | "result_not_found" | "run_not_finished" | "run_not_found" | "run_not_retryable" | "runner_busy" | "runner_known" | "runner_not_found" | "runner_superseded" | "secret_shown_once" | "session_archived" | "session_busy" | "session_external" | "session_has_children" | "session_not_found" | "stale_attempt" | "store_timeout" | "task_not_found" | "task_running" | "task_waits" | "token_not_found" | "transcript_changed" | "tree_stopping" | "unauthenticated" | "unavailable" | "unknown_executor" | "unsupported_media_type" | "work_ended" | "work_halted" | "worktree_in_use" | "worktree_missing" | "worktree_present";
   request_id: string;
   hint?: string;
   errors?: Record<string, unknown>[];

@@ -82,6 +82,7 @@ def add_issue(tx: Transaction, caller: Caller, project_id: str, request: NewIssu
     _local(find_project(tx, caller, project_id))
     taken = tx.one("next_issue_number", project_id=project_id)
     if taken is None:
+        _local(find_project(tx, caller, project_id))  # the tracker was changed meanwhile
         raise RuntimeError(f"the project {project_id} vanished inside a transaction")
     number = int(taken["last_issue"])
     tx.run(

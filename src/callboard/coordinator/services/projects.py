@@ -3,7 +3,7 @@
 import json
 import posixpath
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -23,6 +23,8 @@ from callboard.store.idempotency import remember, remembered
 from callboard.wire.responses import Page
 from callboard.wire.times import rfc3339
 from callboard.wire.work import AddProject, ChangeProject, Location, Project, ProjectSettings
+
+_MOST_NAMED: Final = 5
 
 
 class ProjectService:
@@ -64,7 +66,10 @@ class ProjectService:
         if found is None:
             raise RuntimeError(f"the project {request.name!r} vanished inside its transaction")
         project_id = found["project_id"]
+        before = find_project(tx, None, project_id)
         tx.run("change_project", project_id=project_id, **about)
+        if not request.replace_issues:
+            _check_issues(tx, before, request.tracker)
         place = {"hostname": request.hostname, "path": request.path}
         if not tx.run("insert_location", project_id=project_id, now=tx.now_ms, **place):
             _check_own(tx, project_id, place)
@@ -124,6 +129,8 @@ class ProjectService:
             about = {name: value for name, value in given.items() if value is not msgspec.UNSET}
             kept = {name: row[name] for name in ("default_branch", "remote_url", "tracker", "settings")}
             tx.run("change_project", project_id=project_id, **(kept | about))
+            if not request.replace_issues and isinstance(request.tracker, str):
+                _check_issues(tx, row, request.tracker)
             return _render(tx, find_project(tx, caller, project_id), online)
 
         return await self._database.write(work)
@@ -213,6 +220,22 @@ def _check_own(tx: Transaction, project_id: str, place: dict[str, str]) -> None:
         code="location_taken",
         hint=f"Use that one, or take the place away from it: callboard project remove {other['name']} "
         f"--path {place['path']}",
+    )
+
+
+def _check_issues(tx: Transaction, before: Row, tracker: str) -> None:
+    """Looked at after the project was changed, so that nobody makes another issue meanwhile."""
+    if before["tracker"] != "local" or tracker == "local":
+        return
+    rows = tx.all("local_issues", project_id=before["project_id"], limit=_MOST_NAMED + 1)
+    if not rows:
+        return
+    named = ", ".join(str(row["number"]) for row in rows[:_MOST_NAMED]) + (", …" if len(rows) > _MOST_NAMED else "")
+    raise Conflict(
+        f"{before['name']} has issues of its own ({named}); those of {tracker} with their numbers would replace them.",
+        code="local_issues",
+        hint="Keep them elsewhere first, then: callboard project add PATH --replace-issues. "
+        'Or keep the tracker: tracker = "local".',
     )
 
 

@@ -78,8 +78,14 @@ WHERE w.hostname = :hostname AND w.state = 'prepared' AND s.workspace IS NOT NUL
 ORDER BY w.session_id DESC LIMIT 2000;
 
 -- name: next_issue_number
--- Takes the next number of the local tracker.
-UPDATE projects SET last_issue = last_issue + 1 WHERE project_id = :project_id RETURNING last_issue;
+-- Takes the next number of the local tracker: none that an issue of another tracker had before.
+UPDATE projects SET last_issue = 1 + (SELECT max(n) FROM (SELECT last_issue AS n
+    UNION ALL SELECT max(number) FROM issues WHERE project_id = :project_id) numbers)
+WHERE project_id = :project_id AND tracker = 'local' RETURNING last_issue;
+
+-- name: local_issues
+-- The first issues of the local tracker in a project.
+SELECT number FROM issues WHERE project_id = :project_id AND fetched_at IS NULL ORDER BY number LIMIT :limit;
 
 -- name: insert_issue
 -- An issue; of a tracker elsewhere also anew, as it is there now.
