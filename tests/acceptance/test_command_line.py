@@ -188,6 +188,8 @@ def test_a82_json_has_the_names_of_the_api(stage: Stage) -> None:
     assert callboard("session", "list", "--json", "--limit", "3").value == page
     assert callboard("tree", session_id, "--json").value == http.get(f"/sessions/{session_id}/tree").json()
     assert callboard("why", run_id, "--json").value == http.get(f"/runs/{run_id}/why").json()
+    users = http.get("/usage", params={"group_by": "user", "limit": 200}).json()
+    assert callboard("usage", "--by", "user", "--json").value == users
     lines = [json.loads(line) for line in callboard("logs", session_id, "--json").out.splitlines()]
     assert lines == http.get(f"/sessions/{session_id}/events").json()["items"]
     again = callboard("retry", run_id, "--wait", "--json").value

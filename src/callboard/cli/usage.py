@@ -1,5 +1,7 @@
 """`usage` and `budget`: what was used and what it cost, and how much may still be."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -10,7 +12,7 @@ from callboard.cli.context import Context
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Output, Part, span
 from callboard.cli.references import session_id_of
-from callboard.cli.text import dollars, microdollars, money
+from callboard.cli.text import dollars, microdollars, money, short_id
 from callboard.client import calls
 from callboard.client.calls.usage import GroupBy
 from callboard.wire.budgets import Budget, SetBudget
@@ -40,7 +42,8 @@ def usage(
     output = context.output
     if reference is None:
         page = context.client.send(calls.usage.grouped(by, since=since, until=until, limit=limit))
-        output.listing(page, (by.upper(), *_COLUMNS), [_row(_name(by, one), one) for one in page.items])
+        rows = [_row(name, one) for name, one in zip(names_of(by, page.items), page.items, strict=True)]
+        output.listing(page, (by.upper(), *_COLUMNS), rows)
         _explain(output, page.items)
         return 0
     session_id = session_id_of(context.client, reference, context.settings["project"])
@@ -118,9 +121,14 @@ def _tokens(count: int) -> str:
     return f"{count} tokens"
 
 
-def _name(by: GroupBy, group: UsageGroup) -> str:
-    """What a group is called; what has none, as a run without an agent, is none of them."""
-    return group.name or group.key or ("not recorded" if by == "user" else "-")
+def names_of(by: GroupBy, groups: Sequence[UsageGroup]) -> list[str]:
+    """What groups are called, by their ids as well where several share a name; what has none is none of them."""
+    names = [group.name or group.key or ("not recorded" if by == "user" else "-") for group in groups]
+    shared = {name for name, count in Counter(names).items() if count > 1}
+    return [
+        f"{name} (…{short_id(group.key)})" if name in shared and group.key else name
+        for name, group in zip(names, groups, strict=True)
+    ]
 
 
 def _row(name: str, group: UsageGroup) -> list[Part]:
