@@ -80,3 +80,16 @@ def test_an_executor_of_the_settings_does_not_contradict_the_agents(callboard: C
     callboard("agent", "sync")
     done = callboard(*words, CALLBOARD_EXECUTOR="claude-code")
     assert (done.code, done.out.strip()) == (0, "acted")
+    settings = callboard.directory / ".callboard" / "config.toml"
+    settings.write_text('agent = "acts"\n', encoding="utf-8")
+    try:
+        told = f"agent acts, as {settings} says; without it: --no-agent"
+        usual = callboard("run", "say x", "--wait")
+        assert (usual.out.strip(), told in usual.err) == ("acted", True), usual.err
+        refused = callboard("run", "say x", "--executor", "command", "--json")
+        assert (refused.code, told in refused.err) == (2, True), refused.err
+        without = callboard("run", "result alone", "--no-agent", "--executor", "scripted", "--wait")
+        assert (without.out.strip(), "acts" in without.err) == ("alone", False)
+        assert callboard("run", "say x", "--no-agent", "--agent", "acts").code == 2
+    finally:
+        settings.unlink()

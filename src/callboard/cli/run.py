@@ -61,6 +61,7 @@ class What:
 class First(What):
     """What a new session runs."""
 
+    no_agent: Annotated[bool, Parameter(help="Without the agent that a setting names.")] = False
     portable: Annotated[
         bool | None, Parameter(help="Keep the conversation with the coordinator too: another host may go on with it.")
     ] = None
@@ -143,7 +144,7 @@ def run(
     context = Context(show, where)
     body = _body(context, prompt, what, place, bounds)
     body.project_dir = _directory(place.project_dir, context.access.url)
-    body.agent_name = what.agent or context.settings["agent"]
+    body.agent_name = _agent(context, what)
     usual = None if body.agent_name else context.settings["executor"]  # an agent may say another
     body.executor_type = what.executor or usual
     body.context = what.context or context.settings["context"]
@@ -178,6 +179,18 @@ def resume(
     body.session_id = session_id_of(context.client, reference, place.project or context.settings["project"])
     body.project_dir = None if place.project_dir is None else str(whole_path(place.project_dir))
     return _create(context, body, waiting)
+
+
+def _agent(context: Context, what: First) -> str | None:
+    """The agent that is named, else that of the settings, which is said: nobody has named it here."""
+    if what.agent and what.no_agent:
+        raise InvalidRequest("--agent and --no-agent exclude each other.", hint="Leave one of them out.")
+    usual = context.settings.found["agent"]
+    if what.agent or what.no_agent or not usual.value:
+        return what.agent
+    tell = context.output.note if what.executor is None else context.output.warn  # it may say another executor
+    tell(span(f"agent {usual.value}, as {usual.origin} says; without it: --no-agent", "dim"))
+    return str(usual.value)
 
 
 def _lift_pause(context: Context, session: Session, waiting: Waiting) -> int:
