@@ -34,6 +34,7 @@ SERVERS: Final = {
     "tickets": {"url": "https://tickets.test/mcp", "headers": {"X-Agent-Session-Id": "${AGENT_SESSION_ID}"}}
 }
 
+KEYED: Final = {"keyed": {"url": "https://tickets.test/mcp", "headers": {"X-Key": "s3cr3t", "X-At": "${PROJECT_DIR}"}}}
 PRINTING: Final = r"printf '\033[31mred\033[0m <script>alert(1)</script>\n' >&2; exit 3"
 
 
@@ -43,7 +44,7 @@ class Stage:
     def __init__(self, world: World) -> None:
         self.coordinator: Coordinator = world.coordinator(**QUICK)
         world.runner(self.coordinator, executors=("scripted", "command"), allow_shell=True)
-        self.agent(name="helper", executor="scripted", permission_mode="full")
+        self.agent(name="helper", executor="scripted", permission_mode="full", mcp_servers=KEYED)
         self.agent(name="reviewer", executor="scripted", parameters_schema=FORM, mcp_servers=SERVERS, model="opus")
         self.agent(name="implementer", description="Hidden where the file is.")
         digest = hashlib.sha256(FILE.encode()).hexdigest()
@@ -52,7 +53,7 @@ class Stage:
         self.coordinator.http.put("/agents", json=sent).raise_for_status()
         budget = {"budget_microdollars": 5_000_000}
         self.dear = self.coordinator.completed("usage opus 100 10 20000", title="Dear <i>one</i>", agent_name="helper")
-        again = self.coordinator.resume(self.dear.session_id, "usage opus 9000 900 4000000\nresult dear")
+        again = self.coordinator.resume(self.dear.session_id, "usage opus 9000 900 4000000\nresult dear", model="opus")
         self.coordinator.ended(again.run_id)
         self.coordinator.completed("usage own 50 5 -", title="No known price", agent_name="helper")
         self.coordinator.completed("usage opus 1 1 1000000", title="With a budget", limits=budget)
@@ -76,6 +77,7 @@ PAGES: Final = {
     "an agent": "/ui/agents/reviewer",
     "its editor": "/ui/agents/reviewer?tab=edit",
     "its form": "/ui/agents/reviewer?tab=run",
+    "settings": "/ui/sessions/{stage.dear.session_id}?view=config",
     "logs": "/ui/sessions/{stage.printing.session_id}?view=logs&wrap=off",
     "events": "/ui/sessions/{stage.printing.session_id}?view=events&event=3",
 }
@@ -226,4 +228,22 @@ def test_d4_what_was_printed_and_each_event_have_a_view_and_an_address(stage: St
     page.reload()
     printed.first.get_by_role("button").last.click()
     expect(printed.first.locator("pre")).to_contain_text(r'"text": "\u001b[31mred')
+    assert visitor.heard == []
+
+
+def test_d4_a_session_tells_with_what_each_run_was_begun(stage: Stage, visitor: Visitor) -> None:
+    """D4: what differs from the first run is marked, the agent is that of the run, and no secret of it is sent."""
+    page = visitor.log_in(f"/ui/sessions/{stage.dear.session_id}")
+    with page.expect_response(re.compile("/runs/run_.*/agent$")) as told:
+        page.get_by_role("link", name="Config").click()
+    assert "s3cr3t" not in told.value.text()
+    run = page.get_by_role("region", name="Run 2")
+    expect(run.get_by_text("changed from run 1: left to the executor")).to_have_count(1)
+    expect(run.get_by_role("link", name="helper")).to_have_attribute("href", "/ui/agents/helper")
+    kept = page.get_by_role("region", name="The agent helper, as this run keeps it")
+    expect(kept.get_by_text("X-At: ${PROJECT_DIR}")).to_be_visible()
+    expect(kept.get_by_text("X-Key: \N{BULLET}\N{BULLET}\N{BULLET}")).to_be_visible()
+    page.get_by_label("Run", exact=True).select_option(label="Run 1")
+    expect(page.get_by_text("changed from run 1: ")).to_have_count(0)
+    page.wait_for_url(re.compile(r"view=config&run=run_"))
     assert visitor.heard == []

@@ -118,3 +118,43 @@ def test_files_of_a_runners_directory_are_told_by_hash_first(coordinator: Coordi
     assert (changed.status_code, changed.json()["code"]) == (409, "agent_read_only")
     assert put(files=[]).json()["removed"] == ["filed"]
     assert coordinator.call("GET", "/agents/filed").status_code == 404
+
+
+SECRET: str = "s3cr3t-0123456789"
+SERVERS: dict[str, Any] = {
+    "far": {
+        "url": f"https://me:{SECRET}@far.test:8443/mcp/{SECRET}/v2?key={SECRET}&at=${{PROJECT_DIR}}",
+        "headers": {
+            "Authorization": "Bearer ${CALLBOARD_TOKEN}",
+            "X-Key": SECRET,
+            "X-Both": f"${{AGENT_SESSION_ID}}:{SECRET}",
+        },
+    },
+    "near": {"command": "/opt/mcp", "args": ["--key", SECRET], "env": {"KEY": SECRET}},
+}
+
+
+def test_d4_a_run_shows_the_agent_that_it_keeps_without_a_secret(coordinator: Coordinator) -> None:
+    """D4, S6: later edits change nothing in it; values that are no template are hidden; agents do not ask for it."""
+    etag = make(coordinator, "kept", executor="scripted", mcp_servers=SERVERS).headers["etag"]
+    asked = {"type": "start_session", "prompt": "say x", "agent_name": "kept"}
+    run_id = coordinator.done("POST", "/runs", asked)["run_id"]
+    coordinator.call("PUT", "/agents/kept", {"model": "big"}, headers={"If-Match": etag}).raise_for_status()
+    answer = coordinator.call("GET", f"/runs/{run_id}/agent")
+    shown = answer.json()
+    assert (shown["model"], shown["system_prompt"], shown["etag"]) == ("small", "You review.", etag.strip('"'))
+    far, near = shown["mcp_servers"]
+    hidden = "\N{BULLET}" * 3
+    assert far["url"] == f"https://{hidden}@far.test:8443/mcp/{hidden}/v2?key={hidden}&at=${{PROJECT_DIR}}"
+    assert far["headers"] == {
+        "Authorization": "Bearer ${CALLBOARD_TOKEN}",
+        "X-Key": hidden,
+        "X-Both": f"${{AGENT_SESSION_ID}}{hidden}",
+    }
+    assert (near["command"], near["argument_count"], near["environment"]) == ("/opt/mcp", 2, ["KEY"])
+    assert SECRET not in answer.text
+    session = coordinator.register("kept-agents").begin().session_token
+    assert coordinator.call("GET", f"/runs/{run_id}/agent", token=session).status_code == 403
+    plain = coordinator.done("POST", "/runs", {"type": "start_session", "prompt": "say x", "executor_type": "scripted"})
+    missing = coordinator.call("GET", f"/runs/{plain['run_id']}/agent")
+    assert (missing.status_code, missing.json()["code"]) == (404, "agent_not_found")

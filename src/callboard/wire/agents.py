@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from callboard.domain.agent import Agent as AgentDefinition
 from callboard.domain.agent import AgentDemands, AgentFields, AgentLimits, McpServer, Scope
+from callboard.wire.agent_snapshot import AgentSnapshot
 from callboard.wire.queries import MAX_LIMIT, PageQuery, Query
 from callboard.wire.requests import Name, Path, Request
 from callboard.wire.responses import Response
@@ -107,6 +108,38 @@ class Agent(AgentListed, kw_only=True):
     demands: AgentDemands
     limits: AgentLimits
     output_schema: dict[str, Any] | None
+
+
+class ServerOfRun(Response, kw_only=True):
+    """An MCP server that a run's agent was given, without any secret: values that are no template are hidden."""
+
+    name: str
+    type: str | None
+    url: str | None
+    headers: dict[str, str]
+    command: str | None
+    argument_count: int
+    environment: list[str]
+    """The names of variables that the agent sets for it."""
+    described_by_runner: bool
+    """The agent names it; the file of the runner says what it is."""
+
+
+class AgentOfRun(AgentSnapshot, kw_only=True):
+    """The agent as a run keeps it: later edits change nothing in it."""
+
+    description: str
+    executor: str | None
+    model: str | None
+    permission_mode: str | None
+    tools: list[str] | None
+    tags: list[str]
+    mcp_servers: list[ServerOfRun]
+    demands: AgentDemands
+    limits: AgentLimits
+    parameters_schema: dict[str, Any] | None
+    output_schema: dict[str, Any] | None
+    system_prompt: str
 
 
 class AgentsQuery(PageQuery, kw_only=True):

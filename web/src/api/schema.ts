@@ -110,6 +110,24 @@ export interface AgentListed {
   updated_at: string;
 }
 
+export interface AgentOfRun {
+  name: string;
+  scope: string;
+  etag: string;
+  description: string;
+  executor: string | null;
+  model: string | null;
+  permission_mode: string | null;
+  tools: string[] | null;
+  tags: string[];
+  mcp_servers: ServerOfRun[];
+  demands: AgentDemands;
+  limits: AgentLimits;
+  parameters_schema: Record<string, unknown> | null;
+  output_schema: Record<string, unknown> | null;
+  system_prompt: string;
+}
+
 export interface AgentSnapshot {
   name: string;
   scope: string;
@@ -968,6 +986,17 @@ export interface SendMessage {
   delivery?: "auto" | "live" | "resume";
 }
 
+export interface ServerOfRun {
+  name: string;
+  type: string | null;
+  url: string | null;
+  headers: Record<string, string>;
+  command: string | null;
+  argument_count: number;
+  environment: string[];
+  described_by_runner: boolean;
+}
+
 export interface Session {
   session_id: string;
   status: string;
@@ -1318,6 +1347,7 @@ export interface Operations {
   "GET /runs/{run_id}": { path: { "run_id": string }; query: {}; body: undefined; answer: Run };
   "GET /runs/{run_id}/wait": { path: { "run_id": string }; query: { "timeout"?: number }; body: undefined; answer: Run };
   "GET /runs/{run_id}/why": { path: { "run_id": string }; query: {}; body: undefined; answer: Why };
+  "GET /runs/{run_id}/agent": { path: { "run_id": string }; query: {}; body: undefined; answer: AgentOfRun };
   "GET /queue": { path: {}; query: { "page"?: string; "limit"?: number }; body: undefined; answer: Page<WaitingRun> };
   "POST /runs/{run_id}/stop": { path: { "run_id": string }; query: {}; body: StopRun; answer: Stopped };
   "POST /runs/{run_id}/retry": { path: { "run_id": string }; query: {}; body: RetryRun; answer: RunCreated };

@@ -24,6 +24,7 @@ import { Tabs, viewOf, type View } from "./session/Tabs";
 import { Guidance } from "./work/Guidance";
 import css from "./Session.module.css";
 
+const Config = lazy(patiently(() => import("./session/Config")));
 const Events = lazy(patiently(() => import("./session/Events")));
 const Logs = lazy(patiently(() => import("./session/Logs")));
 
@@ -67,6 +68,7 @@ function Shown({ view, session, log }: { view: View; session: Session; log: Sess
     case "changes": return session.workspace ? <Changes session={session} /> : <NoWorktree />;
     case "guidance": return <div className={css.scroll}><Guidance session={session} /></div>;
     case "logs": return <Logs log={log} />;
+    case "config": return <Config session={session} />;
     case "events": return <Events log={log} />;
     default: return <TimelineOf session={session} log={log} />;
   }

@@ -4,6 +4,7 @@ from typing import Final
 
 from callboard.client.call import Call, PageOf, path, query
 from callboard.client.idempotency import new_key
+from callboard.wire.agents import AgentOfRun
 from callboard.wire.requests import CreateRun, RetryRun, StopRun
 from callboard.wire.responses import Run, RunCreated, Stopped, WaitingRun, Why
 
@@ -49,6 +50,11 @@ def queue(*, page: str | None = None, limit: int | None = None) -> Call[PageOf[W
 def why(run_id: str) -> Call[Why]:
     """Why it waits, or why it ended."""
     return Call(method="GET", path=path("runs", run_id, "why"), response=Why, repeatable=True)
+
+
+def agent(run_id: str) -> Call[AgentOfRun]:
+    """The agent as the run keeps it, without secrets."""
+    return Call(method="GET", path=path("runs", run_id, "agent"), response=AgentOfRun, repeatable=True)
 
 
 def wait(run_id: str, timeout_seconds: float) -> Call[Run]:

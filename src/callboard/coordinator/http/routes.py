@@ -88,6 +88,8 @@ RUNS: Final = (
           query=queries.WaitQuery, response=responses.Run, manner="held"),
     Route("GET", "/runs/{run_id}/why", runs.explain_run, "read", "Why it waits, or why it ended.",
           response=responses.Why),
+    Route("GET", "/runs/{run_id}/agent", runs.show_agent_of_run, "overview",
+          "The agent as the run keeps it, without secrets.", response=agent_wire.AgentOfRun),
     Route("GET", "/queue", runs.list_queue, "overview", "Runs that wait, oldest first, each with why.",
           query=queries.PageQuery, response=responses.Page, items=responses.WaitingRun),
     Route("POST", "/runs/{run_id}/stop", runs.stop_run, "write", "Stop this run; again changes nothing.",

@@ -2,6 +2,7 @@
 
 from callboard.coordinator.http.call import Call
 from callboard.coordinator.http.held import unless_gone
+from callboard.wire.agents import AgentOfRun
 from callboard.wire.responses import Page, Run, RunCreated, Stopped, Why
 
 
@@ -32,6 +33,11 @@ async def show_run(call: Call) -> Run:
 async def explain_run(call: Call) -> Why:
     """GET /runs/{run_id}/why."""
     return await call.services.why.explain(call.caller, call.id)
+
+
+async def show_agent_of_run(call: Call) -> AgentOfRun:
+    """GET /runs/{run_id}/agent."""
+    return await call.services.runs.agent(call.caller, call.id)
 
 
 async def list_queue(call: Call) -> Page:

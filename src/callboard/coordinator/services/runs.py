@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 
 from callboard.coordinator.services.access import require_steering, visible_run, visible_session
+from callboard.coordinator.services.agents_of_runs import render_agent_of_run
 from callboard.coordinator.services.fleet import Fleet
 from callboard.coordinator.services.following_run import retry_of
 from callboard.coordinator.services.forks import fork_of
@@ -34,6 +35,7 @@ from callboard.domain.runner import LeaseRules
 from callboard.domain.text import MAX_PROMPT_BYTES, check_text
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.idempotency import remember, remembered
+from callboard.wire.agents import AgentOfRun
 from callboard.wire.requests import CreateRun, ForkSession
 from callboard.wire.responses import Page, Run, RunCreated
 
@@ -146,6 +148,11 @@ class RunService:
             return render_run(visible_run(tx, caller, run_id), usage_of_run(tx, run_id))
 
         return await self._database.read(work)
+
+    async def agent(self, caller: Caller, run_id: str) -> AgentOfRun:
+        """The agent as the run keeps it; NotFound when it was begun without one."""
+        check_run_id(run_id)
+        return await self._database.read(lambda tx: render_agent_of_run(visible_run(tx, caller, run_id)))
 
     async def list(
         self,

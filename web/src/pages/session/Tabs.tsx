@@ -4,9 +4,9 @@ import type { Session } from "../../api/schema";
 import { Link, useQueryParameter } from "../../navigation";
 import css from "./Tabs.module.css";
 
-export type View = "timeline" | "changes" | "logs" | "events" | "guidance";
+export type View = "timeline" | "changes" | "logs" | "events" | "config" | "guidance";
 
-const WORDS: Record<View, string> = { timeline: "Timeline", changes: "Changes", logs: "Logs", events: "Events", guidance: "Guidance" };
+const WORDS: Record<View, string> = { timeline: "Timeline", changes: "Changes", logs: "Logs", events: "Events", config: "Config", guidance: "Guidance" };
 const OF_THE_LOG = new Set<View>(["timeline", "logs", "events"]);
 const DENSITIES = new Set(["", "headlines", "all"]);
 

@@ -1,0 +1,40 @@
+"""What may be shown of how an agent reaches its MCP servers: addresses, names and templates, and no secret.
+
+Pure. A value counts as a secret unless it is a template, or an ordinary word of an address.
+"""
+
+import re
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+HIDDEN: Final = "\N{BULLET}\N{BULLET}\N{BULLET}"
+_TEMPLATE: Final = re.compile(r"(\$\{[A-Za-z0-9_]{1,64}\})")
+_SCHEME: Final = re.compile(r"\s*(?:(?:Bearer|Basic|Token|ApiKey)\s+)?", re.IGNORECASE)
+_WORD: Final = re.compile(r"[a-z][a-z._-]{0,23}|v\d{1,3}", re.IGNORECASE)
+
+
+def shown_value(value: str) -> str:
+    """A header's value: its templates and the word that says of which kind it is; all else is hidden."""
+    return "".join(
+        part if _TEMPLATE.fullmatch(part) or _SCHEME.fullmatch(part) else HIDDEN for part in _TEMPLATE.split(value)
+    )
+
+
+def shown_address(url: str) -> str:
+    """An address without who logs in, and without what in its path or query could be a key."""
+    try:
+        parts = urlsplit(url)
+        pairs = parse_qsl(parts.query, keep_blank_values=True)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return HIDDEN
+    if not parts.scheme or not host:
+        return shown_value(url)
+    path = "/".join(_shown_step(step) for step in parts.path.split("/"))
+    query = "&".join(f"{name}={shown_value(value)}" for name, value in pairs)
+    who = f"{HIDDEN}@" if "@" in parts.netloc else ""
+    return f"{parts.scheme}://{who}{host}{path}{'?' if query else ''}{query}"
+
+
+def _shown_step(step: str) -> str:
+    return step if not step or _WORD.fullmatch(step) else shown_value(step)
