@@ -55,7 +55,9 @@ def test_an_agent_waits_for_a_person_who_allows_it(stage: Stage) -> None:
 
 def test_a_denial_reaches_the_agent_with_its_reason(stage: Stage) -> None:
     coordinator = stage.coordinator
-    run = coordinator.start_run(ASKS)
+    run = coordinator.start_run(ASKS.replace("make deploy", "rm -rf build"))
+    assert pending(coordinator, run).risk == "dangerous"
+    assert "dangerous: removes whole folders" in stage.callboard("approvals", "list").out
     stage.callboard("deny", pending(coordinator, run).approval_id, "--reason", "not on a Friday")
     coordinator.ended(run.run_id)
     assert coordinator.said(run.session_id)[-2:] == ["denied Bash: not on a Friday", "after"]

@@ -30,6 +30,7 @@ QUESTION: Final = {
 }
 HOSTILE_CALL: Final = {
     "description": "<b>Only</b> looks",
+    "dangerouslyDisableSandbox": True,
     "command": 'rm -r "build" \\\n  && ls <img src=x> \x1b]0;$(rm x)\x07\u202e',
 }
 SHOWN_CALL: Final = re.compile(
@@ -73,6 +74,7 @@ def test_a81_two_tabs_and_an_end_settle_each_approval_once(coordinator: Coordina
         call = request_of(desk.page, "Clean up")
         expect(call.get_by_label("Command")).to_have_text(SHOWN_CALL, use_inner_text=True)
         expect(call.get_by_text("The agent says of it: <b>Only</b> looks")).to_be_visible()
+        expect(call.get_by_text("dangerous: turns the sandbox off; removes whole folders")).to_be_visible()
         change = request_of(desk.page, "Rename it")
         expect(change.get_by_text("- one")).to_be_visible()
         expect(change.get_by_text("+ two")).to_be_visible()

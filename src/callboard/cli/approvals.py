@@ -157,4 +157,5 @@ def _asked(approval: Approval) -> str:
 def _row(approval: Approval) -> list[Part]:
     status = span(approval.status, "yellow") if approval.status == "pending" else approval.status
     given = json.dumps(approval.tool_input, ensure_ascii=False)[:_SHOWN]
-    return [approval.approval_id, status, approval.session_id, approval.risk, approval.tool_name, given]
+    risk = span(f"dangerous: {', '.join(approval.risk_notes)}", "red") if approval.risk_notes else approval.risk
+    return [approval.approval_id, status, approval.session_id, risk, approval.tool_name, given]

@@ -111,7 +111,9 @@ def _usage(payload: _Payload, whole: bool) -> list[Part]:
 
 def _approval_requested(payload: _Payload, whole: bool) -> list[Part]:
     asked = _brief(payload.get("description", payload.get("tool_name")), whole)
-    return [span("asks for permission", "yellow", "bold"), _facts(payload, "approval_id", "risk"), f": {asked}"]
+    notes = ", ".join(map(str, payload.get("risk_notes") or []))
+    told = _facts(payload, "approval_id", "risk") + (f" it {notes}" if notes else "")
+    return [span("asks for permission", "yellow", "bold"), told, f": {asked}"]
 
 
 def _approval_decided(payload: _Payload, whole: bool) -> list[Part]:

@@ -12,7 +12,6 @@ from callboard.domain.transitions import Transitions
 
 ApprovalStatus = Literal["pending", "allowed", "denied", "expired"]
 STATUSES: Final[tuple[str, ...]] = get_args(ApprovalStatus)
-Risk = Literal["reads", "writes", "writes_elsewhere", "executes", "unknown"]
 Scope = Literal["once", "session"]
 MAX_INPUT_BYTES: Final = 256 * 1024
 MAX_GRANTED_BYTES: Final = 16 * 1024
@@ -26,15 +25,12 @@ APPROVAL: Final = Transitions(
     }
 )
 
-_READS: Final = frozenset({"Read", "Glob", "Grep", "LS", "NotebookRead", "WebFetch", "WebSearch"})
-_WRITES: Final = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit", "write", "append"})
-_EXECUTES: Final = frozenset({"Bash", "BashOutput", "KillShell", "Task", "run"})
 _FILE_TOOLS: Final = frozenset({"Read", "Write", "Edit", "MultiEdit", "NotebookEdit", "write", "append"})
 ASK: Final = "AskUserQuestion"
 MAX_QUESTION: Final = 2_000
 QUESTIONS: Final = frozenset({ASK, "ExitPlanMode"})
 """Tools that ask a person something else than for permission: each answer is about that one question."""
-_PATHS: Final = ("file_path", "path", "notebook_path")
+PATHS: Final = ("file_path", "path", "notebook_path")
 
 
 def content_hash(tool_name: str, tool_input: dict[str, Any], project_dir: str | None) -> str:
@@ -95,29 +91,9 @@ def session_allows(tool_name: str, tool_input: dict[str, Any], project_dir: str 
 
 def _file_of(tool_name: str, tool_input: dict[str, Any], project_dir: str | None) -> str | None:
     """The one file that a tool is about, if it is about one."""
-    named = [tool_input[name] for name in _PATHS if tool_input.get(name)]
+    named = [tool_input[name] for name in PATHS if tool_input.get(name)]
     if tool_name not in _FILE_TOOLS or len(named) != 1 or not isinstance(named[0], str):
         return None
     if ".." in named[0].split("/"):  # above a link that is somewhere else than its words say
         return None
     return posixpath.normpath(posixpath.join(project_dir or "", named[0]))
-
-
-def risk_of(tool_name: str, tool_input: dict[str, Any], project_dir: str | None) -> Risk:
-    """How much the tool could do, as its name and the paths in its input say; a hint that decides nothing."""
-    if tool_name in _READS:
-        return "reads"
-    if tool_name in _EXECUTES:
-        return "executes"
-    if tool_name not in _WRITES:
-        return "unknown"
-    paths = [str(tool_input[name]) for name in _PATHS if tool_input.get(name)]
-    return "writes" if all(_inside(path, project_dir) for path in paths) else "writes_elsewhere"
-
-
-def _inside(path: str, project_dir: str | None) -> bool:
-    if project_dir is None:
-        return not path.startswith("/") and ".." not in path.split("/")
-    base = posixpath.normpath(project_dir)
-    whole = posixpath.normpath(posixpath.join(base, path))
-    return whole == base or whole.startswith(base.rstrip("/") + "/")

@@ -58,8 +58,8 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     CALLBACK_ACCEPTED: "callback_id, child_session_id, child_run_id, run_id whose agent took it",
     CALLBACK_HELD: "callback_id, child_session_id, child_run_id, why",
     CALLBACK_UNDELIVERABLE: "callback_id, child_session_id, child_run_id, why",
-    APPROVAL_REQUESTED: "approval_id, tool_name, tool_input, description, project_dir, risk, content_hash, "
-    "session_allows",
+    APPROVAL_REQUESTED: "approval_id, tool_name, tool_input, description, project_dir, risk, risk_notes, "
+    "content_hash, session_allows",
     APPROVAL_DECIDED: "approval_id, decision, by, by_label, reason, updated_input, scope (once, session), granted_by: "
     "the decision for the session that allowed it",
     APPROVAL_EXPIRED: "approval_id",

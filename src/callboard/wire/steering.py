@@ -39,7 +39,9 @@ class Approval(Response, kw_only=True):
     description: str
     project_dir: str | None
     risk: str
-    """reads, writes, writes_elsewhere, executes or unknown: a hint from the tool's name and the paths in its input."""
+    """reads, writes, writes_elsewhere, executes, dangerous or unknown: a hint from tool, paths and command."""
+    risk_notes: list[str]
+    """What makes it dangerous, each in a few words. What is not recognised is not called safe."""
     content_hash: str
     """What a decision names, so that it is about this very request."""
     session_allows: str | None

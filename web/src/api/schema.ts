@@ -157,6 +157,7 @@ export interface Approval {
   description: string;
   project_dir: string | null;
   risk: string;
+  risk_notes: string[];
   content_hash: string;
   session_allows: string | null;
   scope: string;

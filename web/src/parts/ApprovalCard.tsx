@@ -20,6 +20,8 @@ export interface AskedFor {
   description: string;
   project_dir: string | null;
   risk: string;
+  /** What makes it dangerous, in the coordinator's words. */
+  risk_notes: readonly string[];
   content_hash: string;
   /** What a decision for the session would allow; null where it holds once. */
   session_allows: string | null;
@@ -44,7 +46,7 @@ const ANSWERS: Record<string, Look> = {
   deny: { icon: "✕", word: "Not answered", tone: "wait" }, denied: { icon: "✕", word: "Not answered", tone: "wait" },
 };
 const RISKS: Record<string, string> = {
-  reads: "reads", writes: "writes in its directory", writes_elsewhere: "writes elsewhere", executes: "executes a program", unknown: "risk unknown",
+  reads: "reads", writes: "writes in its directory", writes_elsewhere: "writes elsewhere", executes: "executes a program", dangerous: "dangerous", unknown: "risk unknown",
 };
 /** After these there is nothing to decide here any more: another tab was quicker, or the agent does not wait. */
 const OVER: Record<string, string> = { approval_decided: "decided elsewhere", approval_expired: "expired" };
@@ -100,7 +102,7 @@ function Head({ approval, decision, asks, plans }: { approval: AskedFor; decisio
     <div className={css.head} role="status">
       <State look={look} />
       {!asks && !plans && <code>{asText(approval.tool_name)}</code>}
-      {!asks && !plans && <span className={css.soft}>{RISKS[approval.risk] ?? asText(approval.risk)}</span>}
+      {!asks && !plans && <Risk approval={approval} />}
       {!decision && <span className={css.soft}><Age at={approval.requested_at} before="waits " /></span>}
       {decision && approval.granted_by && <span className={css.soft}>by what was allowed for the session</span>}
       {decision && (by || approval.decided_at) && (
@@ -109,6 +111,12 @@ function Head({ approval, decision, asks, plans }: { approval: AskedFor; decisio
       {decision === "expired" && <span className={css.soft}>The agent does not wait for it any more.</span>}
     </div>
   );
+}
+
+/** What is recognised of it; where nothing is, that is not called safe. */
+function Risk({ approval: { risk, risk_notes: notes } }: { approval: AskedFor }) {
+  if (notes.length === 0) return <span className={css.soft}>{RISKS[risk] ?? asText(risk)}</span>;
+  return <strong className={css.danger}><span aria-hidden="true">⚠</span> dangerous: {notes.map(asText).join("; ")}</strong>;
 }
 
 /** The exact call, and where it would happen. */

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from callboard.domain import event as event_types
-from callboard.domain.approval import APPROVAL, content_hash, grant_key, question_of, risk_of, session_allows, waits_for
+from callboard.domain.approval import APPROVAL, content_hash, grant_key, question_of, session_allows, waits_for
+from callboard.domain.risk import risk_notes, risk_of
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
 from callboard.store.hints import RunnerTold
@@ -44,6 +45,7 @@ def request(tx: Transaction, run: Row, approval_id: str, asked: ApprovalRequest)
         shown = ("tool_name", "tool_use_id", "description", "project_dir", "risk", "content_hash")
         allows = session_allows(asked.tool_name, asked.tool_input, asked.project_dir)
         more = {name: row[name] for name in shown} | {"tool_input": asked.tool_input, "session_allows": allows}
+        more["risk_notes"] = risk_notes(asked.tool_input)
         _tell(tx, run, event_types.APPROVAL_REQUESTED, row, **more)
         if not _is_granted(tx, run, row):
             _wait(tx, run)

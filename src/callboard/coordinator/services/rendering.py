@@ -13,6 +13,7 @@ from callboard.domain import runner as runners
 from callboard.domain.approval import session_allows
 from callboard.domain.budget import UNITS, Pools
 from callboard.domain.lifecycle import ENDED, legal_actions
+from callboard.domain.risk import risk_notes
 from callboard.domain.session import group_of
 from callboard.domain.usage import UsageTotal
 from callboard.domain.why import sentence_of_end
@@ -282,6 +283,7 @@ def render_approval(row: Columns) -> steering.Approval:
     return steering.Approval(
         **{name: row[name] for name in (*same, *more)},
         tool_input=tool_input,
+        risk_notes=risk_notes(tool_input),
         session_allows=allows,
         updated_input=_json(row["updated_input"]),
         requested_at=rfc3339(row["requested_at"]),

@@ -47,7 +47,7 @@ function Body({ item, session }: { item: Item; session: Session }): ReactNode {
 export function approvalOf(id: string, payload: Record<string, unknown>, at: string): AskedFor {
   const text = (name: string) => (typeof payload[name] === "string" ? (payload[name] as string) : null);
   return { approval_id: id, requested_at: at, tool_name: text("tool_name") ?? "", tool_input: payload.tool_input,
-    description: text("description") ?? "", project_dir: text("project_dir"), risk: text("risk") ?? "", content_hash: text("content_hash") ?? "",
+    description: text("description") ?? "", project_dir: text("project_dir"), risk: text("risk") ?? "", risk_notes: Array.isArray(payload.risk_notes) ? payload.risk_notes.map(String) : [], content_hash: text("content_hash") ?? "",
     session_allows: text("session_allows"), scope: text("scope") ?? "once", granted_by: text("granted_by"), decided_by: text("by"),
     decided_by_label: text("by_label"), decided_at: text("settled_at"), reason: text("reason"), updated_input: payload.updated_input };
 }
