@@ -30,6 +30,7 @@ LOOKS: Final[tuple[tuple[Literal["light", "dark"], ViewportSize, dict[str, Any]]
 """Only colours are of a look that others do not have both sides of."""
 RUN_AXE: Final = "(rules) => axe.run(document, rules)"
 OVERFLOWS: Final = "() => document.documentElement.scrollWidth > innerWidth"
+HEADINGS: Final = "() => [...document.querySelectorAll('h1')].filter((one) => one.checkVisibility()).length"
 LONG_TASKS: Final = """() => {
   window.longest = 0;
   new PerformanceObserver((list) => {
@@ -92,6 +93,8 @@ class Visitor(AbstractContextManager["Visitor"]):
             found += [(scheme, size["width"], fault) for fault in self.complaints_of_axe(rules)]
             if self.page.evaluate(OVERFLOWS):
                 found.append((scheme, size["width"], "scrolls sideways"))
+            if (headings := self.page.evaluate(HEADINGS)) != 1:
+                found.append((scheme, size["width"], f"{headings} headings of the page"))
         self.page.set_viewport_size(WIDE)
         return found
 

@@ -263,3 +263,6 @@ def test_a81_the_standalone_chat_is_one_agent_and_goes_on_after_a_reload(scene: 
     assert visitor.faults_of_looks() == []
     until(lambda: len(scene.prompts(session_id)) == 2, 5, "two runs")
     assert visitor.heard == []
+    visitor.go("/chat/?agent=nosuch")
+    page.get_by_role("link", name="Choose one of those that there are").click()
+    expect(page.get_by_role("link", name=re.compile("reviewer"))).to_be_visible()

@@ -258,7 +258,7 @@ def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
     expect(paused.get_by_role("button", name="Resume work")).to_be_visible()
     held = lift_the_pause_by_a_message(stage, visitor)
     visitor.go("/ui/work/shop/board")
-    stage.post(f"/sessions/{held}/lifecycle", action="cancel", reason="Nobody wants it.")
+    cancel_what_has_a_child_at_work(stage, page, held)
     expect(column(page, "Ended").get_by_role("article", name=re.compile("The login test"))).to_contain_text("Cancelled")
     remove_what_is_left_over(stage, visitor)
     assert visitor.heard == []
@@ -275,6 +275,21 @@ def go_to_the_board_by_its_name(visitor: Visitor) -> Page:
     page.wait_for_url(re.compile("/ui/work/shop/board$"))
     expect(page).to_have_title(re.compile("shop · Board"))
     return page
+
+
+def cancel_what_has_a_child_at_work(stage: Stage, page: Page, held: str) -> None:
+    """S12: who cancels says what becomes of what works below it, as the coordinator knows it at that moment."""
+    child = stage.post("/runs", type="start_session", prompt=hold("never"), parent_session_id=held)
+    until(lambda: stage.shop.session(child["session_id"])["status"] == "running", 20, "the child")
+    card = column(page, "Working").get_by_role("article", name=re.compile("The login test"))
+    card.get_by_label("More to do with the work").click()
+    card.get_by_role("button", name="Cancel work").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Why, kept with the change").fill("Nobody wants it.")
+    dialog.get_by_role("button", name="Cancel the work").click()
+    expect(dialog.get_by_text("1 below it works, too.")).to_be_visible()
+    dialog.get_by_role("button", name="Cancel it, stop all below it").click()
+    assert stage.coordinator.ended(child["run_id"]).reason == "stopped"
 
 
 def remove_what_is_left_over(stage: Stage, visitor: Visitor) -> None:
@@ -335,9 +350,7 @@ def test_a81_issues_are_made_put_into_a_milestone_and_come_through_it(visitor: V
     dialog.get_by_label("Milestone").select_option("")
     dialog.get_by_role("button", name="Make the milestone").click()
     page.wait_for_url(re.compile("/milestones/2$"))
-    page.get_by_role("button", name="Start").click()
-    dialog.get_by_role("button", name=f"Start #3, #{made} on milestone-2").click()
-    dialog.get_by_role("button", name="Close").click()
+    start_and_come_back(page, f"Start #3, #{made} on milestone-2")
     expect(page.get_by_text("2 of 2 passed")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("All passed, to be ended")).to_be_visible()
     page.get_by_role("button", name="End").click()
@@ -350,6 +363,21 @@ def test_a81_issues_are_made_put_into_a_milestone_and_come_through_it(visitor: V
     page.get_by_text("test exited with code 3").click()
     expect(page.get_by_text("boom")).to_be_visible()
     assert visitor.heard == []
+
+
+def start_and_come_back(page: Page, word: str) -> None:
+    """The way back closes the dialog; once it is sent, its address is that of no start any more."""
+    dialog = page.get_by_role("dialog")
+    page.get_by_role("button", name="Start").click()
+    page.go_back()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Start").click()
+    dialog.get_by_role("button", name=word).click()
+    dialog.get_by_role("button", name="Open the session").click()
+    page.wait_for_url(re.compile("/ui/sessions/ses_"))
+    page.go_back()
+    expect(page).to_have_url(re.compile("/milestones/2$"))
+    expect(dialog).to_be_hidden()
 
 
 def row(page: Page, number: int) -> Locator:

@@ -93,7 +93,7 @@ function WithAgent({ name, directory, wanted, onShow }: WithAgentProps) {
           {wanted !== NEW && wanted !== "" && <Button look="quiet" onClick={() => onShow(NEW)}>New conversation</Button>}
         </span>
       </header>
-      {problem ? <div className={css.alone}><Trouble problem={problem} again={() => void (agent.refetch(), newest.refetch())} /></div>
+      {problem ? <div className={css.alone}>{isUnknown(problem) ? <Unknown name={name} /> : <Trouble problem={problem} again={() => void (agent.refetch(), newest.refetch())} />}</div>
         : agent.data === undefined || wanted === "" ? <div className={css.fill}><Loading what="the conversation" /></div>
         : wanted === NEW ? (
           <>
@@ -108,6 +108,15 @@ function WithAgent({ name, directory, wanted, onShow }: WithAgentProps) {
         ) : <One key={wanted} sessionId={wanted} agent={name} />}
     </>
   );
+}
+
+function isUnknown(problem: Error): boolean {
+  return problem instanceof Problem && problem.status === 404;
+}
+
+/** Who came here needs no command line: the agents that there are stand on a page. */
+function Unknown({ name }: { name: string }) {
+  return <div role="alert"><p><strong>There is no agent {inert(name)} here.</strong></p><p><a href="/chat/">Choose one of those that there are</a></p></div>;
 }
 
 function One({ sessionId, agent }: { sessionId: string; agent: string }) {

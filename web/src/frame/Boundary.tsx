@@ -11,6 +11,6 @@ export class Boundary extends Component<{ children: ReactNode }, { error: Error 
 
   override render(): ReactNode {
     const { error } = this.state;
-    return error ? <Trouble problem={error} again={() => this.setState({ error: null })} /> : this.props.children;
+    return error ? <Trouble whole problem={error} again={() => this.setState({ error: null })} /> : this.props.children;
   }
 }

@@ -11,6 +11,7 @@ import { ApprovalCard } from "../parts/ApprovalCard";
 import { NUMBER_KEYS } from "../parts/QuestionCard";
 import { nameOf, short } from "../parts/format";
 import { Empty, Id, Loading, Trouble } from "../parts/Parts";
+import { Where } from "../parts/Where";
 import css from "./Approvals.module.css";
 
 const MOST = 200;
@@ -94,7 +95,7 @@ function One({ approval }: { approval: Approval }) {
       <p className={css.who}>
         <Link to={`/sessions/${approval.session_id}`}>{row ? nameOf(row) : `Session …${short(approval.session_id)}`}</Link>
         {row?.agent_name && <span>{row.agent_name}</span>}
-        {row?.hostname && <span>on {row.hostname}</span>}
+        {row && <Where session={row} />}
         <Link to={`/chat/${approval.session_id}`}>Talk</Link>
         <Id id={approval.approval_id} />
       </p>

@@ -62,6 +62,7 @@ function List({ current }: { current: string }) {
   return (
     <nav className={css.list} aria-label="Conversations">
       <div className={css.listHead}>
+        <h1 className={css.listName}>Chat</h1>
         <Link to="/chat?agent=" className={css.fresh}>+ New conversation</Link>
         <input id="chat-search" type="search" placeholder="Search  /" aria-label="Search conversations" value={words} onChange={(event) => setWords(event.target.value)} />
       </div>
@@ -88,7 +89,7 @@ function One({ sessionId }: { sessionId: string }) {
     return (
       <div className={css.alone}>
         <BackToList />
-        {session.error ? <Trouble problem={session.error} {...(missing ? {} : { again: () => void session.refetch() })} /> : <Loading what="the conversation" />}
+        {session.error ? <Trouble whole problem={session.error} {...(missing ? {} : { again: () => void session.refetch() })} /> : <Loading what="the conversation" />}
       </div>
     );
   }

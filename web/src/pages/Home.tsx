@@ -33,7 +33,7 @@ export default function Home() {
   const search = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
   useKeys(useMemo(() => keysOf(list, search), []));
-  if (phase === "failed" && problem) return <div className={css.page}><Trouble problem={problem} again={() => void loadBoard()} /></div>;
+  if (phase === "failed" && problem) return <div className={css.page}><Trouble whole problem={problem} again={() => void loadBoard()} /></div>;
   return (
     <div className={css.page}>
       <div className={css.head}>

@@ -46,7 +46,7 @@ function OneTree({ sessionId }: { sessionId: string }) {
     const missing = tree.error instanceof Problem && tree.error.status === 404;
     return (
       <div className={layout.page}>
-        {tree.error ? <Trouble problem={tree.error} {...(missing ? {} : { again: () => void tree.refetch() })} /> : <Loading what="the tree" />}
+        {tree.error ? <Trouble whole problem={tree.error} {...(missing ? {} : { again: () => void tree.refetch() })} /> : <Loading what="the tree" />}
         {tree.error && <p><Link to="/tree">All trees</Link></p>}
       </div>
     );

@@ -33,7 +33,7 @@ function OfProject({ named, tab, number }: { named: string; tab: string; number:
     const missing = project.error instanceof Problem && project.error.status === 404;
     return (
       <div className={layout.page}>
-        {project.error ? <Trouble problem={project.error} {...(missing ? {} : { again: () => void project.refetch() })} /> : <Loading what="the project" />}
+        {project.error ? <Trouble whole problem={project.error} {...(missing ? {} : { again: () => void project.refetch() })} /> : <Loading what="the project" />}
         {project.error && <p><Link to="/work">All projects</Link></p>}
       </div>
     );

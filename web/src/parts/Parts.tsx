@@ -126,11 +126,13 @@ export function Line({ text }: { text: string }) {
   return <span className={css.line} dir="auto" title={inert(text)}>{inert(text)}</span>;
 }
 
-export function Trouble({ problem, again }: { problem: Error; again?: () => void }) {
+/** What was refused or went wrong; with `whole` it is all that its page has to say. */
+export function Trouble({ problem, again, whole = false }: { problem: Error; again?: () => void; whole?: boolean }) {
   const told = problem instanceof Problem ? problem : null;
+  const sentence = told ? told.detail : "This page has a defect.";
   return (
     <div role="alert" className={css.trouble}>
-      <p><strong>{told ? told.detail : "This page has a defect."}</strong></p>
+      {whole ? <h1>{sentence}</h1> : <p><strong>{sentence}</strong></p>}
       {told?.hint && <p><Hint text={told.hint} /></p>}
       {told ? told.requestId && <p className={css.soft}>Request <code>{told.requestId}</code></p> : <p><code>{problem.message}</code></p>}
       {again && <Button onClick={again}>Try again</Button>}

@@ -36,7 +36,7 @@ export function OneAgent({ name }: { name: string }) {
     const refused = agent.error instanceof Problem && agent.error.status > 0 && agent.error.status < 500;
     return (
       <div className={layout.page}>
-        {agent.error ? <Trouble problem={agent.error} {...(refused ? {} : { again: () => void agent.refetch() })} /> : <Loading what="the agent" />}
+        {agent.error ? <Trouble whole problem={agent.error} {...(refused ? {} : { again: () => void agent.refetch() })} /> : <Loading what="the agent" />}
         {agent.error && <p><Link to={`/agents?q=${encodeURIComponent(name)}`}>All agents of this name</Link></p>}
       </div>
     );

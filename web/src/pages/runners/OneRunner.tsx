@@ -39,7 +39,7 @@ export function OneRunner({ runnerId }: { runnerId: string }) {
   if (runner.data === undefined || missing) {
     return (
       <div className={layout.page}>
-        {runner.error ? <Trouble problem={runner.error} {...(missing ? {} : { again: () => void runner.refetch() })} /> : <Loading what="the runner" />}
+        {runner.error ? <Trouble whole problem={runner.error} {...(missing ? {} : { again: () => void runner.refetch() })} /> : <Loading what="the runner" />}
         {runner.error && <p><Link to="/runners">All runners</Link></p>}
       </div>
     );

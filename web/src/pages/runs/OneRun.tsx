@@ -11,6 +11,7 @@ import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Id, Loading, Money, State, Tokens, Took, Trouble } from "../../parts/Parts";
 import { lookOf } from "../../parts/states";
+import { useStop } from "../../parts/stop";
 import { useShownName } from "../../parts/title";
 import css from "./Rows.module.css";
 import { Place, useNameOf } from "./Rows";
@@ -29,7 +30,7 @@ export function OneRun({ runId }: { runId: string }) {
     const missing = run.error instanceof Problem && run.error.status < 500 && run.error.status > 0;
     return (
       <div className={layout.page}>
-        {run.error ? <Trouble problem={run.error} {...(missing ? {} : { again: () => void run.refetch() })} /> : <Loading what="the run" />}
+        {run.error ? <Trouble whole problem={run.error} {...(missing ? {} : { again: () => void run.refetch() })} /> : <Loading what="the run" />}
         {run.error && <p><Link to="/runs">To the queue</Link></p>}
       </div>
     );
@@ -83,10 +84,12 @@ function Shown({ run }: { run: Run }) {
 
 function Actions({ run }: { run: Run }) {
   const path = { run_id: run.run_id };
-  const [stop, stopping] = useAction(async () => {
-    await call("POST /runs/{run_id}/stop", { path, body: {} });
-    return run.status === "pending" ? "Cancelled; it will not start." : "The stop is on its way.";
+  const end = async () => void (await call("POST /runs/{run_id}/stop", { path, body: {} }));
+  const { stop, stopping, question } = useStop(run.session_id, {
+    title: "Stop this run?", loses: "What its agent has not saved is lost.", stop: async () => { await end(); return "The stop is on its way."; },
   });
+  // What has not begun has nothing below it.
+  const [cancel, cancelling] = useAction(async () => { await end(); return "Cancelled; it will not start."; });
   const [retry, retrying] = useAction(async () => {
     const made = await call("POST /runs/{run_id}/retry", { path, body: {}, idempotencyKey: newKey() });
     go(`/runs/${made.run_id}`);
@@ -94,7 +97,9 @@ function Actions({ run }: { run: Run }) {
   return (
     <span className={layout.line}>
       {ENDED.has(run.status) ? <Button disabled={retrying} onClick={() => void retry()}>Retry</Button>
-        : <Button look="danger" disabled={stopping || run.stop_requested_at !== null} onClick={() => void stop()}>{run.status === "pending" ? "Cancel" : "Stop"}</Button>}
+        : run.status === "pending" ? <Button look="danger" disabled={cancelling} onClick={() => void cancel()}>Cancel</Button>
+          : <Button look="danger" disabled={stopping || run.stop_requested_at !== null} onClick={stop}>Stop</Button>}
+      {question}
     </span>
   );
 }

@@ -7,6 +7,7 @@ import { Store, useStore } from "../../live/stores";
 import { useAction, useAttempt } from "../../parts/actions";
 import layout from "../../parts/layout.module.css";
 import { Button, Dialog, Trouble } from "../../parts/Parts";
+import { BelowQuestion, stopAll, useBelow } from "../../parts/stop";
 import { readAgain } from "./data";
 import { DeleteDialog } from "./DeleteDialog";
 import { GuidanceDialog } from "./Guidance";
@@ -68,7 +69,11 @@ export function WorkDialogs({ sessions }: { sessions: ReadonlyMap<string, Sessio
 function CancelDialog({ session, onClose }: { session: Session; onClose: () => void }) {
   const queries = useQueryClient();
   const [reason, setReason] = useState("");
-  const cancel = useAttempt(async () => {
+  const below = useBelow(session.session_id);
+  const cancel = useAttempt(async (subtree?: boolean) => {
+    if (subtree === undefined && (await below.ask())) return;
+    below.forget();
+    if (subtree) await stopAll(session.session_id);
     await call("POST /sessions/{session_id}/lifecycle", { path: { session_id: session.session_id }, body: { action: "cancel", ...(reason.trim() ? { reason: reason.trim() } : {}) } });
     await readAgain(queries, session);
     onClose();
@@ -79,10 +84,14 @@ function CancelDialog({ session, onClose }: { session: Session; onClose: () => v
       <p>Its runs end and its issues are free for others. Branch and worktree stay, with what is not committed.</p>
       <input className={layout.field} aria-label="Why, kept with the change" placeholder="Why, kept with the change" value={reason} maxLength={4000} onChange={(event) => setReason(event.target.value)} />
       {cancel.problem && <Trouble problem={cancel.problem} />}
-      <div className={css.foot}>
-        <Button look="danger" disabled={cancel.busy} onClick={() => void cancel.run()}>Cancel the work</Button>
-        <Button look="quiet" onClick={onClose}>Let it work</Button>
-      </div>
+      {below.count > 0 ? (
+        <BelowQuestion count={below.count} alone="Cancel it alone" all="Cancel it, stop all below it" none="Let it work" busy={cancel.busy} onDecide={(subtree) => void cancel.run(subtree)} onNone={onClose} />
+      ) : (
+        <div className={css.foot}>
+          <Button look="danger" disabled={cancel.busy} onClick={() => void cancel.run()}>Cancel the work</Button>
+          <Button look="quiet" onClick={onClose}>Let it work</Button>
+        </div>
+      )}
     </Dialog>
   );
 }

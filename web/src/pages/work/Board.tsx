@@ -6,6 +6,7 @@ import { Link, useQueryParameter } from "../../navigation";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Loading, Money, SessionState, State, Trouble } from "../../parts/Parts";
+import { Where } from "../../parts/Where";
 import { workAddress } from "./address";
 import { WorkActions, WorkDialogs } from "./Actions";
 import css from "./Board.module.css";
@@ -93,7 +94,7 @@ const Card = memo(function Card({ card, named, several }: { card: WorkRow; named
       {work?.pull_request_url && <p className={css.text}><PullRequest url={work.pull_request_url} /></p>}
       <div className={css.facts}>
         {[card.agent_name, card.executor_type].filter(Boolean).map((one) => <span key={one}>{inert(String(one))}</span>)}
-        {card.hostname && <span>on {inert(card.hostname)}</span>}
+        <Where session={card} />
         <Money usage={card.usage} />
         {card.children.total > 0 && <span>{card.children.ended} of {card.children.total} children ended</span>}
         {card.milestone_id && <Link to={workAddress(named, "milestones")}>milestone</Link>}

@@ -7,6 +7,7 @@ import { useAttempt } from "../../parts/actions";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Button, Dialog, Trouble } from "../../parts/Parts";
+import { BelowQuestion, useBelow } from "../../parts/stop";
 import { Check } from "../agents/Fields";
 import { ended, readAgain } from "./data";
 import { Losing, lossOf, type Loss } from "./Losing";
@@ -19,9 +20,14 @@ export function DeleteDialog({ session, onClose }: { session: Session; onClose: 
   const [loss, setLoss] = useState<Loss | null>(null);
   const [repeated, setRepeated] = useState("");
   const there = session.work !== null && !["removed", "undone"].includes(session.work.state);
-  const removal = useAttempt(async () => {
+  const below = useBelow(session.session_id);
+  const [subtree, setSubtree] = useState<boolean | null>(null);
+  const removal = useAttempt(async (decided: boolean | null) => {
+    if (decided === null && (await below.ask())) return;
+    below.forget();
+    setSubtree(decided);
     try {
-      await deleteWork(session, { remove: there && !keepWorktree, keepBranch, keepWorktree, confirm: repeated.trim() || null });
+      await deleteWork(session, { subtree: decided === true, remove: there && !keepWorktree, keepBranch, keepWorktree, confirm: repeated.trim() || null });
     } catch (error) {
       const would = lossOf(error);
       if (would === null) throw error;
@@ -37,7 +43,7 @@ export function DeleteDialog({ session, onClose }: { session: Session; onClose: 
   const unsaid = loss !== null && !keepWorktree && repeated.trim() !== loss.value;
   return (
     <Dialog title={`Delete the work on ${session.issues.map((issue) => `#${String(issue.number)}`).join(", ")}?`} onClose={onClose}>
-      <form className={layout.form} onSubmit={(event) => { event.preventDefault(); if (!unsaid) void removal.run(); }}>
+      <form className={layout.form} onSubmit={(event) => { event.preventDefault(); if (!unsaid && below.count === 0) void removal.run(subtree); }}>
         <p>It is stopped and put away; its record is kept.{there && session.workspace && <> Its worktree <code>{inert(session.workspace.hostname)}:{inert(session.workspace.path)}</code> and its branch <code>{inert(session.workspace.branch ?? "")}</code> are removed.</>}</p>
         {there && (
           <div>
@@ -47,16 +53,20 @@ export function DeleteDialog({ session, onClose }: { session: Session; onClose: 
         )}
         {loss && !keepWorktree && <Losing loss={loss} repeated={repeated} onRepeat={setRepeated} />}
         {removal.problem && <Trouble problem={removal.problem} />}
-        <div className={css.foot}>
+        {below.count > 0 ? (
+          <BelowQuestion count={below.count} alone="Delete it alone" all="Delete it, stop all below it" none="Keep it" busy={removal.busy} onDecide={(all) => void removal.run(all)} onNone={onClose} />
+        ) : <div className={css.foot}>
           <Button type="submit" look="danger" disabled={removal.busy || unsaid}>{removal.busy ? "A runner removes it …" : loss && !keepWorktree ? "Lose it and delete" : "Delete the work"}</Button>
           <Button look="quiet" onClick={onClose}>Keep it</Button>
-        </div>
+        </div>}
       </form>
     </Dialog>
   );
 }
 
 interface Wish {
+  /** What works below it is stopped as well. */
+  subtree: boolean;
   remove: boolean;
   keepBranch: boolean;
   keepWorktree: boolean;
@@ -66,7 +76,7 @@ interface Wish {
 /** In the order of the command line: nothing works there any more, then the worktree, then the session. */
 async function deleteWork(session: Session, wish: Wish): Promise<void> {
   const path = { session_id: session.session_id };
-  const stopped = await call("POST /sessions/{session_id}/stop", { path, body: {} });
+  const stopped = await call("POST /sessions/{session_id}/stop", { path, body: { subtree: wish.subtree } });
   for (const run_id of stopped.stopping) {
     let run = await call("GET /runs/{run_id}/wait", { path: { run_id }, query: { timeout: 20 } });
     while (run.ended_at === null) run = await call("GET /runs/{run_id}/wait", { path: { run_id }, query: { timeout: 20 } });

@@ -4,7 +4,7 @@ import { memo, useEffect, useMemo, useRef, useState, type MouseEvent } from "rea
 import { call } from "../../api/client";
 import type { Issue, Project, Task } from "../../api/schema";
 import { useKeys, type Key } from "../../keyboard/registry";
-import { Link, useDialogParameter, useQueryParameter } from "../../navigation";
+import { Link, useQueryParameter } from "../../navigation";
 import { useAction } from "../../parts/actions";
 import { nameOf } from "../../parts/format";
 import { inert } from "../../parts/inert";
@@ -16,6 +16,7 @@ import { IssueDialog } from "./IssueDialog";
 import { checkName, chosenAfter, fitting, holdersOf, lifecycleLook, readNumbers, taskLook } from "./lifecycle";
 import { ToMilestone } from "./ToMilestone";
 import { SpawnDialog } from "./SpawnDialog";
+import { useStarting } from "./starting";
 import css from "./Work.module.css";
 
 const SHOWN = 100;
@@ -25,9 +26,7 @@ export function Issues({ project, named }: { project: Project; named: string }) 
   const [state, setState] = useQueryParameter("state", "open");
   const [words, setWords] = useQueryParameter("q");
   const [pick, setPick] = useQueryParameter("pick");
-  const [spawn, setSpawn] = useDialogParameter("spawn");
-  const [, followSpawn] = useQueryParameter("spawn");
-  const isSent = useSent(spawn, followSpawn);
+  const spawn = useStarting("spawn");
   const [dialog, setDialog] = useState<"new" | "milestone" | null>(null);
   const issues = useIssues(project, state === "all" ? "" : state === "closed" ? "closed" : "open");
   const tasks = useTasks(project);
@@ -41,7 +40,7 @@ export function Issues({ project, named }: { project: Project; named: string }) 
     setPick(chosenAfter(chosen, found.map((one) => one.number), number, range ? last.current : null).join(","));
     last.current = number;
   };
-  const spawnChosen = () => (chosen.length > 0 ? setSpawn(chosen.join(",")) : undefined);
+  const spawnChosen = () => (chosen.length > 0 ? spawn.open(chosen.join(",")) : undefined);
   const list = useRef<HTMLUListElement>(null);
   const search = useRef<HTMLInputElement>(null);
   const isOurs = project.tracker === "local";
@@ -58,7 +57,7 @@ export function Issues({ project, named }: { project: Project; named: string }) 
         <span className={layout.end}>{isOurs ? <Button look={chosen.length > 0 ? "plain" : "primary"} onClick={() => setDialog("new")}>New issue</Button> : <Fetch project={project} />}</span>
       </div>
       {issues.data === undefined ? (issues.error ? <Trouble problem={issues.error} again={() => void issues.refetch()} /> : <Loading what="the issues" />)
-        : issues.data.length === 0 ? <NoIssues project={project} state={state} onNew={() => setDialog("new")} onSpawn={setSpawn} />
+        : issues.data.length === 0 ? <NoIssues project={project} state={state} onNew={() => setDialog("new")} onSpawn={spawn.open} />
           : found.length === 0 ? <p className={layout.soft}>None of these {issues.data.length} fits.</p>
             : <List refOf={list} issues={found} tasks={ofNumber} sessions={sessions} holders={holders} chosen={chosen} named={named} onChoose={choose} />}
       {chosen.length > 0 && (
@@ -74,26 +73,12 @@ export function Issues({ project, named }: { project: Project; named: string }) 
       )}
       {dialog === "new" && <IssueDialog project={project} onClose={() => setDialog(null)} />}
       {dialog === "milestone" && <ToMilestone project={project} named={named} numbers={chosen} onClose={() => setDialog(null)} onDone={() => setPick("")} />}
-      {spawn && (spawn !== SENT || isSent) && (
-        <SpawnDialog project={project} what={{ kind: "spawn", numbers: readNumbers(spawn) }} onSent={() => { setPick(""); followSpawn(SENT); }}
-          onOrder={(order) => order.length > 0 && followSpawn(order.join(","))} onClose={() => (spawn === SENT ? followSpawn : setSpawn)("")} />
+      {spawn.what && (
+        <SpawnDialog project={project} what={{ kind: "spawn", numbers: readNumbers(spawn.what) }} onSent={() => { setPick(""); spawn.sent(); }}
+          onOrder={(order) => order.length > 0 && spawn.follow(order.join(","))} onClose={spawn.close} />
       )}
     </>
   );
-}
-
-/** What the address says of a start once it is sent: opened anew it is no start any more. */
-const SENT = "sent";
-
-/** Whether what was sent was sent from here, and its dialog stands; an address that says so by itself is put right. */
-function useSent(spawn: string, follow: (value: string) => void): boolean {
-  const before = useRef("");
-  const isSent = spawn === SENT && before.current !== "";
-  useEffect(() => {
-    if (spawn === SENT && !isSent) follow("");
-    else before.current = spawn;
-  }, [spawn, isSent, follow]);
-  return isSent;
 }
 
 /** Who comes back from an issue goes on at its row. */

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "react";
 import { call, Problem } from "../../api/client";
 import type { Issue, Project, Task } from "../../api/schema";
 import { useKeys } from "../../keyboard/registry";
-import { go, Link, useDialogParameter } from "../../navigation";
+import { go, Link } from "../../navigation";
 import { useAction } from "../../parts/actions";
 import { nameOf } from "../../parts/format";
 import { inert } from "../../parts/inert";
@@ -18,6 +18,7 @@ import { IssueDialog } from "./IssueDialog";
 import { opened } from "./Issues";
 import { checkName, isActive, lifecycleLook, numbersOf, taskLook } from "./lifecycle";
 import { SpawnDialog } from "./SpawnDialog";
+import { useStarting } from "./starting";
 import { Checks } from "./TaskParts";
 import { taskOf } from "./Tasks";
 import css from "./Work.module.css";
@@ -26,20 +27,21 @@ export function OneIssue({ project, named, number }: { project: Project; named: 
   const issue = useIssue(project, number);
   const tasks = useTasks(project);
   const { sessions } = useWorkSessions(project);
-  const [start, setStart] = useDialogParameter("start");
+  const start = useStarting("start");
+  const { open } = start;
   const [editing, setEditing] = useState(false);
   const task = taskOf(tasks.data, number);
   useEffect(() => { opened.number = number; }, [number]);
   useKeys(useMemo(() => [
-    { keys: "s", does: "Start work on it", where: "Issue", run: () => setStart("spawn") },
-    { keys: "t", does: "Run it as a task", where: "Issue", run: () => setStart("task") },
+    { keys: "s", does: "Start work on it", where: "Issue", run: () => open("spawn") },
+    { keys: "t", does: "Run it as a task", where: "Issue", run: () => open("task") },
     { keys: "e", does: "Edit it", where: "Issue", run: () => setEditing(true) },
     { keys: "u", does: "Back to the issues", where: "Issue", run: () => go(workAddress(named)) },
-  ], [named, setStart]));
+  ], [named, open]));
   const found = issue.data;
   if (found === undefined) {
     const missing = issue.error instanceof Problem && issue.error.status === 404;
-    return issue.error ? <Trouble problem={issue.error} {...(missing ? {} : { again: () => void issue.refetch() })} /> : <Loading what="the issue" />;
+    return issue.error ? <Trouble whole problem={issue.error} {...(missing ? {} : { again: () => void issue.refetch() })} /> : <Loading what="the issue" />;
   }
   const own = [...sessions.values()].filter((one) => numbersOf(one).includes(number)).sort((one, other) => (one.session_id < other.session_id ? 1 : -1));
   return (
@@ -47,7 +49,7 @@ export function OneIssue({ project, named, number }: { project: Project; named: 
       <div className={layout.head}>
         <State look={found.state === "open" ? { icon: "○", word: "Open", tone: "good" } : { icon: "✓", word: "Closed", tone: "wait" }} />
         <h1 dir="auto"><span className={layout.soft}>#{number}</span> {inert(found.title) || `Issue ${number}`}</h1>
-        <Starts project={project} issue={found} holder={own.find(isActive)} onStart={setStart} onEdit={() => setEditing(true)} />
+        <Starts project={project} issue={found} holder={own.find(isActive)} onStart={open} onEdit={() => setEditing(true)} />
       </div>
       <div className={css.two}>
         <div className={css.column}>
@@ -60,7 +62,7 @@ export function OneIssue({ project, named, number }: { project: Project; named: 
       </div>
       <WorkDialogs sessions={sessions} />
       {editing && <IssueDialog project={project} issue={found} task={task} onClose={() => setEditing(false)} />}
-      {start && <SpawnDialog project={project} what={start === "task" ? { kind: "task", number, task_id: task?.task_id ?? null } : { kind: "spawn", numbers: [number] }} onClose={() => setStart("")} />}
+      {start.what && <SpawnDialog project={project} what={start.what === "task" ? { kind: "task", number, task_id: task?.task_id ?? null } : { kind: "spawn", numbers: [number] }} onSent={start.sent} onOrder={() => start.follow(start.what)} onClose={start.close} />}
     </>
   );
 }

@@ -3,7 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { call, newKey } from "../../api/client";
 import type { Milestone, Project, Task } from "../../api/schema";
-import { Link, useDialogParameter } from "../../navigation";
+import { Link } from "../../navigation";
 import { useAction, useAttempt } from "../../parts/actions";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
@@ -16,6 +16,7 @@ import { readAgain, useMilestones, useWorkSessions } from "./data";
 import { isActive, lifecycleLook } from "./lifecycle";
 import { milestoneLook, Progress } from "./Milestones";
 import { SpawnDialog } from "./SpawnDialog";
+import { useStarting } from "./starting";
 import { Checks, TaskHead } from "./TaskParts";
 import { ToMilestone } from "./ToMilestone";
 import css from "./Work.module.css";
@@ -26,12 +27,12 @@ const HALTED = new Set(["stuck", "paused"]);
 export function OneMilestone({ project, named, number }: { project: Project; named: string; number: number }) {
   const milestones = useMilestones(project);
   const { sessions } = useWorkSessions(project);
-  const [start, setStart] = useDialogParameter("start");
+  const start = useStarting("start");
   const [ending, setEnding] = useState(false);
   const [adding, setAdding] = useState(false);
   const found = milestones.data?.find((one) => one.number === number);
-  if (milestones.data === undefined) return milestones.error ? <Trouble problem={milestones.error} again={() => void milestones.refetch()} /> : <Loading what="the milestone" />;
-  if (!found) return <p>The project has no milestone {number}. <Link to={workAddress(named, "milestones")}>Its milestones</Link></p>;
+  if (milestones.data === undefined) return milestones.error ? <Trouble whole problem={milestones.error} again={() => void milestones.refetch()} /> : <Loading what="the milestone" />;
+  if (!found) return <><h1>The project has no milestone {number}.</h1><p><Link to={workAddress(named, "milestones")}>Its milestones</Link></p></>;
   const session = found.session_id ? sessions.get(found.session_id) : undefined;
   // One whose session came to nothing is started anew.
   const startable = found.state === "planned" || (found.state === "active" && session !== undefined && GONE.has(session.lifecycle ?? ""));
@@ -45,7 +46,7 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
         <h1 dir="auto"><span className={layout.soft}>{found.number}</span> {inert(found.title)}</h1>
         <span className={css.actions}>
           {found.state === "planned" && <Button onClick={() => setAdding(true)}>Add issues …</Button>}
-          {startable && left && <Button look="primary" onClick={() => setStart("1")}>Start …</Button>}
+          {startable && left && <Button look="primary" onClick={() => start.open("1")}>Start …</Button>}
           {found.state === "active" && !startable && <Button onClick={() => setEnding(true)}>End …</Button>}
         </span>
       </div>
@@ -73,7 +74,7 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
           </ol>
         )}
       </section>
-      {start && <SpawnDialog project={project} what={{ kind: "milestone", milestone: found }} onClose={() => setStart("")} />}
+      {start.what && <SpawnDialog project={project} what={{ kind: "milestone", milestone: found }} onSent={start.sent} onOrder={() => start.follow(start.what)} onClose={start.close} />}
       <WorkDialogs sessions={sessions} />
       {adding && <ToMilestone project={project} named={named} numbers={[]} milestone={found} onClose={() => setAdding(false)} />}
       {ending && <EndDialog milestone={found} onClose={() => setEnding(false)} />}

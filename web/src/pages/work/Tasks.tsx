@@ -3,7 +3,7 @@ import { useMemo, useRef, useState } from "react";
 import type { Project, Task } from "../../api/schema";
 import { useKeys } from "../../keyboard/registry";
 import { rowKeys } from "../../keyboard/rows";
-import { Link, useDialogParameter } from "../../navigation";
+import { Link } from "../../navigation";
 import layout from "../../parts/layout.module.css";
 import { Button, Loading, Trouble } from "../../parts/Parts";
 import { workAddress } from "./address";
@@ -12,6 +12,7 @@ import { useIssue, useMilestones, useTasks, useWorkSessions, type WorkRow } from
 import { IssueDialog } from "./IssueDialog";
 import { isActive } from "./lifecycle";
 import { SpawnDialog } from "./SpawnDialog";
+import { useStarting } from "./starting";
 import { Checks, TaskHead } from "./TaskParts";
 import css from "./Work.module.css";
 
@@ -22,7 +23,7 @@ export function Tasks({ project, named }: { project: Project; named: string }) {
   const tasks = useTasks(project);
   const milestones = useMilestones(project);
   const { sessions } = useWorkSessions(project);
-  const [run, setRun] = useDialogParameter("run");
+  const run = useStarting("run");
   const [edit, setEdit] = useState<number | null>(null);
   const [shown, setShown] = useState(SHOWN);
   const list = useRef<HTMLUListElement>(null);
@@ -34,7 +35,7 @@ export function Tasks({ project, named }: { project: Project; named: string }) {
     return session && isActive(session) ? session : null;
   };
   if (tasks.data === undefined) return tasks.error ? <Trouble problem={tasks.error} again={() => void tasks.refetch()} /> : <Loading what="the tasks" />;
-  const wanted = tasks.data.find((one) => String(one.number) === run);
+  const wanted = tasks.data.find((one) => String(one.number) === run.what);
   return (
     <>
       {sorted.length === 0 ? <FirstTask named={named} /> : (
@@ -45,7 +46,7 @@ export function Tasks({ project, named }: { project: Project; named: string }) {
               <Checks task={task} ofProject={project.settings.checks ?? []} />
               {active(task) !== null ? <Led session={active(task)} /> : task.status !== "running" && (
                 <div className={css.actions}>
-                  <Button className={css.small} onClick={() => setRun(String(task.number))} >{task.status === "ended" ? "Run again …" : "Run …"}<span className="unseen"> #{task.number}</span></Button>
+                  <Button className={css.small} onClick={() => run.open(String(task.number))} >{task.status === "ended" ? "Run again …" : "Run …"}<span className="unseen"> #{task.number}</span></Button>
                   <Button look="quiet" className={css.small} onClick={() => setEdit(task.number)} >Settings<span className="unseen"> of #{task.number}</span></Button>
                 </div>
               )}
@@ -54,7 +55,7 @@ export function Tasks({ project, named }: { project: Project; named: string }) {
         </ul>
       )}
       {sorted.length > shown && <div><Button look="quiet" onClick={() => setShown(shown * 4)}>{sorted.length - shown} more</Button></div>}
-      {wanted && <SpawnDialog project={project} what={{ kind: "task", number: wanted.number, task_id: wanted.task_id }} onClose={() => setRun("")} />}
+      {wanted && <SpawnDialog project={project} what={{ kind: "task", number: wanted.number, task_id: wanted.task_id }} onSent={run.sent} onOrder={() => run.follow(run.what)} onClose={run.close} />}
       <WorkDialogs sessions={sessions} />
       {edit !== null && <EditIssue project={project} number={edit} task={taskOf(tasks.data, edit)} onClose={() => setEdit(null)} />}
     </>

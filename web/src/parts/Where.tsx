@@ -1,0 +1,16 @@
+// Where a session's work is: its runner by name, as a link; its host where no runner is known.
+import { Link } from "../navigation";
+import { useRunnerPlaces } from "./filterable";
+import { inert } from "./inert";
+
+interface Bound {
+  hostname: string | null;
+  binding: { runner_id: string | null } | null;
+}
+
+export function Where({ session }: { session: Bound }) {
+  const runnerId = session.binding?.runner_id ?? "";
+  const place = useRunnerPlaces().get(runnerId);
+  if (place) return <span>on <Link to={`/runners/${runnerId}`}>{inert(place)}</Link></span>;
+  return session.hostname ? <span>on {inert(session.hostname)}</span> : null;
+}
