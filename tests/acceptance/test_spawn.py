@@ -223,9 +223,15 @@ def test_r24_a_worktree_that_somebody_removed_is_told_with_the_way_to_go_on_from
     place = Path(made["path"])
     shop.repository.git("-C", str(place), "commit", "--quiet", "--allow-empty", "--message", "kept")
     shutil.rmtree(place)
-    assert "is not there any more" in shop.refused(1, "resume", "1", "say more", "--wait")
-    why = shop.do("why", "1")["next_step"]
-    assert why == "callboard delete 1 --keep-branch, then callboard spawn 1 --reuse-branch"
+    way = "callboard delete 1 --keep-branch, then callboard spawn 1 --reuse-branch"
+    refused = shop.refused(1, "resume", "1", "say more", "--wait")
+    assert ("is not there any more" in refused, way in refused) == (True, True)
+    assert shop.do("why", "1")["next_step"] == shop.do("get", "1")["work"]["next_step"] == way
+    assert f"next: {way}\n" in shop.callboard("forward", "1", "Go on.").err
+    for _ in ("git knows it", "git has forgotten it"):
+        (listed,) = shop.do("worktrees")["items"]
+        assert (listed["path"], listed["missing"], listed["next_step"]) == (str(place), True, way)
+        shop.repository.git("worktree", "prune")
     shop.do("delete", "1", "--keep-branch")
     again = shop.do("spawn", "1", "--reuse-branch")
     assert (again["path"], shop.repository.git("log", "-1", "--format=%s", "issue-1")) == (made["path"], "kept")
@@ -240,3 +246,8 @@ def test_r24_a_worktree_that_somebody_removed_is_told_with_the_way_to_go_on_from
     assert "callboard worktrees --remove" in shop.refused(8, "spawn", "2")
     assert "nothing to confirm" in shop.refused(2, "delete", "2", "--confirm", "lose-0123456789")
     assert "has no worktree" in shop.callboard("delete", "2").err
+    # The path may be said as it is typed; a link alone is not followed.
+    shop.repository.git("worktree", "add", "--quiet", "-b", "left", str(world.folder / "project-left"))
+    (world.folder / "link").symlink_to(world.folder / "project-left")
+    assert "is a link to" in shop.refused(2, "worktrees", "--remove", "../link")
+    assert shop.do("worktrees", "--remove", "../project/../project-left")["path"].endswith("/project-left")

@@ -129,6 +129,8 @@ def test_r15_a_stop_amid_a_check_leaves_no_process_and_begins_no_iteration(world
     shop = Shop(world)
     session_id, run_id = shop.begun()
     assert len(agents_of(run_id)) > 0
+    until(lambda: shop.ask("GET", f"/runs/{run_id}/why")["code"] == "checking", 5, "the check is told of")
+    assert "the check held has been running on" in shop.ask("GET", f"/runs/{run_id}/why")["sentence"]
     shop.ask("POST", f"/sessions/{session_id}/stop")
     assert shop.coordinator.ended(run_id).reason == "stopped"
     assert agents_of(run_id) == []
@@ -142,11 +144,13 @@ def a_wait_is_for_the_whole_task(shop: Shop) -> None:
     """A83: `wait` and `restart --wait` end with the task, as it did, and not with an iteration."""
     first = shop.callboard("task", "run", "3", "--check", "test", "--max-iterations", "1", "--executor", "worker")
     assert first.code == 1, first.err
+    assert 'next: callboard forward 3 "…", then callboard restart 3' in first.err
     assert max(len(line) for line in first.err.splitlines() if " user:" in line) < 120
     waited = shop.callboard("wait", "3")
     assert (waited.code, waited.out, "#3 max_iterations: After 1 iteration" in waited.err) == (1, "Done.\n", True)
     assert 'next: callboard forward 3 "…", then callboard restart 3' in waited.err
-    assert shop.callboard("restart", "3", "--wait").code == 0
+    again = shop.callboard("restart", "3", "--wait")
+    assert (again.code, "  finished\n" in again.err) == (0, False)
     fourth = str(shop.issue("Issue 4"))
     shop.do("task", "run", fourth, "--check", "test", "--executor", "worker", "--detach")
     assert shop.callboard("wait", fourth).code == 0

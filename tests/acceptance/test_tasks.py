@@ -160,6 +160,9 @@ def test_a_task_that_is_paused_goes_on_and_one_that_is_stopped_or_reported_stuck
     assert stopped.status_code == 200, stopped.text
     paused = shop.get(f"/tasks/{task_id}")
     assert (paused["status"], paused["lifecycle"]) == ("running", "paused")
+    why = shop.get(f"/runs/{claim['run_id']}/why")
+    assert (why["next_step"], "is paused." in why["sentence"]) == ("callboard resume 1", True)
+    assert shop.set(1, max_iterations=7).status_code == 200
     listed = world.command_line(shop.coordinator)("task", "list", "--project", "web")
     assert "paused" in listed.out, listed.err
     assert http.post(act, json={"action": "resume"}).status_code == 200
@@ -240,6 +243,20 @@ def assert_told_apart(prompt: str, current: int, issues: set[int]) -> None:
     assert all(f"\n{number} Issue {number}\n" in prompt for number in issues - {current})
 
 
+def assert_not_changed_meanwhile(shop: TaskShop) -> None:
+    """What runs is not changed, nor what is in its turn afterwards; the reason is the true one."""
+    refused = shop.set(2, max_iterations=5).json(), shop.set(5, max_iterations=5).json()
+    assert (refused[0]["code"], "Issue 5 is of milestone 1" in refused[1]["detail"]) == ("task_running", True)
+
+
+def assert_changed_at_rest(shop: TaskShop, session: dict[str, Any], milestone: dict[str, Any]) -> None:
+    """A task is changed where nothing of its work runs, but belongs to its milestone until that has ended."""
+    assert (session["lifecycle"], session["waiting_for"], session["group"]) == ("working", "report", "needs_you")
+    assert session["work"]["next_step"] == milestone["next_step"] == "callboard milestone end 1"
+    assert shop.set(2, max_iterations=5).status_code == 200
+    assert shop.set(2, milestone_id=None).json()["code"] == "milestone_state"
+
+
 def test_a61_a66_a_milestone_is_one_session_in_the_order_of_its_dependencies(shop: TaskShop) -> None:
     """A61, A66: five tasks, one fails, its dependants alone are skipped; the summary goes to the next milestone."""
     for number, needs in {1: [4], 2: [], 3: [2], 4: [], 5: [3, 1]}.items():
@@ -249,7 +266,7 @@ def test_a61_a66_a_milestone_is_one_session_in_the_order_of_its_dependencies(sho
     session_id = started["session_id"]
     assert (started["branch"], started["handle"]) == ("milestone-1", "2")
     assert [one["number"] for one in shop.session(session_id)["issues"]] == [2, 3, 4, 1, 5]
-    assert shop.set(2, max_iterations=5).json()["code"] == "task_running"
+    assert_not_changed_meanwhile(shop)
 
     done = []
     for exit_code in (1, 0, 0):
@@ -263,7 +280,7 @@ def test_a61_a66_a_milestone_is_one_session_in_the_order_of_its_dependencies(sho
     assert outcomes == {2: "max_iterations", 3: "skipped", 4: "passed", 1: "passed", 5: "skipped"}
     assert [task["number"] for task in found["tasks"]] == [2, 3, 4, 1, 5]
     session = shop.session(session_id)
-    assert (session["lifecycle"], session["waiting_for"], session["group"]) == ("working", "report", "needs_you")
+    assert_changed_at_rest(shop, session, found)
 
     ended = shop.coordinator.http.post(f"/milestones/{milestone}/end")
     assert (ended.json()["state"], shop.session(session_id)["waiting_for"]) == ("ending", None)
@@ -288,7 +305,9 @@ def test_a61_a66_a_milestone_is_one_session_in_the_order_of_its_dependencies(sho
     assert_handed_on(shop, milestone)
 
 
-def test_a61_a_milestone_that_is_cancelled_begins_no_other_task_though_its_agent_completes(shop: TaskShop) -> None:
+def test_a61_a_milestone_that_is_cancelled_begins_no_other_task_though_its_agent_completes(
+    world: World, shop: TaskShop
+) -> None:
     """What a person cancelled does not run again, and waits for nobody; the milestone can be started anew."""
     for number in (1, 2):
         shop.task(number)
@@ -303,6 +322,11 @@ def test_a61_a_milestone_that_is_cancelled_begins_no_other_task_though_its_agent
     assert (session["lifecycle"], session["queued_runs"], session["waiting_for"]) == ("cancelled", 0, None)
     outcomes = {task["number"]: task["outcome"] for task in shop.get(f"/milestones/{milestone}")["tasks"]}
     assert outcomes == {1: "passed", 2: None}
+    found = shop.get(f"/milestones/{milestone}")
+    assert found["lifecycle"] == "cancelled"
+    assert found["next_step"] == f"Begin anew: callboard delete {session_id}, then callboard milestone start 1"
+    told = world.command_line(shop.coordinator)("milestone", "show", "1", "--project", "web")
+    assert ("milestone 1  cancelled" in told.out, found["next_step"] in told.err) == (True, True)
     assert [
         one["number"] for one in shop.session(shop.begun(f"/milestones/{milestone}/start")["session_id"])["issues"]
     ] == [2]

@@ -11,6 +11,7 @@ from callboard.domain.run import ENDED, REASON_SENTENCES, STATUSES, status_of
 from callboard.domain.runner import STATES
 from callboard.domain.why import Answer, Blocker, RunFacts, RunnerFacts, duration, explain
 from callboard.domain.why_words import CODES
+from callboard.domain.work_step import Emptied, Standing, next_step
 
 MINUTE = 60_000
 
@@ -183,6 +184,63 @@ def test_who_stopped_a_run_is_told() -> None:
     """A83, 10: stopped_by."""
     answer = why(status="stopped", reason="stopped", stopped_by="parent", error_message=REASON_SENTENCES["stopped"])
     assert answer.sentence == "Its parent session stopped it."
+
+
+def work(**facts: Any) -> Standing:
+    """Stuck work on the issues 4 and 5."""
+    return Standing(**({"session_id": "ses_4", "handle": "4", "issues": (4, 5), "lifecycle": "stuck"} | facts))
+
+
+EMPTY = Emptied(session_id="ses_0", unit="tokens")
+RESTART = 'callboard forward 4 "…", then callboard restart 4'
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [
+        ({}, RESTART),
+        ({"guided": True}, "callboard restart 4"),
+        ({"worktree_gone": True}, "callboard delete 4 --keep-branch, then callboard spawn 4 5 --reuse-branch"),
+        ({"worktree_gone": True, "lifecycle": "working"}, None),
+        (
+            {"worktree_gone": True, "lifecycle": "paused", "task": 4},
+            "callboard delete 4 --keep-branch, then callboard task run 4 --reuse-branch",
+        ),
+        ({"emptied": EMPTY}, RESTART),
+        (
+            {"emptied": EMPTY, "waits_for_budget": True},
+            "Raise it, and it goes on: callboard budget ses_0 --budget-tokens TOKENS",
+        ),
+        ({"waits_for_budget": True}, RESTART),
+        ({"lifecycle": "paused", "before": "working"}, "callboard resume 4"),
+        ({"lifecycle": "paused", "before": "stuck"}, f"callboard resume 4, then {RESTART}"),
+        ({"lifecycle": "working", "waits_for_report": True}, None),
+        ({"lifecycle": "working", "waits_for_report": True, "milestone": 2}, "callboard milestone end 2"),
+        ({"lifecycle": "complete"}, None),
+        ({"lifecycle": "deleted", "milestone": 2}, "Begin anew: callboard milestone start 2"),
+        (
+            {"lifecycle": "deleted", "milestone": 2, "milestone_through": True},
+            "callboard milestone end 2 --summary TEXT",
+        ),
+        ({"lifecycle": "cancelled"}, "Begin anew: callboard delete ses_4, then callboard spawn 4 5"),
+        ({"lifecycle": "cancelled", "worktree": "undone"}, "When that is mended: callboard spawn 4 5"),
+    ],
+)
+def test_work_that_rests_has_one_next_step_for_all_who_tell_it(facts: dict[str, Any], step: str | None) -> None:
+    """A83: a step that fails the same way again is none."""
+    stands = work(**facts)
+    assert next_step(stands) == step
+    told = why(status="failed", reason="failed", work=stands).next_step
+    assert told == step or (told, step, stands.lifecycle) == ("callboard retry run_1", None, "working")
+
+
+def test_a_reason_is_told_once_and_also_of_work_whose_last_run_completed() -> None:
+    """A83."""
+    stands = work(stuck_reason="After 3 iterations the checks fail: test.")
+    done = why(status="completed", reason="completed", work=stands)
+    assert done.sentence.endswith("The work on 4 is stuck: After 3 iterations the checks fail: test.")
+    failed = why(status="failed", reason="failed", error_message=stands.stuck_reason, work=stands)
+    assert (failed.sentence.count("After 3"), failed.sentence.endswith("The work on 4 is stuck.")) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """Which of the three ends is reported, by what was asked of the agent and what reached it before its exit."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from callboard.domain.checks import CheckOutcome
 from callboard.domain.invocation import Outcome
 from callboard.domain.run import EndReason
 from callboard.runner.attempt_files import CutShort, Progress
+from callboard.runner.launches import without_worktree
 from callboard.runner.report import End, end_of, with_checks
-from callboard.wire.runner import StopOrder
+from callboard.wire.runner import Claim, StopOrder
 
 STOP = StopOrder(run_id="run", attempt=1, reason="stopped")
 SILENCE = CutShort(reason="interrupted", code="out_of_contact", message="Nobody answered.")
@@ -85,3 +89,18 @@ def test_r15_an_attempt_has_completed_when_all_its_checks_came_to_their_end(
     end = with_checks(End(kind="completed", details={}), Progress(stop=stop, cut_short=cut_short), 2, outcomes)
     assert (end.kind, end.details.get("error_code")) == (reported, code)
     assert end.details["checks"] == outcomes
+
+
+def test_an_agent_whose_worktree_was_removed_under_it_says_so(tmp_path: Path) -> None:
+    """R24: also where it was removed between the permission and the start."""
+    ended = end_of(_outcome("failed", code="launch_failed"), Progress(), interrupted=False, signalled=False)
+    claim: dict[str, Any] = {"run_id": "run", "session_id": "ses", "attempt": 1, "repository": str(tmp_path)}
+    claim |= {name: None for name in Claim.__struct_fields__ if name not in claim}
+    there = Claim(**(claim | {"project_dir": str(tmp_path)}))
+    gone = Claim(**(claim | {"project_dir": str(tmp_path / "gone")}))
+    assert without_worktree(ended, there) is ended
+    end = without_worktree(ended, gone)
+    assert (end.kind, end.details["error_code"], end.details["exit_code"]) == ("failed", "project_dir_missing", 3)
+    assert end.details["error_message"].endswith("The agent: It broke.")
+    stopped = end_of(_outcome("stopped"), Progress(stop=STOP), interrupted=False, signalled=True)
+    assert without_worktree(stopped, gone) is stopped

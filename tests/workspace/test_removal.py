@@ -211,3 +211,7 @@ def test_worktrees_are_listed_with_what_is_only_there(place: Place) -> None:
     place.worktree.rename(place.folder / "moved")
     (found,) = list_worktrees(place.repository(), place.journal, ListWorktrees(prefix="shop-"))
     assert (found.missing, found.unpushed) == (True, 1)
+    place.git("worktree", "prune")
+    known = [str(place.worktree), str(place.folder / "own")]
+    (found,) = list_worktrees(place.repository(), place.journal, ListWorktrees(prefix="shop-", known=known))
+    assert (found.path, found.missing) == (str(place.worktree), True)

@@ -137,6 +137,11 @@ def _lifecycle(payload: _Payload, whole: bool) -> list[Part]:
     return [span(f"{payload.get('from', '?')} → {to}", style, "bold"), f" by {payload.get('by', '?')}{why}"]
 
 
+def _check_started(payload: _Payload, whole: bool) -> list[Part]:
+    del whole
+    return [span("check begins", "blue"), f" {payload.get('name', '?')}"]
+
+
 def _check(payload: _Payload, whole: bool) -> list[Part]:
     passed = payload.get("exit_code") == 0 and not payload.get("timed_out")
     name, took = payload.get("name", "?"), f" {payload.get('duration_ms', '?')} ms"
@@ -175,6 +180,7 @@ _RENDERERS: Final[dict[str, Callable[[_Payload, bool], list[Part]]]] = {
     "note": _note,
     "output": _output,
     "lifecycle_changed": _lifecycle,
+    "check_started": _check_started,
     "check_completed": _check,
     "guidance": _guidance,
 }

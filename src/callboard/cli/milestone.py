@@ -16,7 +16,7 @@ from callboard.cli.task_follow import follow_milestone, outcome_of, show_started
 from callboard.cli.waiting import wait_for_end
 from callboard.client import calls
 from callboard.domain.errors import NotFound
-from callboard.domain.lifecycle import HALTED
+from callboard.domain.lifecycle import ENDED, HALTED
 from callboard.domain.work_names import read_issues
 from callboard.wire.tasks import EndMilestone, Milestone, NewMilestone
 from callboard.wire.work import Project
@@ -149,11 +149,9 @@ def _row(one: Milestone) -> list[Part]:
 
 
 def _state(one: Milestone) -> Part:
-    """How a milestone stands; one at which nobody works now as its session does."""
-    held = (task.lifecycle for task in one.tasks if task.session_id == one.session_id and task.lifecycle in HALTED)
-    halted = next(held, None) if one.state in ("active", "ending") else None
-    if halted is not None:
-        return span(halted, "yellow")
+    """How a milestone stands; one at which nobody works, now or any more, as its session does."""
+    if one.lifecycle in (*HALTED, *ENDED):
+        return span(one.lifecycle, "yellow")
     return span(one.state, "green" if one.state == "ended" else "cyan")
 
 
@@ -172,3 +170,5 @@ def _print(output: Output, one: Milestone) -> None:
         if one.summary:
             output.line()
             output.line(one.summary)
+        if one.next_step:
+            output.note(span(f"next: {one.next_step}", "dim"))

@@ -202,7 +202,8 @@ def wait_for_work(context: Context, session: Session, waiting: Waiting) -> int:
     """Shows work that was let go on, or waits for the end of its run."""
     if not waiting.wait or session.latest_run_id is None:
         return show_change(context.output, session)
-    created = RunCreated(run_id=session.latest_run_id, session_id=session.session_id, status=session.status)
+    run = context.client.send(calls.runs.get(session.latest_run_id))
+    created = RunCreated(run_id=run.run_id, session_id=run.session_id, status=run.status)
     return _wait(context, created, waiting)
 
 

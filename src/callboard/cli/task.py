@@ -130,7 +130,8 @@ def set_task(
     """Say how an issue is worked on as a task."""
     context = Context(show, where)
     found = project_of(context, project)
-    _print(context.output, context.client.send(calls.tasks.set_task(_settings(context, found, number, ways))))
+    task = context.client.send(calls.tasks.set_task(_settings(context, found, number, ways)))
+    _print(context.output, task, *(() if context.output.json_wanted else _told_elsewhere(context, task)))
     return 0
 
 

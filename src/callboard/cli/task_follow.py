@@ -12,7 +12,8 @@ from callboard.cli.waiting import wait_for_end
 from callboard.client import calls
 from callboard.domain.checks import CheckOutcome
 from callboard.domain.errors import CallboardError
-from callboard.domain.lifecycle import HALTED, way_on
+from callboard.domain.lifecycle import HALTED
+from callboard.wire.responses import Session
 from callboard.wire.tasks import Milestone, Task, TaskStarted
 
 T = TypeVar("T")
@@ -32,7 +33,13 @@ def follow_task(context: Context, started: TaskStarted) -> int:
     session = context.client.send(calls.sessions.get(started.session_id))
     if session.work is not None and session.work.stuck_reason:
         context.output.warn(span("stuck: ", "red", "bold"), session.work.stuck_reason)
+    _tell_next(context, session)
     return FAILED
+
+
+def _tell_next(context: Context, session: Session) -> None:
+    if session.work is not None and session.work.next_step:
+        context.output.note(span(f"next: {session.work.next_step}", "dim"))
 
 
 def follow_milestone(context: Context, started: TaskStarted) -> int:
@@ -47,10 +54,7 @@ def follow_milestone(context: Context, started: TaskStarted) -> int:
     else:
         for task in milestone.tasks:
             show_end(context.output, task)
-    if milestone.state == "active":
-        session = context.client.send(calls.sessions.get(started.session_id))
-        step = way_on(session.lifecycle or "", started.handle) or f"callboard milestone end {milestone.number}"
-        context.output.note(span(f"next: {step}", "dim"))
+    _tell_next(context, context.client.send(calls.sessions.get(started.session_id)))
     return OK if all(task.outcome == "passed" for task in milestone.tasks) else FAILED
 
 

@@ -13,7 +13,6 @@ from callboard.client.errors import Unreachable
 from callboard.client.stream import StreamFilter, follow
 from callboard.client.transport import Client
 from callboard.domain.errors import CallboardError
-from callboard.domain.lifecycle import way_on
 from callboard.domain.run import ENDED
 from callboard.wire.responses import Event, Run
 
@@ -56,8 +55,8 @@ def _of_task(context: Context, run: Run, task_id: str) -> int:
     for task in failed:
         why = session.work.stuck_reason if session.work else None
         context.output.warn(span(f"#{task.number} {task.outcome or task.status}", "red"), f": {why}" if why else "")
-    if failed and (step := way_on(session.lifecycle or "", session.handle or "")):
-        context.output.note(span(f"next: {step}", "dim"))
+    if failed and session.work is not None and session.work.next_step:
+        context.output.note(span(f"next: {session.work.next_step}", "dim"))
     return FAILED if failed else OK
 
 
@@ -101,13 +100,8 @@ def show_end(context: Context, run: Run) -> None:
 
 
 def _again(client: Client, run: Run) -> str:
-    """The command that goes on: where the conversation is lost, or the budget, a retry would only miss it again."""
-    if run.reason == "executor_session_missing":
-        return f"callboard resume {run.session_id} PROMPT --from-log"
-    if run.reason == "budget_exceeded":
-        return f"callboard budget {run.session_id} --budget DOLLARS"
-    session = client.send(calls.sessions.get(run.session_id))
-    return way_on(session.lifecycle or "", session.handle or "") or f"callboard retry {run.run_id}"
+    """What to do, as `why` says it: a retry alone may only miss the same thing again."""
+    return client.send(calls.runs.why(run.run_id)).next_step or f"callboard retry {run.run_id}"
 
 
 def _why(run: Run) -> str:

@@ -18,7 +18,6 @@ from callboard.cli.text import money
 from callboard.client import calls
 from callboard.client.call import PageOf
 from callboard.domain.errors import InvalidRequest
-from callboard.domain.lifecycle import HALTED, way_on
 from callboard.wire.responses import Session
 from callboard.wire.work import RequestJob
 
@@ -109,18 +108,14 @@ def get(reference: SessionReference, /, *, where: Where = NO_WHERE, show: Show =
         output.line(session.session_id)
     else:
         _show(output, session)
-        _show_next(context, session)
+        _show_next(output, session)
     return 0
 
 
-def _show_next(context: Context, session: Session) -> None:
+def _show_next(output: Output, session: Session) -> None:
     """What a person has to do so that it goes on."""
-    step = way_on(session.lifecycle or "", session.handle or "") if session.lifecycle in HALTED else ""
-    if session.milestone_id is not None and session.waiting_for == "report":
-        milestone = context.client.send(calls.tasks.get_milestone(session.milestone_id))
-        step = f"callboard milestone end {milestone.number}"
-    if step:
-        context.output.note(span(f"next: {step}", "dim"))
+    if session.work is not None and session.work.next_step:
+        output.note(span(f"next: {session.work.next_step}", "dim"))
 
 
 def _base(session: Session) -> str:

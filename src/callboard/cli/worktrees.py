@@ -1,5 +1,6 @@
 """`ship`, `delete` and `worktrees`: what becomes of worktrees. Nothing is removed unasked, and no work is lost."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,6 +18,7 @@ from callboard.cli.waiting import wait_for_end
 from callboard.client import calls
 from callboard.domain.errors import InvalidRequest, NotFound
 from callboard.domain.lifecycle import ENDED
+from callboard.domain.work_step import Standing, from_branch
 from callboard.wire.responses import Session
 from callboard.wire.work import ChangeLifecycle, Job, Location, Project, RequestJob
 
@@ -116,13 +118,14 @@ def worktrees(
 ) -> int:
     """Worktrees that are left over: of work that has ended, and of no session. They are only listed.
 
-    `--remove PATH` removes one. A runner of each place has to be there to look.
+    Also those of work that goes on whose folder is gone. `--remove PATH` removes one. A runner of each place has to be
+    there to look.
     """
     context = Context(show, where)
     found = project_of(context, project)
     places = [place for place in found.locations if host in (None, place.hostname)]
     if remove is not None:
-        return _remove_one(context, found, places, str(Path.cwd() / remove), confirm)
+        return _remove_one(context, found, places, _real(Path.cwd() / remove), confirm)
     listed: list[dict[str, Any]] = []
     for place in places:
         if not place.runner_ids:
@@ -135,9 +138,18 @@ def worktrees(
             return report_failure(context, job)
         listed += [one | {"hostname": place.hostname} for one in job.answer]
     owners = _owners(context, found)
-    shown = [one | _owner(_of_worktree(owners, one)) for one in listed]
-    _show(context, [one for one in shown if every or one["lifecycle"] in (None, *ENDED)])
+    shown = [_with_owner(context, one, _of_worktree(owners, one)) for one in listed]
+    _show(context, [one for one in shown if every or one["missing"] or one["lifecycle"] in (None, *ENDED)])
     return 0
+
+
+def _real(path: Path) -> str:
+    """Where a path that was typed leads to. InvalidRequest for a link, which is never followed when it is removed."""
+    real = os.path.realpath(path)
+    if path.name != ".." and path.is_symlink():
+        hint = f"Links are not followed. If that is meant: callboard worktrees --remove {real}"
+        raise InvalidRequest(f"{path} is a link to {real}.", hint=hint)
+    return real
 
 
 def _look(context: Context, project: Project, place: Location) -> Job:
@@ -194,11 +206,31 @@ def _owners(context: Context, project: Project) -> dict[tuple[str, str], Session
             return found
 
 
-def _owner(session: Session | None) -> dict[str, Any]:
-    if session is None:
-        return {"session_id": None, "handle": None, "lifecycle": None, "undo_error": None}
-    same = {name: getattr(session, name) for name in ("session_id", "handle", "lifecycle")}
-    return same | {"undo_error": session.work.undo_error if session.work else None}
+def _with_owner(context: Context, one: dict[str, Any], session: Session | None) -> dict[str, Any]:
+    """A worktree with whose it is; and what to do where work goes on without its folder."""
+    names = ("session_id", "handle", "lifecycle")
+    shown = one | {name: getattr(session, name) if session else None for name in names}
+    shown |= {"missing": bool(one.get("missing")), "undo_error": None, "next_step": None}
+    if session is None or session.work is None:
+        return shown
+    shown["undo_error"] = session.work.undo_error
+    if shown["missing"] and not one.get("half_made_for") and session.lifecycle not in ENDED:
+        shown["next_step"] = from_branch(_standing(context, session))
+        shown["branch"] = one["branch"] or (session.workspace.branch if session.workspace else None)
+    return shown
+
+
+def _standing(context: Context, session: Session) -> Standing:
+    milestone = context.client.send(calls.tasks.get_milestone(session.milestone_id)) if session.milestone_id else None
+    issues = tuple(int(one["number"]) for one in session.issues)
+    return Standing(
+        session_id=session.session_id,
+        handle=session.handle or "",
+        issues=issues,
+        lifecycle=session.lifecycle or "",
+        task=issues[0] if session.work and session.work.task_id else None,
+        milestone=milestone.number if milestone else None,
+    )
 
 
 def _done(context: Context, job: Job, what: str) -> Job:
@@ -224,10 +256,13 @@ def _show(context: Context, listed: list[dict[str, Any]]) -> None:
         output.table(_COLUMNS, [_row(one) for one in listed], flexible=_PATH)
         for one in listed:
             if one["undo_error"]:
-                output.note(
-                    span(f"{one['path']} is half made, and removing it is tried again: {one['undo_error']}", "yellow")
-                )
-        output.note(span("Remove one: callboard delete REF, or callboard worktrees --remove PATH", "dim"))
+                told = f"{one['path']} is half made, and removing it is tried again: {one['undo_error']}"
+                output.note(span(told, "yellow"))
+            elif one["next_step"]:
+                output.note(span(f"{one['path']}: its folder is gone, and #{one['handle']} cannot go on.", "yellow"))
+                output.note(span(f"next: {one['next_step']}", "dim"))
+        if any(one["next_step"] is None for one in listed):
+            output.note(span("Remove one: callboard delete REF, or callboard worktrees --remove PATH", "dim"))
     else:
         output.note("No worktree is left over (--all shows those of work that goes on).")
 

@@ -23,6 +23,7 @@ RUN_INTERRUPTED: Final = "run_interrupted"
 RUN_RECONNECTED: Final = "run_reconnected"
 STOP_REQUESTED: Final = "stop_requested"
 GUIDANCE: Final = "guidance"
+CHECK_STARTED: Final = "check_started"
 CHECK_COMPLETED: Final = "check_completed"
 LIFECYCLE_CHANGED: Final = "lifecycle_changed"
 USAGE: Final = "usage"
@@ -66,6 +67,7 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     LIFECYCLE_CHANGED: "from, to, by (worker, person, callboard), reason",
     GUIDANCE: "text, by; of guidance: guidance_id; of a message to a live run: message_id, status (offered, cancelled, "
     "refused), run_id, why",
+    CHECK_STARTED: "name",
     CHECK_COMPLETED: "name, exit_code, tail, duration_ms; signal or timed_out where that ended it",
     BUDGET_CHANGED: "the pool after its limits were changed: limits, spent, reserved, left",
     USAGE: "what was booked, or `usage_incomplete`",
@@ -74,7 +76,9 @@ DESCRIPTIONS: Final[dict[str, str]] = {
 }
 """The closed list of what we write ourselves; unknown types of newer runners are kept and shown."""
 
-REPORTED_BY_RUNNER: Final = frozenset({PRE_TOOL, POST_TOOL, MESSAGE, RESULT, NOTE, OUTPUT, CHECK_COMPLETED})
+REPORTED_BY_RUNNER: Final = frozenset(
+    {PRE_TOOL, POST_TOOL, MESSAGE, RESULT, NOTE, OUTPUT, CHECK_STARTED, CHECK_COMPLETED}
+)
 """Types that a runner may post for its attempt; types that are not in DESCRIPTIONS are allowed as well."""
 
 EXTERNAL_TYPES: Final = frozenset({MESSAGE, PRE_TOOL, POST_TOOL, RESULT, NOTE})

@@ -40,10 +40,6 @@ HALTED: Final = ("stuck", "paused")
 ENDED: Final = ("complete", "cancelled", "deleted")
 """Its issues are free for others, and no run of it follows."""
 _ACTIVE: Final = (*UNDER_WAY, *HALTED)
-_WAY_ON: Final = {
-    "stuck": 'callboard forward {handle} "…", then callboard restart {handle}',
-    "paused": "callboard resume {handle}",
-}
 
 LIFECYCLE: Final = Transitions(
     {(state, report): report for state, reports in _REPORTS.items() for report in (*reports, "stuck")}
@@ -93,10 +89,3 @@ def legal_reports(state: str) -> list[str]:
 def legal_actions(state: str) -> list[str]:
     """What people may do in a state."""
     return [action for action in ACTIONS if (state, action) in LIFECYCLE.table]
-
-
-def way_on(state: str, handle: str) -> str:
-    """The command by which a person lets halted work go on, or begins anew what is over; empty when it goes on."""
-    if state in ENDED:
-        return f"callboard spawn {handle}"
-    return _WAY_ON.get(state, "").format(handle=handle)

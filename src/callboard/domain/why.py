@@ -3,11 +3,13 @@
 import msgspec
 
 from callboard.domain.demands import Demands, Offer, Reason, match
-from callboard.domain.lifecycle import way_on
+from callboard.domain.lifecycle import ENDED as WORK_ENDED
+from callboard.domain.lifecycle import HALTED
 from callboard.domain.portability import STAYS, Stays
 from callboard.domain.run import ENDED, REASON_SENTENCES
 from callboard.domain.runner import RunnerState
 from callboard.domain.why_words import AFTER_END, LACKS, REMEDIES, RETRY, STOPPED_BY, WAITS_FOR_HOST
+from callboard.domain.work_step import Emptied, Standing, how_it_stands, next_step, raised
 
 
 class RunnerFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,21 +47,15 @@ class Preparing(msgspec.Struct, frozen=True, kw_only=True):
 class UsedUp(msgspec.Struct, frozen=True, kw_only=True):
     """A budget that lets nothing start."""
 
-    session_id: str
+    empty: Emptied
     sentence: str
 
 
-class Halted(msgspec.Struct, frozen=True, kw_only=True):
-    """The work that a run belongs to, of which nothing runs now, or never will."""
+class Checking(msgspec.Struct, frozen=True, kw_only=True):
+    """The check that runs after the agent."""
 
-    handle: str
-    lifecycle: str
-    stuck_reason: str | None
-    never_begun: str | None = None
-    """Why its worktree was not made, so that nothing of it ever ran."""
-    issues: tuple[int, ...] = ()
-    worktree_gone: bool = False
-    """Whether the run found no folder where its worktree was made: another run would find none either."""
+    name: str
+    since_ms: int
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +87,9 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """When the run fails because no registered runner fits; None while one does."""
     blocker: Blocker | None = None
     preparing: Preparing | None = None
-    halted: Halted | None = None
+    work: Standing | None = None
+    """The work that it belongs to, where nothing of that runs now: its next step is the run's."""
+    checking: Checking | None = None
     before: int = 0
     """How many runs with the same demands are before it in the queue."""
     runners: tuple[RunnerFacts, ...] = ()
@@ -165,38 +163,23 @@ def sentence_of_end(reason: str | None, stopped_by: str | None) -> str | None:
 
 def _ended(run: RunFacts) -> Answer:
     reason = run.reason or "failed"
-    if run.halted is not None and reason != "completed":
-        return _ended_with_work(run, run.halted)
+    work = run.work
+    if work is not None and work.never_begun and reason != "completed":
+        said = f"Its worktree was not made: {work.stuck_reason}"
+        return Answer(code="ended", sentence=said, next_step=next_step(work))
     parts = [sentence_of_end(reason, run.stopped_by) or REASON_SENTENCES["failed"]]
     if run.error_message and run.error_message not in parts and reason not in ("completed", "stopped"):
         parts.append(run.error_message)
     step = AFTER_END.get(reason, RETRY)
-    return Answer(
-        code="ended",
-        sentence=" ".join(parts),
-        next_step=step and step.format(run_id=run.run_id, session_id=run.session_id, pool=run.pool_session_id),
-    )
-
-
-def _ended_with_work(run: RunFacts, work: Halted) -> Answer:
-    """A retry would be refused: the work itself has to go on first, or be begun anew."""
-    numbers = " ".join(str(number) for number in work.issues)
-    if work.never_begun is not None:
-        return Answer(
-            code="ended",
-            sentence=f"Its worktree was not made: {work.never_begun}",
-            next_step=f"When that is mended: callboard spawn {numbers}",
-        )
-    plain = _ended(msgspec.structs.replace(run, halted=None))
-    said = f"{plain.sentence} {_how_it_stands(work)}"
-    step = None if work.lifecycle == "complete" else way_on(work.lifecycle, work.handle)
-    if work.worktree_gone:
-        step = f"callboard delete {work.handle} --keep-branch, then callboard spawn {numbers} --reuse-branch"
-    return Answer(code="ended", sentence=said, next_step=step)
-
-
-def _how_it_stands(work: Halted) -> str:
-    return f"The work on {work.handle} is {work.lifecycle}" + (f": {work.stuck_reason}" if work.stuck_reason else ".")
+    step = step and step.format(run_id=run.run_id, session_id=run.session_id, pool=run.pool_session_id)
+    if reason == "budget_exceeded" and run.budget is not None:
+        step = raised(run.budget.empty)
+    if work is not None and (reason != "completed" or work.lifecycle != "complete"):
+        # A retry would be refused: the work itself has to go on first, or be begun anew.
+        step = next_step(work) or (step if work.lifecycle not in (*HALTED, *WORK_ENDED) else None)
+        if work.lifecycle in (*HALTED, *WORK_ENDED):
+            parts.append(how_it_stands(work, said=" ".join(parts)))
+    return Answer(code="ended", sentence=" ".join(parts), next_step=step)
 
 
 def _live(run: RunFacts) -> Answer:
@@ -219,6 +202,10 @@ def _live(run: RunFacts) -> Answer:
             sentence=f"Its agent asked{what} {duration(run.now_ms - run.asked_ms)} ago: {run.asks}",
             next_step=f"callboard approve {run.session_id}{how} or callboard deny {run.session_id}",
         )
+    if run.checking is not None:
+        spent = duration(run.now_ms - run.checking.since_ms)
+        said = f"Its agent has ended; the check {run.checking.name} has been running on {where} for {spent}."
+        return Answer(code="checking", sentence=said)
     return Answer(code="running", sentence=f"It has been running on {where} for {spent}.")
 
 
@@ -239,13 +226,13 @@ def _interrupted(run: RunFacts) -> Answer:
 
 
 def _pending(run: RunFacts) -> Answer:
-    if run.halted is not None:
-        return _halted(run.halted)
+    if run.work is not None and run.work.lifecycle in (*HALTED, *WORK_ENDED):
+        return Answer(code="work_halted", sentence=how_it_stands(run.work), next_step=next_step(run.work))
     if run.preparing is not None:
         return _preparing(run, run.preparing)
     answers = [_ask(runner, run) for runner in run.runners]
     if run.budget is not None and not run.blocker:
-        raise_it = f"Raise it: callboard budget {run.budget.session_id} --budget DOLLARS; or wait until others end."
+        raise_it = f"{raised(run.budget.empty)}; or wait until others end."
         return Answer(code="budget", sentence=run.budget.sentence, next_step=raise_it, runners=answers)
     code, sentence, step = _behind(run.blocker) if run.blocker else _queued(run, answers)
     if not run.blocker:
@@ -253,14 +240,6 @@ def _pending(run: RunFacts) -> Answer:
     if code in WAITS_FOR_HOST and run.moves_at_ms is not None and _elsewhere(answers):
         code = "waits_for_host"
     return Answer(code=code, sentence=sentence, next_step=step, runners=answers)
-
-
-def _halted(work: Halted) -> Answer:
-    said = _how_it_stands(work)
-    step = f"callboard resume {work.handle}"
-    if work.stuck_reason:
-        step = f'Say what to do: callboard forward {work.handle} "…"; then: callboard restart {work.handle}'
-    return Answer(code="work_halted", sentence=said, next_step=step)
 
 
 def _preparing(run: RunFacts, facts: Preparing) -> Answer:

@@ -5,6 +5,7 @@ from typing import Final
 CODES: Final[dict[str, str]] = {
     "ended": "The run has ended; `reason` says how.",
     "running": "A runner executes the run.",
+    "checking": "The agent has ended, and a check runs.",
     "waits_for_approval": "The agent waits for a person's permission.",
     "external": "Another process leads the conversation and reports it.",
     "stopping": "The run is being stopped.",

@@ -62,6 +62,8 @@ class Progress(msgspec.Struct, kw_only=True):
     """The boot of the machine in which that launch was marked."""
     stop: StopOrder | None = None
     cut_short: CutShort | None = None
+    tells_checks: bool = False
+    """Whether its events say when a check begins: not of attempts that an earlier version began and counted."""
 
 
 class AttemptFiles:

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from callboard.domain.checks import CheckOutcome
-from callboard.domain.event import CHECK_COMPLETED
+from callboard.domain.event import CHECK_COMPLETED, CHECK_STARTED
 from callboard.domain.invocation import (
     Action,
     Approve,
@@ -113,6 +113,8 @@ class Following:
         self._note_fact(record)
         self._event_index = 0
         await self._do([*self._conversation.record(record), *self._printed.take(record)], record)
+        if record.is_fact("check_started") and self._held.progress.tells_checks:
+            self._emit(Emit(CHECK_STARTED, {"name": record.fact["name"]}), record)
         if record.is_fact("check_ended"):
             self._note_check(record)
         self._outbox.mark(self._number, record.end)

@@ -35,12 +35,11 @@ PROMPT_IS_SCRIPT: Final = (
     "If its program only reads it, state prompt_is_data = true there."
 )
 WORKTREE_GONE: Final = (
-    "The worktree {} is not there any more. What was committed is on its branch, with which work begins anew: "
-    "callboard delete REF --keep-branch, then callboard spawn NUMBER --reuse-branch."
+    "The worktree {} is not there any more. What was committed is on its branch, with which work can begin anew."
 )
 WORKTREE_IS_LINK: Final = (
-    "{} is no worktree any more but a link, which is not followed. Remove it; what was committed is on its branch: "
-    "callboard delete REF --keep-branch, then callboard spawn NUMBER --reuse-branch."
+    "{} is no worktree any more but a link, which is not followed. Remove it; what was committed is on its branch, "
+    "with which work can begin anew."
 )
 
 
@@ -173,6 +172,8 @@ async def start(context: RunnerContext, held: HeldAttempt, number: int, launch: 
         checks = await asyncio.to_thread(_checks, context, held, launch.cwd)
     except CheckUnknown as unknown:
         raise NotLaunchable("check_unknown", str(unknown), retry=False) from unknown
+    if held.progress.phase == "claimed":
+        held.progress.tells_checks = True
     held.progress.phase = "launching"
     held.progress.launch = number
     held.progress.boot_id = await asyncio.to_thread(boot_id)

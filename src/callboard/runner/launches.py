@@ -1,5 +1,6 @@
 """Runs the launches of one attempt, one after another, until one is the last: usually the first."""
 
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -11,9 +12,9 @@ from callboard.runner.context import RunnerContext
 from callboard.runner.deltas import Deltas
 from callboard.runner.follow import Following
 from callboard.runner.held import HeldAttempt
-from callboard.runner.launch import NotLaunchable, start
+from callboard.runner.launch import WORKTREE_GONE, NotLaunchable, start
 from callboard.runner.outbox import Outbox
-from callboard.runner.report import End, end_of, failed, with_checks
+from callboard.runner.report import MAX_ERROR_CHARACTERS, End, end_of, failed, with_checks
 from callboard.runner.waiting import undisturbed
 from callboard.wire.runner import Claim
 
@@ -31,6 +32,7 @@ async def run_launches(
         again = outcome if isinstance(outcome, Relaunch) else _begun_anew(executor, invocation, outcome, held.claim)
         if isinstance(outcome, Outcome) and again is None:
             end = end_of(outcome, held.progress, interrupted=following.interrupted, signalled=following.signalled)
+            end = without_worktree(end, held.claim)
             return with_checks(end, held.progress, len(held.claim.checks), following.checks)
         if again is None or (held.stopping and number >= held.progress.launch):
             return End(kind="stopped", details={"certainty": following.certainty})
@@ -41,6 +43,18 @@ async def run_launches(
             except NotLaunchable as reason:
                 return failed(reason.code, str(reason))
     return failed("too_many_launches", f"The executor asked for more than {MAX_LAUNCHES} launches.")
+
+
+def without_worktree(end: End, claim: Claim) -> End:
+    """The end of an agent that failed because its worktree was removed under it says so, whatever the agent said."""
+    path = claim.project_dir
+    by_itself = end.kind == "failed" and end.details.get("reason") == "failed"
+    if not by_itself or claim.repository is None or path is None or Path(path).is_dir():
+        return end
+    said = end.details.get("error_message")
+    message = WORKTREE_GONE.format(path) + (f" The agent: {said}" if said and path not in said else "")
+    error = {"error_code": "project_dir_missing", "error_message": message[-MAX_ERROR_CHARACTERS:]}
+    return msgspec.structs.replace(end, details=end.details | error)
 
 
 def _begun_anew(executor: Executor, invocation: Invocation, outcome: Outcome, claim: Claim) -> Relaunch | None:

@@ -168,6 +168,8 @@ class ListWorktrees(Asked, kw_only=True):
     """Job `list_worktrees`: the worktrees of the repository that look like ours."""
 
     prefix: str
+    known: list[str] = []
+    """Paths of worktrees in which work goes on: told of also where git does not know them any more."""
 
 
 class Worktree(Answer, kw_only=True):
@@ -179,7 +181,7 @@ class Worktree(Answer, kw_only=True):
     uncommitted: int
     unpushed: int
     missing: bool = False
-    """git knows it, but its directory is gone."""
+    """Its directory is gone."""
     half_made_for: str | None = None
     """The session for which its preparation was begun and could not be undone."""
 

@@ -114,6 +114,8 @@ class WorkState(Response, kw_only=True):
     lifecycle_at: str
     task_id: str | None
     actions: list[str]
+    next_step: str | None
+    """What a person does so that work which rests goes on, or begins anew; null where nobody is waited for."""
 
 
 class Children(Response, kw_only=True):

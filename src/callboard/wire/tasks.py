@@ -113,6 +113,10 @@ class Milestone(Response, kw_only=True):
     state: str
     """`planned`, `active`, `ending` (the agent writes the summary) or `ended`."""
     session_id: str | None
+    lifecycle: str | None
+    """Of its session, while it is active or ending: cancelled or deleted, it can be started anew."""
+    next_step: str | None
+    """What a person does so that it goes on, ends or begins anew; null where nobody is waited for."""
     summary: str | None
     """What was done, decided and is open, as the agent wrote it at the end."""
     tasks: list[Task]

@@ -19,7 +19,7 @@ MAX_LISTED: Final = 200
 def list_worktrees(repository: Repository, journal: Journal, order: ListWorktrees) -> list[Worktree]:
     """The worktrees whose folder's name begins with the prefix, with what is only there; and what is half made.
 
-    Changes nothing.
+    Of those in which work goes on also the ones of which nothing is left. Changes nothing.
 
     Without a prefix it is the one that worktrees have when nobody says another: the repository's name and `-`.
     """
@@ -27,7 +27,9 @@ def list_worktrees(repository: Repository, journal: Journal, order: ListWorktree
     half_made = {entry.path: entry for entry in journal.entries() if _is_half_made(repository, entry)}
     fitting = [one for one in repository.worktrees() if one.path.name.startswith(prefix)]
     whole = [_listed(repository, one) for one in fitting if str(one.path) not in half_made]
-    return [*map(_left, half_made.values()), *whole][:MAX_LISTED]
+    told = {*half_made, *(one.path for one in whole)}
+    gone = [_gone(path) for path in order.known if path not in told and not os.path.lexists(path)]
+    return [*map(_left, half_made.values()), *gone, *whole][:MAX_LISTED]
 
 
 def remove(repository: Repository, journal: Journal, order: Remove, job_id: str) -> Removed:
@@ -67,6 +69,10 @@ def _has_branch(repository: Repository, entry: Entry) -> bool:
         return repository.branch_tip(entry.branch) is not None
     except WorkspaceRefused:  # git does not say: as the journal has it
         return True
+
+
+def _gone(path: str) -> Worktree:
+    return Worktree(path=path, branch=None, head=None, uncommitted=0, unpushed=0, missing=True)
 
 
 def _left(entry: Entry) -> Worktree:

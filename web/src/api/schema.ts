@@ -735,6 +735,8 @@ export interface Milestone {
   title: string;
   state: string;
   session_id: string | null;
+  lifecycle: string | null;
+  next_step: string | null;
   summary: string | null;
   tasks: Task[];
   created_at: string;
@@ -1313,6 +1315,7 @@ export interface WorkState {
   lifecycle_at: string;
   task_id: string | null;
   actions: string[];
+  next_step: string | null;
 }
 
 export interface Workspace {
@@ -1427,4 +1430,4 @@ export interface Operations {
   "GET /readyz": { path: {}; query: {}; body: undefined; answer: Health };
 }
 
-export const EVENT_TYPES = ["run_start", "run_completed", "pre_tool", "post_tool", "message", "result", "session_created", "session_bound", "session_updated", "run_queued", "run_claimed", "run_interrupted", "run_reconnected", "stop_requested", "callback_waiting", "callback_assigned", "callback_accepted", "callback_held", "callback_undeliverable", "approval_requested", "approval_decided", "approval_expired", "lifecycle_changed", "guidance", "check_completed", "budget_changed", "usage", "note", "output"] as const;
+export const EVENT_TYPES = ["run_start", "run_completed", "pre_tool", "post_tool", "message", "result", "session_created", "session_bound", "session_updated", "run_queued", "run_claimed", "run_interrupted", "run_reconnected", "stop_requested", "callback_waiting", "callback_assigned", "callback_accepted", "callback_held", "callback_undeliverable", "approval_requested", "approval_decided", "approval_expired", "lifecycle_changed", "guidance", "check_started", "check_completed", "budget_changed", "usage", "note", "output"] as const;

@@ -84,7 +84,7 @@ class JobRequestService:
         def work(tx: Transaction) -> Job:
             if answered := remembered(tx, idempotency):
                 return msgspec.json.decode(answered, type=Job)
-            new = _project_job(find_project(tx, caller, project_id), caller, request)
+            new = _project_job(tx, find_project(tx, caller, project_id), caller, request)
             if isinstance(new.request, Remove):
                 _check_left_over(tx, new, new.request.path)
             return self._asked(tx, new, idempotency)
@@ -141,12 +141,14 @@ def _options(request: RequestJob, shape: type[msgspec.Struct]) -> Any:
         raise InvalidRequest(f"options: {error}.", errors=[{"pointer": "/options", "message": str(error)}]) from None
 
 
-def _project_job(project: Row, caller: Caller, request: RequestJob) -> NewJob:
+def _project_job(tx: Transaction, project: Row, caller: Caller, request: RequestJob) -> NewJob:
     order: msgspec.Struct
     if request.kind == "list_worktrees":
         place = _options(request, _Listing)
         prefix = settings_of(project).worktree_prefix
-        order = ListWorktrees(prefix=place.prefix or prefix or "")
+        at = {"hostname": place.hostname or "", "path": place.repository or ""}
+        known = tx.all("active_worktrees_of_place", project_id=project["project_id"], **at)
+        order = ListWorktrees(prefix=place.prefix or prefix or "", known=[row["path"] for row in known])
     elif request.kind == "fetch_issues":
         place = _options(request, _Fetching)
         order = FetchIssues(numbers=place.numbers, limit=place.limit, remote_url=project["remote_url"])

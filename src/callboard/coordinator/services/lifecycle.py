@@ -21,13 +21,15 @@ from callboard.coordinator.services.run_creation import create
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.coordinator.services.session_lists import show_session
 from callboard.coordinator.services.work_changes import abandon
+from callboard.coordinator.services.work_standing import standing_of
 from callboard.coordinator.services.worker_contexts import short_prompt
 from callboard.domain import ids
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest
 from callboard.domain.idempotency import Idempotency
-from callboard.domain.lifecycle import ENDED, HALTED, UNDER_WAY, IllegalMove, moved, way_on
+from callboard.domain.lifecycle import ENDED, UNDER_WAY, IllegalMove, moved
 from callboard.domain.text import check_text
+from callboard.domain.work_step import let_go_on
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.idempotency import remember, remembered
 from callboard.wire.responses import Page, Session
@@ -70,7 +72,7 @@ class LifecycleService:
         return await self._database.write(locked)
 
     def _change(self, tx: Transaction, caller: Caller, work: Row, request: ChangeLifecycle) -> None:
-        to = _moved(work, request)
+        to = _moved(tx, work, request)
         if request.report is not None:
             self._report(tx, caller, work, request, to)
         elif request.action == "heartbeat":
@@ -198,21 +200,16 @@ def _work(tx: Transaction, session: Row) -> Row:
     return work
 
 
-def _instead(work: Row) -> str:
-    """What to do in the place of a move that the state does not allow."""
-    way = way_on(work["lifecycle"], work["handle"])
-    return f"Let it go on: {way}" if work["lifecycle"] in HALTED else f"Begin anew: {way}" if way else ""
-
-
-def _moved(work: Row, request: ChangeLifecycle) -> str:
+def _moved(tx: Transaction, work: Row, request: ChangeLifecycle) -> str:
     move = request.report or request.action or ""
     try:
         return moved(work["lifecycle"], move, work["lifecycle_before"])
     except IllegalMove as refused:
+        stands = standing_of(tx, work["session_id"])
         raise Conflict(
             f"{work['handle']}: {refused}.",
             code="illegal_move",
-            hint=_instead(work),
+            hint=let_go_on(stands) if stands else "",
             errors=[{"lifecycle": work["lifecycle"], "move": move, "legal": refused.legal}],
         ) from None
 

@@ -13,9 +13,10 @@ from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.projects import find_project
 from callboard.coordinator.services.spawn import SpawnService
 from callboard.coordinator.services.task_rendering import tasks_of_milestone
-from callboard.coordinator.services.task_settings import check_dependencies, set_task
+from callboard.coordinator.services.task_settings import AT_WORK, can_be_started, check_dependencies, set_task
 from callboard.coordinator.services.tasks import as_spawn, as_task, started_answer
 from callboard.coordinator.services.work_creation import reserve
+from callboard.coordinator.services.work_standing import standing_of
 from callboard.domain import ids as id_kinds
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, InvalidRequest, NotFound
@@ -24,6 +25,7 @@ from callboard.domain.ids import Ids
 from callboard.domain.lifecycle import ENDED, UNDER_WAY
 from callboard.domain.tasks import in_order
 from callboard.domain.text import check_text
+from callboard.domain.work_step import next_step
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.idempotency import remember, remembered
 from callboard.wire.responses import Page
@@ -169,7 +171,7 @@ class MilestoneService:
             task_loop.end_milestone(tx, found, milestone["milestone_id"], summary)
             return
         if found["lifecycle"] in ENDED:
-            raise work_runs.refusal(found)
+            raise work_runs.refusal(tx, found)
         if found["lifecycle"] not in UNDER_WAY:
             found = change(tx, found, "working", by="person")
         run_id = task_runs.add_run(tx, found, "Write the summary of the milestone.")
@@ -214,16 +216,12 @@ def _in_order(tx: Transaction, milestone_id: str) -> list[Row]:
 
 def _check_startable(tx: Transaction, milestone: Row) -> None:
     """It was not started, or the session of its start came to nothing."""
-    if milestone["state"] == "planned":
-        return
-    session = work_of(tx, milestone["session_id"]) if milestone["session_id"] else None
-    if milestone["state"] == "active" and (session is None or session["lifecycle"] in ("cancelled", "deleted")):
-        return
-    raise Conflict(
-        f"The milestone {milestone['number']} is {milestone['state']}.",
-        code="milestone_state",
-        hint=f"Look at it: callboard milestone show {milestone['number']}",
-    )
+    if not can_be_started(tx, milestone):
+        raise Conflict(
+            f"The milestone {milestone['number']} is {milestone['state']}.",
+            code="milestone_state",
+            hint=f"Look at it: callboard milestone show {milestone['number']}",
+        )
 
 
 def _check_through(tx: Transaction, milestone: Row, work: Row) -> None:
@@ -238,8 +236,12 @@ def _check_through(tx: Transaction, milestone: Row, work: Row) -> None:
 
 def _render(tx: Transaction, row: Row) -> Milestone:
     same = ("milestone_id", "project_id", "number", "title", "state", "session_id", "summary")
+    begun = row["session_id"] if row["state"] in AT_WORK else None
+    stands = standing_of(tx, begun) if begun else None
     return Milestone(
         **{name: row[name] for name in same},
+        lifecycle=stands.lifecycle if stands else None,
+        next_step=next_step(stands) if stands else None,
         tasks=tasks_of_milestone(tx, row),
         created_at=rfc3339(row["created_at"]),
         started_at=rfc3339_or_none(row["started_at"]),

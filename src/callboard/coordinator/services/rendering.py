@@ -129,9 +129,14 @@ def render_binding(row: Columns) -> wire.Binding:
 
 
 def render_session(
-    row: Columns, usage: UsageTotal, *, work: Columns | None = None, budget: Budget | None = None
+    row: Columns,
+    usage: UsageTotal,
+    *,
+    work: Columns | None = None,
+    next_step: str | None = None,
+    budget: Budget | None = None,
 ) -> wire.Session:
-    """A session; the row is one of the query `session_cards`, `work` one of `work_cards`."""
+    """A session; the row is one of the query `session_cards`, `work` one of `work_cards`, `next_step` that of it."""
     ended = row["status"] in _ENDED
     return wire.Session(
         session_id=row["session_id"],
@@ -159,7 +164,7 @@ def render_session(
         exit_code=row["end_exit_code"] if ended else None,
         last_seq=row["last_seq"],
         usage=usage,
-        work=None if work is None else _work_state(work, row["lifecycle"]),
+        work=None if work is None else _work_state(work, row["lifecycle"], next_step),
         budget=budget,
         **_lineage(row),
         **_work(row),
@@ -202,7 +207,7 @@ def _work(row: Columns) -> dict[str, Any]:
     }
 
 
-def _work_state(row: Columns, lifecycle: str) -> wire.WorkState:
+def _work_state(row: Columns, lifecycle: str, next_step: str | None) -> wire.WorkState:
     same = (
         "state",
         "undo_error",
@@ -219,6 +224,7 @@ def _work_state(row: Columns, lifecycle: str) -> wire.WorkState:
         heartbeat_at=rfc3339_or_none(row["heartbeat_at"]),
         lifecycle_at=rfc3339(row["lifecycle_at"]),
         actions=legal_actions(lifecycle),
+        next_step=next_step,
     )
 
 

@@ -12,14 +12,16 @@ from callboard.coordinator.services.rendering import render_budget, render_sessi
 from callboard.coordinator.services.run_requests import check_session_id
 from callboard.coordinator.services.session_references import find_session
 from callboard.coordinator.services.usage import usage_of_sessions
+from callboard.coordinator.services.work_standing import standing
+from callboard.domain.budget import Pools, Shortage
 from callboard.domain.caller import Caller
 from callboard.domain.errors import InvalidRequest, NotFound
 from callboard.domain.lifecycle import ENDED
 from callboard.domain.session import STATUSES
 from callboard.domain.usage import UsageTotal
+from callboard.domain.work_step import next_step
 from callboard.store.database import Row, Transaction
 from callboard.store.reading import NEWEST, SessionFilters, session_cards, session_page, subtree, work_cards
-from callboard.wire.budgets import Budget
 from callboard.wire.responses import Page, Session
 
 LIST: Final = "sessions"
@@ -81,20 +83,25 @@ def shown_sessions(tx: Transaction, session_ids: Sequence[str]) -> list[Session]
     """Those of these sessions that are there, in this order; a page of them costs as many queries as one."""
     cards, usage = session_cards(tx, session_ids), usage_of_sessions(tx, session_ids)
     work = work_cards(tx, [one for one in cards if cards[one]["handle"] is not None])
-    budgets = _budgets(tx, {one: card["pool_session_id"] for one, card in cards.items() if card["pool_session_id"]})
+    drawn_from = {one: card["pool_session_id"] for one, card in cards.items() if card["pool_session_id"]}
+    pools = read_pools(tx, *drawn_from.values()) if drawn_from else Pools([])
+    budgets = {one: render_budget(pools, pool) for one, pool in drawn_from.items()}
+    steps = {one: next_step(standing(cards[one], row, _short(pools, drawn_from.get(one)))) for one, row in work.items()}
     return [
-        render_session(cards[one], usage.get(one, UsageTotal()), work=work.get(one), budget=budgets.get(one))
+        render_session(
+            cards[one],
+            usage.get(one, UsageTotal()),
+            work=work.get(one),
+            next_step=steps.get(one),
+            budget=budgets.get(one),
+        )
         for one in session_ids
         if one in cards
     ]
 
 
-def _budgets(tx: Transaction, drawn_from: dict[str, str]) -> dict[str, Budget]:
-    """How the pools stand that sessions draw from, by the session."""
-    if not drawn_from:
-        return {}
-    pools = read_pools(tx, *drawn_from.values())
-    return {one: render_budget(pools, pool) for one, pool in drawn_from.items()}
+def _short(pools: Pools, pool_session_id: str | None) -> Shortage | None:
+    return None if pool_session_id is None else pools.starts_nothing(pool_session_id)
 
 
 def _filters(tx: Transaction, caller: Caller, query: SessionQuery) -> SessionFilters | None:

@@ -1,17 +1,23 @@
 """How an issue is worked on as a task: what may be said of it, by whom and when. Starts nothing."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from callboard.coordinator.services import task_runs
+from callboard.coordinator.services.lifecycle_changes import work_of
 from callboard.domain import ids as id_kinds
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from callboard.domain.ids import Ids
+from callboard.domain.lifecycle import UNDER_WAY
 from callboard.domain.tasks import MAX_ITERATIONS, in_order
 from callboard.store.database import Row, Transaction
 from callboard.wire.tasks import SetTask
+
+AT_WORK: Final = ("active", "ending")
+"""States of a milestone that was started and has not ended."""
 
 
 def check_rights(caller: Caller, request: SetTask) -> None:
@@ -48,10 +54,12 @@ def set_task(tx: Transaction, new_ids: Ids, project: Row, request: SetTask) -> R
     before = tx.one("task_by_number", **place)
     if before is None:
         raise RuntimeError(f"the task of issue {request.number} vanished inside a transaction")
-    _check_idle(tx, before)
+    _check_idle(tx, before, request)
     wanted = {name: before[name] for name in new} | _given(tx, project, request)
     tx.run("change_task", task_id=before["task_id"], **wanted)
     _check_circle(tx, before | wanted)
+    checks = msgspec.json.encode(task_runs.checks_of(tx, before | wanted)).decode()
+    tx.run("judge_waiting_runs", task_id=before["task_id"], checks=checks)
     return tx.all("task_by_id", task_id=before["task_id"])[0]
 
 
@@ -104,26 +112,53 @@ def _dependency(project: Row, named: int | str) -> int:
     return int(number)
 
 
+def can_be_started(tx: Transaction, milestone: Row) -> bool:
+    """Whether it was not started, or the session of its start came to nothing."""
+    if milestone["state"] == "planned":
+        return True
+    session = work_of(tx, milestone["session_id"]) if milestone["session_id"] else None
+    return milestone["state"] == "active" and (session is None or session["lifecycle"] in ("cancelled", "deleted"))
+
+
 def _check_planned(tx: Transaction, project: Row, milestone_id: str) -> None:
     row = tx.one("milestone_by_id", milestone_id=milestone_id)
     if row is None or row["project_id"] != project["project_id"]:
         raise NotFound(f"{project['name']} has no milestone {milestone_id}.", code="milestone_not_found")
-    if row["state"] != "planned":
+    if not can_be_started(tx, row):
         raise Conflict(
             f"The milestone {row['number']} is {row['state']} and takes no more tasks.", code="milestone_state"
         )
 
 
-def _check_idle(tx: Transaction, task: Row) -> None:
-    """What is being worked on is not changed meanwhile."""
+def _check_idle(tx: Transaction, task: Row, request: SetTask) -> None:
+    """What is being worked on is not changed meanwhile; while its work rests it is."""
     milestone = tx.one("milestone_by_id", milestone_id=task["milestone_id"]) if task["milestone_id"] else None
+    if milestone is not None and can_be_started(tx, milestone):
+        milestone = None
+    belongs = milestone is not None and milestone["state"] in AT_WORK
     at_work = task["started_at"] is not None and task["ended_at"] is None
-    if at_work or (milestone is not None and milestone["state"] in ("active", "ending")):
+    session_id = milestone["session_id"] if milestone is not None and belongs else task["session_id"]
+    work = work_of(tx, session_id) if session_id and (belongs or at_work) else None
+    if work is not None and _runs(tx, work):
+        what = "is being worked on" if at_work or milestone is None else f"is of milestone {milestone['number']}, "
+        what += "" if at_work or milestone is None else "which is being worked on"
         raise Conflict(
-            f"Issue {task['number']} is being worked on.",
+            f"Issue {task['number']} {what}.",
             code="task_running",
-            hint="Change it when that has ended, or stop it first.",
+            hint=f"Change it when that has ended, or halt it first: callboard pause {work['handle']}",
         )
+    if milestone is not None and belongs and request.milestone_id not in (msgspec.UNSET, task["milestone_id"]):
+        raise Conflict(
+            f"Issue {task['number']} is of milestone {milestone['number']}, which has not ended.",
+            code="milestone_state",
+            hint=f"End that first: callboard milestone end {milestone['number']}",
+        )
+
+
+def _runs(tx: Transaction, work: Row) -> bool:
+    """Whether something of the work runs, or will as soon as a runner takes it."""
+    live = tx.one("live_run_of_session", session_id=work["session_id"]) is not None
+    return live or (work["lifecycle"] in UNDER_WAY and work["queued_runs"] > 0)
 
 
 def _check_circle(tx: Transaction, task: Row) -> None:

@@ -13,7 +13,14 @@ from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.projects import find_project
 from callboard.coordinator.services.spawn import SpawnService
 from callboard.coordinator.services.task_rendering import render_task
-from callboard.coordinator.services.task_settings import check_dependencies, check_rights, find_task, set_task
+from callboard.coordinator.services.task_settings import (
+    AT_WORK,
+    can_be_started,
+    check_dependencies,
+    check_rights,
+    find_task,
+    set_task,
+)
 from callboard.coordinator.services.work_creation import NewWork, reserve
 from callboard.domain.caller import Caller
 from callboard.domain.errors import CallboardError, Conflict
@@ -101,7 +108,7 @@ class TaskService:
         task = find_task(tx, caller, task_id)
         check_dependencies(tx, task, set())
         milestone = tx.one("milestone_by_id", milestone_id=task["milestone_id"]) if task["milestone_id"] else None
-        if milestone is not None and milestone["state"] in ("active", "ending"):
+        if milestone is not None and milestone["state"] in AT_WORK and not can_be_started(tx, milestone):
             return self._in_milestone(tx, milestone, task_id)
         project = find_project(tx, caller, task["project_id"])
         asked = msgspec.structs.replace(spawn, issues=[task["number"]])
@@ -118,6 +125,8 @@ class TaskService:
         lock_for_run(tx, milestone["session_id"])
         work = work_of(tx, milestone["session_id"])
         task = tx.one("task_by_id", task_id=task_id)
+        if work is not None and work["lifecycle"] not in UNDER_WAY:
+            raise work_runs.refusal(tx, work)
         idle = work is not None and work["queued_runs"] == 0 and not _is_live(tx, milestone["session_id"])
         if work is None or task is None or not idle or milestone["state"] == "ending":
             raise Conflict(
@@ -125,8 +134,6 @@ class TaskService:
                 code="task_running",
                 hint=f"Look at it: callboard milestone show {milestone['number']}",
             )
-        if work["lifecycle"] not in UNDER_WAY:
-            raise work_runs.refusal(work)
         run_id = task_loop.begin(tx, work, task)
         run_changes.refresh_session(tx, work["session_id"])
         return TaskStarted(

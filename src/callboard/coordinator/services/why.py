@@ -1,30 +1,32 @@
 """Answers why a run waits, lives or ended: gathers the facts, lets the domain decide, renders. Changes nothing."""
 
 import json
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from callboard.coordinator.services import task_runs
 from callboard.coordinator.services.access import visible_run
 from callboard.coordinator.services.budget_changes import read_pools, shortage_sentence
 from callboard.coordinator.services.callback_changes import MAX_HELD
 from callboard.coordinator.services.fleet import offer_of
-from callboard.coordinator.services.lifecycle_changes import work_of
 from callboard.coordinator.services.pages import check_limit, page_of, read_mark
 from callboard.coordinator.services.portability import preference_of
 from callboard.coordinator.services.run_lists import shown_runs
 from callboard.coordinator.services.run_requests import check_run_id
+from callboard.coordinator.services.work_standing import standing_of
 from callboard.domain.approval import ASK
 from callboard.domain.caller import Caller
 from callboard.domain.demands import Demands
-from callboard.domain.lifecycle import HALTED, UNDER_WAY
+from callboard.domain.event import CHECK_COMPLETED, CHECK_STARTED
+from callboard.domain.lifecycle import UNDER_WAY
 from callboard.domain.portability import moves_at_ms
 from callboard.domain.run import ENDED, after_lost
 from callboard.domain.runner import LeaseRules, runner_state
 from callboard.domain.why import (
     Answer,
     Blocker,
-    Halted,
+    Checking,
     Preparing,
     RunFacts,
     RunnerAnswer,
@@ -32,7 +34,9 @@ from callboard.domain.why import (
     UsedUp,
     explain,
 )
+from callboard.domain.work_step import Emptied, Standing
 from callboard.store.database import Database, Row, Transaction
+from callboard.store.events import page_by_seq
 from callboard.wire import responses as wire
 from callboard.wire.times import rfc3339_or_none
 
@@ -40,7 +44,8 @@ MAX_RUNNERS: Final = 200
 """How many runners an answer shows, those that fit first."""
 ASKS_CHARACTERS: Final = 200
 """How much of what an agent asks for is said."""
-_NOT_MADE: Final = ("undoing", "undone")
+LOOKED_BACK: Final = 50
+"""How many events from the end of a log are looked at for the check that runs."""
 _SINCE: Final = {"claimed": "claimed_at", "running": "started_at", "interrupted": "interrupted_at"}
 
 
@@ -128,7 +133,8 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules, runners: tuple[RunnerFa
         held_callbacks=len(tx.all("held_callbacks", session_id=run["session_id"], limit=MAX_HELD)),
         lost_deadline_ms=_lost_deadline(run, rules),
         no_match_deadline_ms=_no_match_deadline(tx, run) if claimable else None,
-        halted=_halted(tx, run) if (pending and not claimable) or run["status"] in ENDED else None,
+        work=_work(tx, run) if (pending and not claimable) or run["status"] in ENDED else None,
+        checking=_checking(tx, run),
         preparing=_preparing(tx, run) if pending and not claimable else None,
         blocker=_blocker(tx, run) if pending and not claimable else None,
         before=_before(tx, run) if claimable else 0,
@@ -136,7 +142,7 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules, runners: tuple[RunnerFa
         preferred_host=preference.hostname if preference else None,
         moves_at_ms=moves_at_ms(preference, rules) if preference else None,
         stays=preference.stays if preference else None,
-        budget=_used_up(tx, run["pool_session_id"]) if pending else None,
+        budget=_used_up(tx, run["pool_session_id"]) if pending or run["reason"] == "budget_exceeded" else None,
         pool_session_id=run["pool_session_id"] or run["session_id"],
         moves_from=run["preferred_host"] if pending and preference is None else None,
     )
@@ -165,18 +171,25 @@ def _blocker(tx: Transaction, run: Row) -> Blocker | None:
     return Blocker(run_id=before["run_id"], status=before["status"], external=before["trigger"] == "external")
 
 
-def _halted(tx: Transaction, run: Row) -> Halted | None:
-    work = work_of(tx, run["session_id"])
-    if work is None or work["lifecycle"] in UNDER_WAY:
+def _work(tx: Transaction, run: Row) -> Standing | None:
+    """The work of the run, unless it only waits for its worktree, or for another run."""
+    stands = standing_of(tx, run["session_id"]) if run["lifecycle"] is not None else None
+    rests = run["status"] in ENDED or (stands is not None and stands.lifecycle not in UNDER_WAY)
+    return stands if rests else None
+
+
+def _checking(tx: Transaction, run: Row) -> Checking | None:
+    """The check that was begun and has not ended, by the log; what came after the agent's end is at the log's end."""
+    if run["status"] != "running" or not task_runs.is_of_task(run):
         return None
-    return Halted(
-        handle=work["handle"],
-        lifecycle=work["lifecycle"],
-        stuck_reason=work["stuck_reason"],
-        never_begun=work["stuck_reason"] if work["state"] in _NOT_MADE else None,
-        issues=tuple(one["number"] for one in json.loads(work["issues"])),
-        worktree_gone=run["error_code"] == "project_dir_missing" and work["lifecycle"] in HALTED,
-    )
+    session = tx.one("session_by_id", session_id=run["session_id"])
+    after = max(0, session["last_seq"] - LOOKED_BACK) if session else 0
+    told = page_by_seq(tx, run["session_id"], after, LOOKED_BACK, frozenset({CHECK_STARTED, CHECK_COMPLETED})).events
+    last = next((event for event in reversed(told) if event.run_id == run["run_id"]), None)
+    if last is None or last.type != CHECK_STARTED:
+        return None
+    name = msgspec.json.decode(last.payload, type=dict[str, Any]).get("name", "")
+    return Checking(name=str(name), since_ms=last.at)
 
 
 def _preparing(tx: Transaction, run: Row) -> Preparing | None:
@@ -199,7 +212,13 @@ def _used_up(tx: Transaction, pool_session_id: str | None) -> UsedUp | None:
         return None
     pools = read_pools(tx, pool_session_id)
     short = pools.starts_nothing(pool_session_id)
-    return None if short is None else UsedUp(session_id=short.session_id, sentence=shortage_sentence(pools, short))
+    return (
+        None
+        if short is None
+        else UsedUp(
+            empty=Emptied(session_id=short.session_id, unit=short.unit), sentence=shortage_sentence(pools, short)
+        )
+    )
 
 
 def _before(tx: Transaction, run: Row) -> int:

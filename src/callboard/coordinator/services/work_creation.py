@@ -19,12 +19,13 @@ from callboard.coordinator.services.projects import settings_of
 from callboard.coordinator.services.run_creation import create
 from callboard.coordinator.services.run_requests import named_executor
 from callboard.coordinator.services.work_changes import tell, title_of
+from callboard.coordinator.services.work_standing import standing_of
 from callboard.domain import ids as id_kinds
 from callboard.domain.errors import Conflict, NotFound
 from callboard.domain.event import SESSION_UPDATED
 from callboard.domain.ids import Ids
-from callboard.domain.lifecycle import way_on
 from callboard.domain.work_names import WorkNames, issue_problems, names_of, refusal
+from callboard.domain.work_step import let_go_on
 from callboard.store.database import Row, Transaction
 from callboard.wire.jobs import IssueText, Prepare
 from callboard.wire.requests import AdditionalDemands
@@ -56,7 +57,7 @@ def look(tx: Transaction, job_ids: Ids, work: NewWork) -> Spawned:
     texts, names = _checked(tx, work)
     taken = _holders(tx, work)
     if taken:
-        raise _conflict(taken)
+        raise _conflict(tx, taken)
     executor_type = _executor_type(tx, work)
     check_reads(tx, executor_type)
     job_id = _ask_to_prepare(tx, job_ids, work, names, texts, session_id=None)
@@ -75,7 +76,7 @@ def reserve(tx: Transaction, new_ids: Ids, limits: TreeLimits, work: NewWork) ->
     # so that nothing else is locked while one waits for the other.
     for number in sorted(work.issues):
         if not tx.run("reserve_issue", project_id=project_id, number=number, session_id=session_id):
-            raise _conflict(_holders(tx, work, besides=session_id))
+            raise _conflict(tx, _holders(tx, work, besides=session_id))
     run_id = _session(tx, new_ids, limits, work, names, texts, session_id)
     job_id = _ask_to_prepare(tx, new_ids, work, names, texts, session_id)
     return _spawned(names, session_id, run_id, job_id, _executor_type(tx, work))
@@ -198,7 +199,7 @@ def _holders(tx: Transaction, work: NewWork, besides: str = "") -> list[dict[str
     return found
 
 
-def _conflict(taken: list[dict[str, Any]]) -> Conflict:
+def _conflict(tx: Transaction, taken: list[dict[str, Any]]) -> Conflict:
     if not taken:
         return Conflict(
             "One of the issues was in an active session a moment ago.",
@@ -207,8 +208,8 @@ def _conflict(taken: list[dict[str, Any]]) -> Conflict:
         )
     told = "; ".join(f"issue {one['issue']} is in the active session {one['session_id']}" for one in taken)
     handle = taken[0]["handle"]
-    way = way_on(taken[0]["lifecycle"], handle)
-    first = f"Let it go on: {way}" if way else f"Look at it: callboard get {handle}"
+    stands = standing_of(tx, taken[0]["session_id"])
+    first = (stands and let_go_on(stands)) or f"Look at it: callboard get {handle}"
     return Conflict(
         f"{told[0].upper()}{told[1:]}.",
         code="issue_conflict",

@@ -6,10 +6,12 @@ The session is locked by the caller. Makes no runs.
 from callboard.coordinator.services import guidance_changes, message_changes, run_changes, task_loop
 from callboard.coordinator.services.lifecycle_changes import change, work_of
 from callboard.coordinator.services.new_run import NewRun
+from callboard.coordinator.services.work_standing import standing_of
 from callboard.domain.errors import Conflict
 from callboard.domain.ids import Ids
 from callboard.domain.lifecycle import ENDED, UNDER_WAY, moved
 from callboard.domain.run import LIVE
+from callboard.domain.work_step import how_it_stands, let_go_on
 from callboard.store.database import Row, Transaction
 
 
@@ -22,7 +24,7 @@ def check_work(tx: Transaction, new: NewRun, session: Row) -> Row | None:
     if lifecycle == "paused" and _lifts_pause(new):
         lifecycle = moved("paused", "resume", work["lifecycle_before"])
     if lifecycle not in UNDER_WAY:
-        raise refusal(work)
+        raise refusal(tx, work)
     return work
 
 
@@ -35,20 +37,13 @@ def begin(tx: Transaction, new: NewRun, work: Row, new_ids: Ids) -> None:
     tx.run("waits_no_longer_for", session_id=work["session_id"], waiting_for="report")
 
 
-def refusal(work: Row) -> Conflict:
+def refusal(tx: Transaction, work: Row) -> Conflict:
     """Why nothing of the work may run, and what to do."""
-    handle, lifecycle = work["handle"], work["lifecycle"]
-    if lifecycle in ENDED:
-        return Conflict(
-            f"The work on {handle} is {lifecycle}.", code="work_ended", hint=f"Begin anew: callboard spawn {handle}"
-        )
-    if lifecycle == "stuck" or work["lifecycle_before"] == "stuck":
-        hint = f'Say what to do, then let it work: callboard forward {handle} "…", callboard restart {handle}'
-        why = f": {work['stuck_reason']}" if work["stuck_reason"] else ""
-        return Conflict(f"The work on {handle} is {lifecycle}{why}", code="work_halted", hint=hint)
-    return Conflict(
-        f"The work on {handle} is {lifecycle}.", code="work_halted", hint=f"Go on with: callboard resume {handle}"
-    )
+    stands = standing_of(tx, work["session_id"])
+    if stands is None:
+        raise RuntimeError(f"the work of {work['session_id']} vanished inside a transaction")
+    code = "work_ended" if stands.lifecycle in ENDED else "work_halted"
+    return Conflict(how_it_stands(stands), code=code, hint=let_go_on(stands))
 
 
 def _says(new: NewRun) -> bool:

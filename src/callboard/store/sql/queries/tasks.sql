@@ -104,6 +104,12 @@ UPDATE tasks SET closing = 0 WHERE task_id = :task_id;
 INSERT INTO task_runs (run_id, session_id, task_id, milestone_id, iteration, checks)
 VALUES (:run_id, :session_id, :task_id, :milestone_id, :iteration, :checks);
 
+-- name: judge_waiting_runs
+-- An iteration that waits is judged by what judges the task now.
+UPDATE task_runs SET checks = :checks
+WHERE task_id = :task_id
+    AND EXISTS (SELECT 1 FROM runs r WHERE r.run_id = task_runs.run_id AND r.status = 'pending');
+
 -- name: task_of_run
 -- The run's own column for the task.
 UPDATE runs SET task_id = :task_id WHERE run_id = :run_id;

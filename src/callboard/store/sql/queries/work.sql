@@ -71,6 +71,14 @@ SELECT w.session_id, s.handle FROM work_sessions w JOIN sessions s ON s.session_
 WHERE w.hostname = :hostname AND w.repository = :path AND w.state IN ('preparing', 'prepared', 'undoing')
 ORDER BY w.session_id LIMIT 20;
 
+-- name: active_worktrees_of_place
+-- The worktrees at a place in which work goes on, the newest first.
+SELECT s.project_dir AS path FROM active_issues a
+JOIN work_sessions w ON w.session_id = a.session_id JOIN sessions s ON s.session_id = a.session_id
+WHERE a.project_id = :project_id AND w.state = 'prepared' AND s.project_dir IS NOT NULL
+    AND (:hostname = '' OR w.hostname = :hostname) AND (:path = '' OR w.repository = :path)
+GROUP BY s.project_dir ORDER BY max(a.session_id) DESC LIMIT 200;
+
 -- name: worktrees_of_host
 -- The worktrees on a host, of which one may hold a directory; the newest first.
 SELECT w.session_id, w.project_id, s.workspace FROM work_sessions w JOIN sessions s ON s.session_id = w.session_id
@@ -172,12 +180,17 @@ VALUES (:session_id, :project_id, 'preparing', :branch, :directory_name, :base_b
 SELECT * FROM work_sessions WHERE session_id = :session_id;
 
 -- name: work_cards
--- The same of several, by a JSON list of ids, with the current guidance and the task.
-SELECT w.*, g.text AS guidance, (SELECT t.task_id FROM tasks t WHERE t.session_id = w.session_id
-    ORDER BY t.started_at DESC LIMIT 1) AS task_id
+-- The same of several, by a JSON list of ids, with the current guidance, the task and the milestone.
+SELECT w.*, g.text AS guidance, g.created_at AS guided_at, t.task_id, t.number AS task_number, t.outcome AS task_outcome,
+    m.number AS milestone_number, m.state AS milestone_state, (SELECT count(*) FROM tasks o
+        WHERE o.milestone_id = m.milestone_id AND (o.outcome IS NULL OR o.outcome <> 'passed')) AS tasks_left
 FROM json_each(:ids) AS listed
 JOIN work_sessions w ON w.session_id = listed.value
-LEFT JOIN guidance g ON g.guidance_id = w.guidance_id;
+JOIN sessions s ON s.session_id = w.session_id
+LEFT JOIN guidance g ON g.guidance_id = w.guidance_id
+LEFT JOIN tasks t ON t.task_id = (SELECT l.task_id FROM tasks l WHERE l.session_id = w.session_id
+    ORDER BY l.started_at DESC LIMIT 1)
+LEFT JOIN milestones m ON m.milestone_id = s.milestone_id;
 
 -- name: place_work
 -- A runner of this place makes the worktree.
