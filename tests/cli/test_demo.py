@@ -12,6 +12,8 @@ import pytest
 
 from callboard.cli.demo.narration import ClaimFailed, Narrator
 from callboard.cli.output import Output
+from tests.clients_fixture import ClaudeClient
+from tests.support.claude import served_model
 from tests.support.command import CommandLine
 
 LIMIT_SECONDS = 60
@@ -63,14 +65,29 @@ def test_the_demonstration_holds_and_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_the_demonstration_as_json_lists_its_claims(tmp_path: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="cb-") as temporary:
-        done = CommandLine(tmp_path, {"HOME": str(tmp_path), "TMPDIR": temporary})("demo", "--json")
+def test_the_demonstration_as_json_lists_its_claims_those_with_the_real_client_too(
+    tmp_path: Path, claude_code: Path
+) -> None:
+    """60: the real Claude Code where it is installed, with the login that it finds."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "claude").symlink_to(claude_code)
+    with tempfile.TemporaryDirectory(prefix="cb-") as temporary, served_model() as model:
+        client = ClaudeClient(claude_code, tmp_path, model)
+        environment = client.environment | {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "TMPDIR": temporary}
+        done = CommandLine(tmp_path, environment)("demo", "--claude-code", "--json")
     summary = json.loads(done.out)
-    assert (done.code, summary["ok"], summary["truth"]) == (0, True, "")
+    assert (done.code, summary["ok"]) == (0, True), summary["truth"]
     claimed = [claim["sentence"] for claim in summary["claims"]]
-    assert [one for one in SHOWN if not any(sentence.startswith(one) for sentence in claimed)] == []
+    expected = (*SHOWN, "one conversation of the client carries both turns", "what it took is counted: 2 turns")
+    assert [one for one in expected if not any(sentence.startswith(one) for sentence in claimed)] == []
     assert all(claim["true"] for claim in summary["claims"])
+    assert len(model.answers) == 2
+
+
+@pytest.mark.slow
+def test_the_demonstration_with_a_client_that_is_not_there_begins_nothing(tmp_path: Path) -> None:
+    done = CommandLine(tmp_path, {"HOME": str(tmp_path), "PATH": str(tmp_path)})("demo", "--claude-code")
+    assert (done.code, "There is no program `claude` here." in done.err) == (3, True)
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """`callboard demo`: plays the demonstration, sums it up and cleans up."""
 
+import shutil
 import signal
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from cyclopts import Parameter
@@ -15,7 +16,9 @@ from callboard.cli.demo.stage import Stage, own_surroundings
 from callboard.cli.exit_codes import FAILED
 from callboard.cli.options import NO_SHOW, Show
 from callboard.cli.output import span
-from callboard.domain.errors import CallboardError
+from callboard.domain.errors import CallboardError, NotFound
+
+PROGRAM: Final = "claude"
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -30,6 +33,9 @@ class Summary(msgspec.Struct, kw_only=True):
 def demo(
     *,
     keep: Annotated[bool, Parameter(help="Stay in the end, to look around; Ctrl-C cleans up.")] = False,
+    claude_code: Annotated[
+        bool, Parameter(help="Two short turns with your Claude Code, too: it uses your account.")
+    ] = False,
     show: Show = NO_SHOW,
 ) -> int:
     """See it all in a minute: a real coordinator, a real runner, a scripted agent; needs no account.
@@ -37,9 +43,13 @@ def demo(
     It plays in a directory of its own that goes away in the end.
     Every claim is checked; it exits 1 with the truth when one does not hold.
     """
+    if claude_code and shutil.which(PROGRAM) is None:
+        raise NotFound(
+            f"There is no program `{PROGRAM}` here.", hint="Install Claude Code and log in, or leave it out."
+        )
     output = Context(show).output
     tell = Narrator(output)
-    stage = Stage()
+    stage = Stage(claude_code=claude_code)
     tell.begin(f"everything happens in {stage.directory} and goes away in the end.")
     truth = _play(stage, tell, keep=keep)
     summary = Summary(ok=not truth, seconds=round(tell.seconds, 1), claims=tell.claims, truth=truth)
@@ -52,6 +62,8 @@ def demo(
         output.line(
             span(f"{len(tell.claims)} claims checked in {summary.seconds:.0f} s; ", "bold"), "nothing is left behind."
         )
+        if not claude_code and shutil.which(PROGRAM):
+            output.note("With your Claude Code too, two short turns on your account:  callboard demo --claude-code")
         output.note("Your own now:  callboard up")
     return 0 if summary.ok else FAILED
 

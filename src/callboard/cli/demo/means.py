@@ -36,12 +36,12 @@ class Means:
         self.tell.command("callboard " + " ".join(quoted(word) for word in words))
         code, printed = self.stage.run(*words)
         self.tell.shown(printed)
-        self.need(code == 0, f"`callboard {words[0]}` ended with {code}")
+        self.need(code == 0, f"`callboard {words[0]}` ended with {code}: {printed.strip()}")
         return printed
 
-    def start(self, script: str, *more: str) -> tuple[str, str]:
+    def start(self, script: str, *more: str, executor: str = "scripted") -> tuple[str, str]:
         """Start a session with a script; its id and its run's."""
-        printed = self.command("run", script, "--executor", "scripted", *more)
+        printed = self.command("run", script, "--executor", executor, *more)
         session_id = next((word for word in printed.split() if is_id(SESSION, word)), "")
         self.need(bool(session_id), "no session id was printed")
         return session_id, self.run_id_in(printed)
@@ -52,10 +52,10 @@ class Means:
         self.need(bool(found), "no run id was printed")
         return found
 
-    def end_of(self, run_id: str) -> Run:
+    def end_of(self, run_id: str, seconds: float = SECONDS) -> Run:
         """The run after its end."""
-        run = self.client.send(calls.runs.wait(run_id, SECONDS))
-        self.need(run.status in ENDED, f"{run_id} did not end in {SECONDS:.0f} s; it is {run.status}")
+        run = self.client.send(calls.runs.wait(run_id, seconds))
+        self.need(run.status in ENDED, f"{run_id} did not end in {seconds:.0f} s; it is {run.status}")
         return run
 
     def show_until_end(self, session_id: str, run_id: str) -> None:

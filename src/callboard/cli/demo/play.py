@@ -5,10 +5,11 @@ from functools import partial
 from typing import Final
 
 from callboard.cli.browser import login_url
+from callboard.cli.demo.client import claude_code
 from callboard.cli.demo.family import lead_and_children
 from callboard.cli.demo.means import SECONDS, Means
 from callboard.cli.demo.narration import Narrator
-from callboard.cli.demo.stage import Stage
+from callboard.cli.demo.stage import CLAUDE_CODE, Stage
 from callboard.cli.demo.watcher import Watcher
 from callboard.cli.demo.work import issue_in_a_worktree
 from callboard.cli.event_lines import payload_of, text_of
@@ -36,6 +37,7 @@ class Play(Means):
 
     def steps(self) -> tuple[Callable[[], None], ...]:
         """All steps in order."""
+        real = (partial(claude_code, self),) if CLAUDE_CODE in self.stage.executors else ()
         return (
             self.identity_first,
             self.live,
@@ -44,6 +46,7 @@ class Play(Means):
             self.memory,
             self.why_it_waits,
             self.coordinator_killed,
+            *real,
             partial(issue_in_a_worktree, self),
             self.summary,
         )

@@ -1,6 +1,7 @@
 """Where the demonstration plays: a directory that goes away, a coordinator and a runner as real processes in it."""
 
 import io
+import json
 import os
 import shutil
 import tempfile
@@ -26,17 +27,22 @@ RUNNER_FILE: Final = """\
 interrupt_seconds = 1.0
 term_seconds = 2.0
 """
+CLAUDE_CODE: Final = "claude-code"
+CLIENT_VARIABLES: Final = ("ANTHROPIC_", "CLAUDE_", "DISABLE_")
+"""By these a person's client is logged in and set up; others' programs get none of them."""
 
 
 class Stage:
     """The processes and the directory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, claude_code: bool = False) -> None:
+        """`claude_code`: the runner offers the person's Claude Code as well, with the person's login."""
+        self.executors = ("scripted", CLAUDE_CODE) if claude_code else ("scripted",)
         self.directory = Path(tempfile.mkdtemp(prefix="callboard-demo-")).resolve()
         self.project = self.directory / "project"
         self.data_dir = self.directory / "data"
         self.project.mkdir()
-        (self.directory / "runner.toml").write_text(RUNNER_FILE)
+        (self.directory / "runner.toml").write_text(RUNNER_FILE + (_client_table() if claude_code else ""))
         self.coordinator: Child | None = None
         self.runner: Child | None = None
         self.said: list[str] = []
@@ -53,7 +59,8 @@ class Stage:
     def start_runner(self) -> str:
         """Start it; returns its id."""
         arguments = ["runner", "--data-dir", str(self.data_dir), "--project-dir", str(self.project)]
-        arguments += ["--executor", "scripted", "--slots", "4", "--config", str(self.directory / "runner.toml")]
+        arguments += [word for name in self.executors for word in ("--executor", name)]
+        arguments += ["--slots", "4", "--config", str(self.directory / "runner.toml")]
         self.runner = Child("runner", arguments, on_line=self.said.append)
         return self.runner.wait_for_line("registered ", START_SECONDS)
 
@@ -100,6 +107,11 @@ class Stage:
         psutil.wait_procs(left, timeout=STOP_SECONDS)
         shutil.rmtree(self.directory, ignore_errors=True)
         return [process.pid for process in left]
+
+
+def _client_table() -> str:
+    names = json.dumps(sorted(name for name in os.environ if name.startswith(CLIENT_VARIABLES)))
+    return f"[executors.{CLAUDE_CODE}]\nenvironment = {names}\n"
 
 
 def _is_in(process: psutil.Process, directory: Path) -> bool:
