@@ -7,7 +7,6 @@ import pytest
 from tests.acceptance.test_callbacks import CALLBOARD, callbacks_to
 from tests.acceptance.test_spawn import Shop
 from tests.support.coordinator import until
-from tests.support.database import sqlite_only
 from tests.support.world import World, hold
 
 BODY = "it's\ntouch CANARY\n$(touch CANARY)\n"
@@ -22,7 +21,7 @@ argv = ["flock", "lock", "bash"]
 """
 
 
-@sqlite_only
+@pytest.mark.either_database
 @pytest.mark.timeout(120)
 def test_a57_no_issue_no_agent_and_no_childs_result_reaches_a_shell(world: World) -> None:
     """A57: work is refused at its start, with what to do; a program gets the prompt as data; a person's words run."""

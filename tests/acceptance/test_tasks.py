@@ -3,11 +3,10 @@
 import re
 from typing import Any
 
-import apsw
 import pytest
 
 from tests.support.coordinator import QUICK, until
-from tests.support.database import query, sqlite_only
+from tests.support.database import change, query
 from tests.support.tasks import FAILING, TaskShop
 from tests.support.work import next_job, report
 from tests.support.world import World
@@ -129,22 +128,39 @@ def test_a63_a_start_whose_worktree_is_not_made_changes_nothing_of_what_is_known
     shop.begun(f"/tasks/{follower}/run")
 
 
-@sqlite_only
-def test_a63_a_session_that_cannot_be_closed_is_logged_and_the_error_of_the_task_stays(world: World) -> None:
+CLOSES_NOTHING = {
+    "sqlite": (
+        (
+            "CREATE TRIGGER closes_nothing BEFORE UPDATE OF ended_at ON sessions WHEN new.ended_at IS NOT NULL "
+            "BEGIN SELECT raise(ABORT, 'CHECK constraint failed'); END"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE FUNCTION closes_nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "RAISE EXCEPTION 'CHECK constraint failed' USING ERRCODE = 'check_violation'; END $$"
+        ),
+        (
+            "CREATE TRIGGER closes_nothing BEFORE UPDATE OF ended_at ON sessions FOR EACH ROW "
+            "WHEN (new.ended_at IS NOT NULL) EXECUTE FUNCTION closes_nothing()"
+        ),
+    ),
+}
+
+
+@pytest.mark.either_database
+def test_a63_a_session_that_cannot_be_closed_is_logged_and_the_error_of_the_task_stays(
+    world: World, database_kind: str
+) -> None:
     shop = TaskShop(world, world.coordinator(**QUICK), 1)
-    connection = apsw.Connection(str(shop.coordinator.data_dir / "callboard.db"))
-    connection.set_busy_timeout(10_000)
-    connection.execute(
-        "CREATE TRIGGER closes_nothing BEFORE UPDATE OF ended_at ON sessions WHEN new.ended_at IS NOT NULL "
-        "BEGIN SELECT raise(ABORT, 'CHECK constraint failed'); END"
-    )
+    change(shop.coordinator, *CLOSES_NOTHING[database_kind])
     session_id = shop.begun(f"/tasks/{shop.task(1)}/run")["session_id"]
     run_id = shop.fails("the agent's own words")["run_id"]
     assert session_id[-8:] in logged(shop, "temporary_session_not_closed")
     assert shop.get(f"/runs/{run_id}")["error"]["message"] == "the agent's own words"
     assert shop.session(session_id)["work"]["stuck_reason"] == "the agent's own words"
-    connection.execute("DROP TRIGGER closes_nothing")
-    connection.close()
+    on_table = " ON sessions" if database_kind == "postgresql" else ""
+    change(shop.coordinator, f"DROP TRIGGER closes_nothing{on_table}")
     closed(shop, session_id)
 
 

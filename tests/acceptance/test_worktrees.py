@@ -134,9 +134,10 @@ def test_a_session_works_in_its_own_worktree_and_nothing_of_it_is_lost(world: Wo
     assert shop.session(session_id)["work"]["state"] == "removed"
 
 
-def test_a55_what_could_not_be_undone_is_told_and_undone_as_soon_as_that_is_possible(one_world: World) -> None:
+@pytest.mark.either_database
+def test_a55_what_could_not_be_undone_is_told_and_undone_as_soon_as_that_is_possible(world: World) -> None:
     """A55: the undo of a failed preparation fails as well; nobody has to ask for it once more, or to restart."""
-    world, shop = one_world, Shop(one_world, undo_retry_seconds=0.5)
+    shop = Shop(world, undo_retry_seconds=0.5)
     within, broken = git_that(world, BROKEN)
     shop.runner(within=within)
     session_id = shop.spawned(1)["session_id"]
