@@ -113,7 +113,9 @@ def test_a_task_that_its_budget_stopped_goes_on_when_it_is_raised(world: World, 
     assert work["lifecycle"] == "stuck"
     assert "of 100 tokens is spent" in work["work"]["stuck_reason"]
     step = f"Raise it, and it goes on: callboard budget {session_id} --budget-tokens TOKENS"
-    assert shop.get(f"/runs/{work['latest_run_id']}/why")["next_step"] == work["work"]["next_step"] == step
+    why = shop.get(f"/runs/{work['latest_run_id']}/why")
+    assert why["next_step"] == work["work"]["next_step"] == step
+    assert why["sentence"].count("used up") == 1
     raised = shop.coordinator.http.post(f"/sessions/{session_id}/budget", json={"budget_tokens": 1_000})
     assert raised.status_code == 200, raised.text
     assert len(raised.json()["resumed"]) == 1

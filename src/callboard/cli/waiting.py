@@ -96,7 +96,8 @@ def show_end(context: Context, run: Run) -> None:
         output.line(run.result_text)
     if of_run(run) != OK:
         output.note(span(f"{run.run_id} {run.reason}", "red"), f": {_why(run)}")
-        output.note(span(f"next: callboard logs {run.session_id}  or  {_again(context.client, run)}", "dim"))
+        output.note(span(f"next: {_again(context.client, run)}", "dim"))
+        output.note(span(f"more: callboard logs {run.session_id}", "dim"))
 
 
 def _again(client: Client, run: Run) -> str:

@@ -169,7 +169,8 @@ def _ended(run: RunFacts) -> Answer:
         return Answer(code="ended", sentence=said, next_step=next_step(work))
     parts = [sentence_of_end(reason, run.stopped_by) or REASON_SENTENCES["failed"]]
     if run.error_message and run.error_message not in parts and reason not in ("completed", "stopped"):
-        parts.append(run.error_message)
+        same = reason == "budget_exceeded" and run.error_message.startswith("The budget of ")
+        parts = [*([] if same else parts), run.error_message]
     step = AFTER_END.get(reason, RETRY)
     step = step and step.format(run_id=run.run_id, session_id=run.session_id, pool=run.pool_session_id)
     if reason == "budget_exceeded" and run.budget is not None:

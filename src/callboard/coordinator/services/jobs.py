@@ -22,9 +22,12 @@ from callboard.coordinator.services.limits import WorkRules
 from callboard.coordinator.services.runner_access import check_runner
 from callboard.coordinator.services.signals import Signals, job_key
 from callboard.coordinator.services.work_changes import is_due, undo_again
+from callboard.coordinator.services.work_standing import standing_of
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, NotFound
 from callboard.domain.ids import JOB, Ids, encode, uuid7
+from callboard.domain.lifecycle import ENDED
+from callboard.domain.work_step import from_branch
 from callboard.store.database import Database, Row, Transaction
 from callboard.wire.jobs import JobOrder
 from callboard.wire.times import rfc3339, rfc3339_or_none
@@ -92,7 +95,7 @@ class JobService:
             failure = Failure(
                 code=report.error_code,
                 message=report.error_message or "The runner could not do it.",
-                hint=report.error_hint or "",
+                hint=_way_on(tx, job, report.error_code) or report.error_hint or "",
             )
             fail(tx, self._ids, job, failure)
         else:
@@ -149,6 +152,13 @@ def fail(tx: Transaction, job_ids: Ids, job: Row, failure: Failure) -> None:
     )
     if ended:
         after_failed(tx, job_ids, job, failure)
+
+
+def _way_on(tx: Transaction, job: Row, error_code: str) -> str | None:
+    """What a runner cannot know: how the work goes on whose worktree is gone."""
+    gone = error_code == "worktree_missing" and job["session_id"]
+    stands = standing_of(tx, job["session_id"]) if gone else None
+    return from_branch(stands) if stands is not None and stands.lifecycle not in ENDED else None
 
 
 def _late_jobs(tx: Transaction) -> list[Row]:
