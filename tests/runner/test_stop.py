@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.runner.world import World, alive, types_of
+from tests.runner.world import World, alive, payload_of, types_of
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +45,8 @@ async def test_r15_an_agent_that_ignores_sigterm_is_killed(world: World) -> None
     run = await world.ended(made.run_id, 15)
     assert run.status == "stopped"
     assert alive(made) == []
+    told = [payload_of(one) for one in await world.events(made.session_id) if one.type == "output"]
+    assert [one["text"].split()[0] for one in told if one["stream"] == "runner"][:3] == ["the", "SIGTERM", "SIGKILL"]
 
 
 async def test_r16_daemons_and_a_crowd_of_processes_are_gone_when_stopped_is_shown(world: World) -> None:

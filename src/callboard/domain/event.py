@@ -72,7 +72,7 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     BUDGET_CHANGED: "the pool after its limits were changed: limits, spent, reserved, left",
     USAGE: "what was booked, or `usage_incomplete`",
     NOTE: "text",
-    OUTPUT: "stream (stderr), text: a line that the agent's process printed besides what it says",
+    OUTPUT: "stream, text: a line that the agent's process printed (stderr), or what was done to it (runner)",
 }
 """The closed list of what we write ourselves; unknown types of newer runners are kept and shown."""
 

@@ -3,7 +3,7 @@
 import { inert } from "../parts/inert";
 import type { Item, NoteItem } from "./timeline";
 
-export type Source = "stderr" | "note" | "check" | "callboard";
+export type Source = "stderr" | "runner" | "note" | "check" | "callboard";
 
 export interface LogLine {
   key: string;
@@ -13,6 +13,8 @@ export interface LogLine {
   source: Source;
   /** Something went wrong. */
   bad: boolean;
+  /** Another run begins with it. */
+  begins: boolean;
   /** Made harmless, as it is shown: what is filtered is what is seen. */
   text: string;
 }
@@ -54,7 +56,7 @@ function linesOf(item: Item): readonly LogLine[] {
     const found = textOf(item);
     const base = { seq: item.seq, at: item.at, run_id: item.run_id };
     lines = found === null ? [] : inert(found.text).replace(/\n+$/, "").split("\n")
-      .map((text, index) => ({ ...base, key: index === 0 ? item.key : `${item.key}.${index}`, source: found.source, bad: found.bad, text }));
+      .map((text, index) => ({ ...base, key: index === 0 ? item.key : `${item.key}.${index}`, source: found.source, bad: found.bad, begins: item.types[0] === "run_queued", text }));
     made.set(item, lines);
   }
   return lines;
@@ -65,7 +67,7 @@ type Found = { source: Source; bad: boolean; text: string } | null;
 function textOf(item: Item): Found {
   switch (item.kind) {
     case "run": return plain([`run ${item.number ?? ""} started`.replace("  ", " "), item.attempt && `attempt ${item.attempt}`, item.runner && `on ${item.runner}`]);
-    case "end": return { ...plain([`run ended: ${item.reason.replaceAll("_", " ")}`, item.exit_code !== null && `exit code ${item.exit_code}`], item.error?.message), bad: item.reason !== "completed" };
+    case "end": return { ...plain([`run ended: ${item.reason.replaceAll("_", " ")}`, item.exit_code !== null && `exit code ${item.exit_code}`], item.error?.message), bad: item.reason !== "completed" && item.reason !== "stopped" };
     case "note": return noteOf(item);
     default: return null;
   }
@@ -74,7 +76,7 @@ function textOf(item: Item): Found {
 function noteOf({ type, payload }: NoteItem): Found {
   const word = (name: string) => (typeof payload[name] === "string" || typeof payload[name] === "number" ? String(payload[name]) : "");
   switch (type) {
-    case "output": return { source: "stderr", bad: false, text: word("text") };
+    case "output": return { source: word("stream") === "runner" ? "runner" : "stderr", bad: false, text: word("text") };
     case "note": return { source: "note", bad: false, text: word("text") };
     case "check_completed": {
       const passed = payload.exit_code === 0;
@@ -85,7 +87,7 @@ function noteOf({ type, payload }: NoteItem): Found {
     case "run_claimed": return plain([`claimed by ${word("runner_id")}`, word("attempt") && `attempt ${word("attempt")}`]);
     case "run_interrupted": return { ...plain(["contact lost", word("why")], word("follows")), bad: true };
     case "run_reconnected": return plain(["contact is back", word("attempt") && `attempt ${word("attempt")}`]);
-    case "stop_requested": return plain([`stop requested${word("stopped_by") ? ` by ${word("stopped_by")}` : ""}`, word("reason")]);
+    case "stop_requested": return plain([`stop requested${word("stopped_by") ? ` by ${word("stopped_by")}` : ""}`, word("reason") !== "stopped" && word("reason")]);
     case "session_bound": return plain([`bound to ${word("executor_type")} ${word("executor_session_id")}`, word("hostname") && `on ${word("hostname")}`, word("project_dir")]);
     default: return null;
   }

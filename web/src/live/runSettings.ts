@@ -30,8 +30,8 @@ export function settingsOf(run: Run): Setting[] {
   const tags = Array.isArray(run.demands.tags) ? run.demands.tags.map(String) : [];
   const limits = LIMITS.filter(([key]) => typeof run.limits[key] === "number").map(([key, word, say]) => ({ name: word, value: `at most ${say(run.limits[key] as number)}` }));
   return [
-    { name: "Agent", value: run.agent_name ?? "none" },
-    { name: "State of the agent", value: run.agent ? `${run.agent.etag.slice(0, 12)} (${run.agent.scope})` : "none" },
+    { name: "Agent", value: run.agent_name ?? NOT_SET },
+    ...(run.agent ? [{ name: "State of the agent", value: `${run.agent.etag.slice(0, 12)} (${run.agent.scope})` }] : []),
     { name: "Executor", value: run.executor_type },
     { name: "Model", value: run.model ?? "left to the executor" },
     { name: "Permissions", value: run.permission_mode === null ? "left to the executor" : (MODES[run.permission_mode] ?? run.permission_mode) },

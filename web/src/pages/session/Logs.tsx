@@ -19,6 +19,7 @@ export default function Logs({ log }: { log: SessionLog }) {
   const [event, setEvent] = useQueryParameter("event");
   const runs = useMemo(() => loggedRuns(timeline.items), [timeline.items]);
   const lines = useMemo(() => logLines(timeline.items, run, words), [timeline.items, run, words]);
+  const printed = useMemo(() => lines.length === 0 || lines.some((line) => line.source === "stderr"), [lines]);
   const wrapped = wrap !== OFF;
   return (
     <>
@@ -29,7 +30,7 @@ export default function Logs({ log }: { log: SessionLog }) {
           {runs.map((one) => <option key={one.run_id} value={one.run_id}>Run {one.number ?? `…${short(one.run_id)}`}</option>)}
         </select>
         <input type="search" className={css.search} placeholder="Filter lines" aria-label="Filter lines" value={words} onChange={(change) => setWords(change.target.value)} />
-        <span className={css.count} role="status">{missing > 0 ? `${missing} events to read …` : `${lines.length.toLocaleString("en")} ${lines.length === 1 ? "line" : "lines"}`}</span>
+        <span className={css.count} role="status">{missing > 0 ? `${missing} events to read …` : `${lines.length.toLocaleString("en")} ${lines.length === 1 ? "line" : "lines"}${printed ? "" : ", none from the process"}`}</span>
         <Tools lines={lines} name={`${sessionId}${run ? `-${run}` : ""}.log`} wrapped={wrapped} onWrap={() => setWrap(wrapped ? OFF : "")} />
       </div>
       <Feed log={log} items={lines} label="Log lines" event={event} place={`logs.${sessionId}.${run}.${words}.${wrap}`} estimate={20} sideways={!wrapped}
@@ -75,7 +76,7 @@ function asFile(lines: readonly LogLine[]): string {
 
 const Row = memo(function Row({ line, wrapped, marked, onLink }: { line: LogLine; wrapped: boolean; marked: boolean; onLink: () => void }) {
   return (
-    <div className={`${css.line} ${wrapped ? "" : css.unwrapped} ${css[line.source] ?? ""} ${line.bad ? css.bad : ""} ${marked ? css.marked : ""}`}>
+    <div className={`${css.line} ${wrapped ? "" : css.unwrapped} ${css[line.source] ?? ""} ${line.bad ? css.bad : ""} ${line.begins ? css.begins : ""} ${marked ? css.marked : ""}`}>
       <button type="button" className={css.time} title={`${moment(line.at)} – event ${line.seq}; click for its address`} onClick={onLink}>{instantOfDay(line.at)}</button>
       <span className={css.source}>{line.source}</span>
       <code dir="auto">{line.text || " "}</code>

@@ -1,7 +1,8 @@
 // The views of a session, each an address of its own. The event that is marked stays marked in another view of the log.
-import { useEffect, useRef, type KeyboardEvent } from "react";
+import { useEffect, useMemo, useRef, type KeyboardEvent } from "react";
 import type { Session } from "../../api/schema";
-import { Link, useQueryParameter } from "../../navigation";
+import { useKeys } from "../../keyboard/registry";
+import { go, Link, useQueryParameter } from "../../navigation";
 import css from "./Tabs.module.css";
 
 export type View = "timeline" | "changes" | "logs" | "events" | "config" | "guidance";
@@ -23,7 +24,11 @@ export function Tabs({ session, shown }: { session: Session; shown: View }) {
     // Not as the effect's value: newer browsers return a promise here.
     bar.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [shown]);
-  const views = (Object.keys(WORDS) as View[]).filter((view) => view !== "guidance" || session.lifecycle !== null);
+  const isWork = session.lifecycle !== null;
+  const views = useMemo(() => (Object.keys(WORDS) as View[]).filter((view) => view !== "guidance" || isWork), [isWork]);
+  useKeys(useMemo(() => views.map((view) => (
+    { keys: "", does: `Show its ${WORDS[view].toLowerCase()}`, where: "Session", run: () => go(`/sessions/${session.session_id}${view === "timeline" ? "" : `?view=${view}`}`) }
+  )), [session.session_id, views]));
   const address = (view: View) => {
     const query = new URLSearchParams({ ...(view === "timeline" ? {} : { view }), ...(event && OF_THE_LOG.has(view) ? { event } : {}) }).toString();
     return `/sessions/${session.session_id}${query ? `?${query}` : ""}`;
