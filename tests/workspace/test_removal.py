@@ -77,9 +77,26 @@ def _unreadable(place: Place) -> None:
     (place.path / ".git/worktrees/shop-issue-42/index").write_bytes(b"broken")
 
 
+def _assumed_unchanged(place: Place) -> None:
+    place.git("update-index", "--assume-unchanged", "readme", at=place.worktree)
+    _uncommitted(place)
+
+
+def _skipped(place: Place) -> None:
+    place.git("update-index", "--skip-worktree", "readme", at=place.worktree)
+    _uncommitted(place)
+
+
+def _base_rewritten(place: Place) -> None:
+    place.git("commit", "--quiet", "--amend", "-m", "other")
+
+
 @pytest.mark.parametrize(
     ("work", "said"),
     [
+        (_assumed_unchanged, "1 path is not committed (readme)"),
+        (_skipped, "1 path is not committed (readme)"),
+        (_base_rewritten, "1 commit is only here"),
         (_uncommitted, "1 path is not committed (readme)"),
         (_unknown, "1 path is not committed (notes)"),
         (_unpushed, "1 commit is only here"),
@@ -121,6 +138,31 @@ def test_a_git_that_fails_at_any_step_of_a_removal_loses_no_commit(place: Place)
         if git.calls < call:
             break
     assert call >= 3
+
+
+def test_a_branch_that_moves_while_its_worktree_is_removed_stays(place: Place) -> None:
+    """What nobody looked at when the loss was judged is not lost with it."""
+    made = place.prepare()
+    later = place.git("commit-tree", "-p", "issue-42", "-m", "later", "issue-42^{tree}")
+    program = place.folder / "programs" / "git"
+    program.parent.mkdir()
+    real = shutil.which("git")
+    move = f"{real} --git-dir={place.path}/.git update-ref refs/heads/issue-42 {later}"
+    program.write_text(f'#!/bin/sh\ncase "$*" in *" status "*) {move};; esac\nexec {real} "$@"\n')
+    program.chmod(0o755)
+    place.environment["PATH"] = f"{program.parent}:{place.environment['PATH']}"
+    removed = _remove(place, made)
+    assert (removed.branch_removed, "moved" in (removed.branch_kept or "")) == (False, True)
+    assert (place.git("rev-parse", "refs/heads/issue-42"), place.worktree.exists()) == (later, False)
+
+
+def test_an_undo_leaves_a_folder_with_files_that_git_does_not_know_as_a_worktree(place: Place) -> None:
+    place.prepare()
+    (place.worktree / "notes").write_text("mine\n")
+    shutil.rmtree(place.path / ".git/worktrees")
+    with pytest.raises(WorkspaceRefused, match="was not undone"):
+        place.undo()
+    assert (place.worktree / "notes").is_file()
 
 
 def test_a_difference_shows_all_files_or_says_that_git_failed(place: Place) -> None:

@@ -231,8 +231,12 @@ def _undo(repository: Repository, journal: Journal, entry: Entry) -> None:
 
 
 def _refuse_work(repository: Repository, entry: Entry) -> None:
-    linked = repository.worktree_at(Path(entry.path))
+    path = Path(entry.path)
+    linked = repository.worktree_at(path)
     if linked is None:
+        if entry.folder is not None and files.identity(path) == entry.folder and any(path.iterdir()):
+            sentence = f"{path} was not undone: git does not know it as a worktree any more."
+            raise WorkspaceRefused("work_kept", sentence, "Look at it, and remove it by hand.")
         return
     losses = losses_of(
         repository, linked, branch=entry.branch, began_at=entry.base_commit, keep_branch="branch" not in entry.begun

@@ -15,6 +15,8 @@ from callboard.workspace.view import View, view
 
 MOST_NAMED: Final = 5
 _MAX_STAMPED: Final = 10_000
+_MAX_LISTED_BYTES: Final = 64 * 1024 * 1024
+_AT_ONCE: Final = 200
 _UNREADABLE: Final = "its index cannot be read, so nobody knows what was staged"
 
 
@@ -110,11 +112,22 @@ def losses_of(
 
 
 def uncommitted(shown: View) -> list[str]:
-    """Paths that are changed or that git does not know, without what it ignores."""
+    """Paths that are changed or that git does not know, without what it ignores. The view's index is a copy."""
+    _look_at_all(shown)
     said = shown.run(
         "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules=all"
     )
     return [_shown(line[3:]) for line in said.out.split(b"\0") if len(line) > 3]
+
+
+def _look_at_all(shown: View) -> None:
+    """Have git look again at files that it was told to take as unchanged, or to skip, and that are there."""
+    listed = shown.run("ls-files", "-v", "-z", most_bytes=_MAX_LISTED_BYTES).out.split(b"\0")
+    marked = [os.fsdecode(line[2:]) for line in listed if line[:1] == b"S" or line[:1].islower()]
+    there = [name for name in marked if os.path.lexists(shown.worktree / name)]
+    for first in range(0, len(there), _AT_ONCE):
+        for again in ("--no-assume-unchanged", "--no-skip-worktree"):
+            shown.run("update-index", again, "--", *there[first : first + _AT_ONCE])
 
 
 def _changes(repository: Repository, linked: Linked, head: str | None) -> tuple[list[str], list[str], bool]:

@@ -46,14 +46,15 @@ def remove(repository: Repository, journal: Journal, order: Remove, job_id: str)
         if linked.locked:
             sentence = f"The worktree {path} is locked."
             raise WorkspaceRefused("worktree_locked", sentence, f"git worktree unlock {path}")
+        goes = None if order.keep_branch else branch
+        judged = None if goes is None or refs.kept_because(ours, goes) else refs.own_tip(ours, goes)
         lost = _what_is_lost(ours, journal, linked, order, job_id)
         files.remove_tree(path)
         journal.end_removal(path)
         files.remove_below(ours.git_dir, "worktrees", linked.name)
         _remove_empty(ours)
-        goes = None if order.keep_branch else branch
-        kept = None if goes is None else refs.kept_because(ours, goes)
-        removed = goes is not None and kept is None and _remove_branch(ours, goes)
+        kept = None if goes is None else refs.kept_because(ours, goes) or _moved(ours, goes, judged)
+        removed = goes is not None and kept is None and _remove_branch(ours, goes, judged)
         _forget(journal, path)
         return Removed(path=str(path), branch_removed=removed, branch_kept=kept, lost=lost)
 
@@ -98,11 +99,11 @@ def _without_worktree(repository: Repository, journal: Journal, order: Remove, b
     kept = None if goes is None else refs.kept_because(repository, goes)
     tip = None if goes is None or kept is not None else refs.own_tip(repository, goes)
     if branch is not None and tip is not None:
-        only_here = 0 if tip == order.base_commit else repository.count_only_on(tip, branch)
+        only_here = repository.count_only_on(tip, branch)
         value = f"lose-{tip[:10]}"
         if only_here and order.confirm != value:
             raise _unconfirmed(branch, f"{only_here} commits of it are only here", value)
-        removed = _remove_branch(repository, branch)
+        removed = _remove_branch(repository, branch, tip)
     known = any(entry.path == str(path) for entry in journal.entries())
     _forget(journal, path)
     return Removed(path=str(path), branch_removed=removed, branch_kept=kept, was_there=known)
@@ -134,7 +135,7 @@ def _what_is_lost(repository: Repository, journal: Journal, linked: Linked, orde
         return []
     branch = order.branch or None
     keeps = order.keep_branch or branch is None
-    losses = losses_of(repository, linked, branch=branch, began_at=order.base_commit, keep_branch=keeps)
+    losses = losses_of(repository, linked, branch=branch, keep_branch=keeps)
     if losses.any and order.confirm != losses.confirmation:
         raise _unconfirmed(str(linked.path), losses.sentence, losses.confirmation)
     if identity is not None:
@@ -150,10 +151,17 @@ def _unconfirmed(what: str, sentence: str, value: str) -> WorkspaceRefused:
     )
 
 
-def _remove_branch(repository: Repository, branch: str) -> bool:
-    """Remove a branch where it is now, unless somebody is on it."""
+def _moved(repository: Repository, branch: str, judged: str | None) -> str | None:
+    """Why a branch stays that is not where it was when its loss was judged."""
     tip = refs.own_tip(repository, branch)
-    if tip is None or repository.used_at(branch) is not None:
+    if tip in (None, judged):
+        return None
+    return f"The branch {branch!r} of {repository.path} has moved meanwhile."
+
+
+def _remove_branch(repository: Repository, branch: str, tip: str | None) -> bool:
+    """Remove a branch while it is at this commit, unless somebody is on it."""
+    if tip is None or refs.own_tip(repository, branch) is None or repository.used_at(branch) is not None:
         return False
     refs.delete(repository, branch, tip)
     return True
