@@ -283,7 +283,7 @@ def test_a43_the_real_claude_code_with_the_plugin_is_an_external_session(world: 
         )  # fmt: skip
         assert checked.returncode == 0, checked.stdout + checked.stderr
         child = "callboard run 'say child' --executor scripted -q"
-        order = {"prompt": "say by a tool", "executor_type": "scripted", "mode": "sync"}
+        order = {"prompt": "say by a tool", "executor_type": "scripted", "mode": "async_poll"}
         tool = f"tool mcp__plugin_callboard_callboard__start_agent_session {json.dumps(order)}"
         prompt = f"[[bash {child}]] [[bash false]] [[{tool}]] [[say all done]]"
         done = subprocess.run(

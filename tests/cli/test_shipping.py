@@ -81,7 +81,12 @@ def test_a_session_ships_and_is_deleted_only_when_nothing_is_lost(world: World, 
     coordinator.ended(spawned["run_id"])
     assert "made.txt" in said("ship", "42", code=8)["detail"]
     commit(made["path"])
-    url = everything.callboard("ship", "42", "--draft").out.removesuffix("\n")
+    in_the_way = "refs/remotes/origin/issue-42/old"
+    everything.repository.git("update-ref", in_the_way, "main")
+    shipped = everything.callboard("ship", "42", "--draft")
+    url = shipped.out.removesuffix("\n")
+    assert (shipped.code, in_the_way in shipped.err) == (0, True)
+    everything.repository.git("update-ref", "-d", in_the_way)
     assert (github.pulls[0]["html_url"], github.pulls[0]["body"]) == (url, "Closes #42")
     assert said("ship", "42") == {"pull_request_url": url, "already_open": True, "unnoted": None}
     assert shop.session(spawned["session_id"])["work"]["pull_request_url"] == url

@@ -57,6 +57,8 @@ def ship(
     else:
         again = "  (it was open already)" if job.answer.get("already_open") and not context.output.quiet else ""
         context.output.line(job.answer["pull_request_url"] + again)
+    if unnoted := job.answer.get("unnoted"):
+        context.output.warn(unnoted)
     return 0
 
 

@@ -14,6 +14,7 @@ import css from "./Work.module.css";
 interface Shipped {
   pull_request_url: string;
   already_open?: boolean;
+  unnoted?: string | null;
 }
 
 export function ShipDialog({ session, onClose }: { session: Session; onClose: () => void }) {
@@ -35,6 +36,7 @@ export function ShipDialog({ session, onClose }: { session: Session; onClose: ()
       {shipped ? (
         <div className={layout.form}>
           <p role="status">{shipped.already_open ? "What is new is pushed; the pull request was open already:" : "The pull request is open:"} <PullRequest url={shipped.pull_request_url} /></p>
+          {shipped.unnoted && <p>{inert(shipped.unnoted)}</p>}
           <div><Button onClick={onClose}>Close</Button></div>
         </div>
       ) : (
