@@ -48,8 +48,9 @@ def test_a60_a62_a_task_leaves_one_closed_session_with_the_usage_of_every_iterat
     assert [one["name"] for one in first["checks"]] == ["lint", "test"]
     task = shop.get(f"/tasks/{task_id}")
     assert (task["status"], task["iteration"], task["last_checks"][1]["tail"]) == ("running", 2, FAILING)
-    assert shop.session(session_id)["lifecycle"] == "working"
-    assert shop.session(session_id)["waiting_for"] is None
+    session = shop.session(session_id)
+    assert (session["lifecycle"], session["waiting_for"]) == ("working", None)
+    assert session["work"]["checks"] == {"state": "running", "failing": []}
 
     second = shop.iterate(0, 0, output=23)
     assert second["run_id"] != first["run_id"]
@@ -61,7 +62,8 @@ def test_a60_a62_a_task_leaves_one_closed_session_with_the_usage_of_every_iterat
 
     task = shop.get(f"/tasks/{task_id}")
     assert (task["status"], task["outcome"], task["iteration"]) == ("ended", "passed", 2)
-    assert closed(shop, session_id)["lifecycle"] == "complete"
+    session = closed(shop, session_id)
+    assert (session["lifecycle"], session["work"]["checks"]) == ("complete", {"state": "passed", "failing": []})
     assert [one["session_id"] for one in sessions(shop)] == [session_id]
     assert shop.get(f"/sessions/{session_id}/usage")["self"]["output_tokens"] == 123
     assert query(shop.coordinator, "SELECT * FROM active_issues") == []
@@ -79,6 +81,7 @@ def test_a63_a65_a_task_whose_agent_fails_is_closed_and_keeps_error_and_usage(sh
     assert (task["outcome"], task["iteration"]) == ("agent_failed", 2)
     session = closed(shop, session_id)
     assert (session["lifecycle"], session["work"]["stuck_reason"]) == ("stuck", "no key for the model")
+    assert session["work"]["checks"] is None, "nothing judged what its latest run left"
     assert shop.get(f"/runs/{failed['run_id']}")["error"]["message"] == "no key for the model"
     assert shop.get(f"/sessions/{session_id}/usage")["self"]["output_tokens"] == 12
     again = shop.coordinator.http.post(f"/tasks/{task_id}/run")

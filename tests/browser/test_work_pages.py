@@ -227,6 +227,7 @@ def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
     stuck, working = column(page, "Stuck"), column(page, "Working")
     card = stuck.get_by_role("article", name=re.compile("Fails its check"))
     expect(card).to_contain_text("After 1 iteration the checks fail")
+    expect(card).to_contain_text("test failed")
     expect(card.get_by_role("button", name="Resume work")).to_have_count(0)
     card.get_by_role("link", name="Fails its check").focus()
     page.keyboard.press("f")
@@ -265,7 +266,9 @@ def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
 
 
 def go_to_the_board_by_its_name(visitor: Visitor) -> Page:
-    page = visitor.log_in("/ui/work")
+    page = visitor.log_in("/ui/")
+    expect(page.locator("[data-row]").filter(has_text="Fails its check")).to_contain_text("test failed")
+    visitor.go("/ui/work")
     expect(page.get_by_role("link", name="shop", exact=True)).to_be_visible()
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox")).to_be_focused()

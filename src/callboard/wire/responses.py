@@ -7,6 +7,7 @@ import msgspec
 from callboard.domain.usage import UsageTotal
 from callboard.wire.agent_snapshot import AgentSnapshot
 from callboard.wire.budgets import Budget
+from callboard.wire.work_state import WorkState
 
 
 class Response(msgspec.Struct, kw_only=True):
@@ -96,26 +97,6 @@ class Workspace(Response, kw_only=True):
     path: str
     branch: str | None
     base_commit: str | None
-
-
-class WorkState(Response, kw_only=True):
-    """What only a work session has. `ended_reason`: of the cancel, or of no worktree; `actions`: what people may do."""
-
-    state: str
-    """`preparing`, `prepared`, `undoing` (it is tried again after an `undo_error`), `undone` or `removed`."""
-    undo_error: str | None
-    base_branch: str | None
-    lifecycle_before: str | None
-    stuck_reason: str | None
-    ended_reason: str | None
-    pull_request_url: str | None
-    guidance: str | None
-    heartbeat_at: str | None
-    lifecycle_at: str
-    task_id: str | None
-    actions: list[str]
-    next_step: str | None
-    """What a person does so that work which rests goes on, or begins anew; null where nobody is waited for."""
 
 
 class Children(Response, kw_only=True):

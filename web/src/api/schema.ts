@@ -1302,6 +1302,11 @@ export interface WhyRunner {
   reasons: WhyReason[];
 }
 
+export interface WorkChecks {
+  state: string;
+  failing: string[];
+}
+
 export interface WorkState {
   state: string;
   undo_error: string | null;
@@ -1314,6 +1319,7 @@ export interface WorkState {
   heartbeat_at: string | null;
   lifecycle_at: string;
   task_id: string | null;
+  checks: WorkChecks | null;
   actions: string[];
   next_step: string | null;
 }

@@ -12,6 +12,7 @@ import { board, loadBoard, useStore } from "../live/stores";
 import type { Event } from "../live/types";
 import { go, Link, useQueryParameter } from "../navigation";
 import { filterableSession, useProjectNames, useRunnerPlaces } from "../parts/filterable";
+import { ChecksChip, toneOfChecks } from "../parts/Checks";
 import { FilterBox } from "../parts/FilterBox";
 import { issuesBesideTitle, nameOf, nameOfRequest, reasonOfWork, withShortIds } from "../parts/format";
 import { inert } from "../parts/inert";
@@ -211,14 +212,16 @@ function SessionRow({ row, project, place, why }: ItemProps) {
   );
 }
 
-/** Where its work is: the project, the branch, the pull request. */
+/** Where its work is: the project, the branch, the pull request, and what the checks said of it. */
 function Chips({ row, project }: { row: Row; project: string | undefined }) {
   const request = row.work?.pull_request_url ?? null;
+  const tone = css[toneOfChecks(row.work)] ?? "";
   return (
     <>
       {project && <span className={css.chip}>{inert(project)}</span>}
-      {row.workspace?.branch && <span className={`${css.chip} ${css.branch}`} title="Branch"><code>{inert(row.workspace.branch)}</code></span>}
-      {request && <span className={`${css.chip} ${css.request}`} title={request}>{nameOfRequest(request)}</span>}
+      {row.workspace?.branch && <span className={`${css.chip} ${css.branch} ${tone}`} title="Branch"><code>{inert(row.workspace.branch)}</code></span>}
+      {request && <span className={`${css.chip} ${css.request} ${tone}`} title={request}>{nameOfRequest(request)}</span>}
+      <ChecksChip work={row.work} />
     </>
   );
 }

@@ -12,6 +12,7 @@ import msgspec
 from callboard.domain import runner as runners
 from callboard.domain.approval import session_allows
 from callboard.domain.budget import UNITS, Pools
+from callboard.domain.checks import CheckOutcome
 from callboard.domain.lifecycle import ENDED, legal_actions
 from callboard.domain.risk import risk_notes
 from callboard.domain.session import group_of
@@ -23,6 +24,7 @@ from callboard.wire import steering
 from callboard.wire.agent_snapshot import AgentSnapshot
 from callboard.wire.budgets import Budget
 from callboard.wire.times import rfc3339, rfc3339_or_none
+from callboard.wire.work_state import WorkChecks, WorkState
 
 Columns = Mapping[str, Any]
 """A row of the store: its values by column name."""
@@ -207,7 +209,7 @@ def _work(row: Columns) -> dict[str, Any]:
     }
 
 
-def _work_state(row: Columns, lifecycle: str, next_step: str | None) -> wire.WorkState:
+def _work_state(row: Columns, lifecycle: str, next_step: str | None) -> WorkState:
     same = (
         "state",
         "undo_error",
@@ -217,15 +219,26 @@ def _work_state(row: Columns, lifecycle: str, next_step: str | None) -> wire.Wor
         "guidance",
         "task_id",
     )
-    return wire.WorkState(
+    return WorkState(
         **{name: row[name] for name in same},
         stuck_reason=None if lifecycle in ENDED else row["stuck_reason"],
         ended_reason=row["stuck_reason"] if lifecycle in ENDED else None,
         heartbeat_at=rfc3339_or_none(row["heartbeat_at"]),
         lifecycle_at=rfc3339(row["lifecycle_at"]),
+        checks=_checks(row),
         actions=legal_actions(lifecycle),
         next_step=next_step,
     )
+
+
+def _checks(row: Columns) -> WorkChecks | None:
+    if (row["run_checks"] or "[]") == "[]":
+        return None
+    if row["run_outcomes"] is None:
+        return None if row["run_ended_at"] else WorkChecks(state="running", failing=[])
+    outcomes = msgspec.json.decode(row["run_outcomes"], type=list[CheckOutcome])
+    failing = [one.name for one in outcomes if not one.passed]
+    return WorkChecks(state="failed" if failing else "passed", failing=failing)
 
 
 def _times_of_session(row: Columns) -> dict[str, Any]:

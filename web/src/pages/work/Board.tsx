@@ -3,6 +3,7 @@ import { memo, useMemo, useRef, useState } from "react";
 import type { Project } from "../../api/schema";
 import { useKeys, type Key } from "../../keyboard/registry";
 import { Link, useQueryParameter } from "../../navigation";
+import { ChecksChip } from "../../parts/Checks";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Loading, Money, SessionState, State, Trouble } from "../../parts/Parts";
@@ -91,6 +92,7 @@ const Card = memo(function Card({ card, named, several }: { card: WorkRow; named
       </ul>
       {said && <p className={`${css.text} ${card.lifecycle === "stuck" ? css.stuck : ""}`} dir="auto">{inert(said)}</p>}
       {work?.guidance && <p className={css.guidance} dir="auto"><span className="unseen">Guidance: </span>{inert(work.guidance)}</p>}
+      {work?.checks && <div><ChecksChip work={work} /></div>}
       {work?.pull_request_url && <p className={css.text}><PullRequest url={work.pull_request_url} /></p>}
       <div className={css.facts}>
         {[card.agent_name, card.executor_type].filter(Boolean).map((one) => <span key={one}>{inert(String(one))}</span>)}

@@ -7,6 +7,7 @@ import { useKeys } from "../../keyboard/registry";
 import { go, Link } from "../../navigation";
 import { useAction } from "../../parts/actions";
 import { nameOf } from "../../parts/format";
+import { ChecksChip } from "../../parts/Checks";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Markdown } from "../../parts/Markdown";
@@ -111,6 +112,7 @@ function Sessions({ own }: { own: readonly WorkRow[] }) {
               <Link to={`/sessions/${one.session_id}`} dir="auto">{nameOf(one)}</Link>
               {isActive(one) && <strong className={layout.small}>holds it</strong>}
               {one.workspace?.branch && <code className={layout.small}>{inert(one.workspace.branch)}</code>}
+              <ChecksChip work={one.work} />
               <span className={`${layout.end} ${layout.soft} ${layout.small}`}><Money usage={one.usage} /> · <Age at={one.created_at} after=" ago" /></span>
               {isActive(one) && <span className={css.full}><WorkActions session={one} small /></span>}
             </li>

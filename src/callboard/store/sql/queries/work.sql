@@ -180,17 +180,20 @@ VALUES (:session_id, :project_id, 'preparing', :branch, :directory_name, :base_b
 SELECT * FROM work_sessions WHERE session_id = :session_id;
 
 -- name: work_cards
--- The same of several, by a JSON list of ids, with the current guidance, the task and the milestone.
+-- The same of several, by a JSON list of ids, with guidance, task and milestone, and what judges the latest run.
 SELECT w.*, g.text AS guidance, g.created_at AS guided_at, t.task_id, t.number AS task_number, t.outcome AS task_outcome,
     m.number AS milestone_number, m.state AS milestone_state, (SELECT count(*) FROM tasks o
-        WHERE o.milestone_id = m.milestone_id AND (o.outcome IS NULL OR o.outcome <> 'passed')) AS tasks_left
+        WHERE o.milestone_id = m.milestone_id AND (o.outcome IS NULL OR o.outcome <> 'passed')) AS tasks_left,
+    k.checks AS run_checks, k.outcomes AS run_outcomes, r.ended_at AS run_ended_at
 FROM json_each(:ids) AS listed
 JOIN work_sessions w ON w.session_id = listed.value
 JOIN sessions s ON s.session_id = w.session_id
 LEFT JOIN guidance g ON g.guidance_id = w.guidance_id
 LEFT JOIN tasks t ON t.task_id = (SELECT l.task_id FROM tasks l WHERE l.session_id = w.session_id
     ORDER BY l.started_at DESC LIMIT 1)
-LEFT JOIN milestones m ON m.milestone_id = s.milestone_id;
+LEFT JOIN milestones m ON m.milestone_id = s.milestone_id
+LEFT JOIN task_runs k ON k.run_id = s.latest_run_id
+LEFT JOIN runs r ON r.run_id = s.latest_run_id;
 
 -- name: place_work
 -- A runner of this place makes the worktree.
