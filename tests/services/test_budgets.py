@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from callboard.coordinator.services.board import BoardService
 from callboard.coordinator.services.why import WhyService
 from callboard.domain.errors import Conflict, InvalidRequest
 from callboard.domain.usage import UsageRow
+from callboard.wire.board import BoardSession
 from callboard.wire.budgets import Budget, SetBudget
 from callboard.wire.requests import Limits
 from callboard.wire.responses import RunCreated
@@ -49,6 +52,19 @@ async def budget_of(reading: Reading, session_id: str) -> Budget:
     budget = (await reading.usage.of_session(OWNER, session_id)).budget
     assert budget is not None
     return budget
+
+
+async def needing(reading: Reading) -> list[BoardSession]:
+    """What stands on the callboard below Needs you."""
+    groups = (await BoardService(reading.world.database).read(OWNER, 50, None)).groups
+    return next(group.sessions for group in groups if group.group == "needs_you")
+
+
+async def change_told(reading: Reading, session_id: str) -> tuple[int, int, str]:
+    """From what to what the one change of a budget was, and by whom."""
+    (changed,) = [event for event in await reading.world.log(session_id) if event.type == "budget_changed"]
+    told = msgspec.json.decode(changed.payload)
+    return told["before_microdollars"], told["budget_microdollars"], told["by"]
 
 
 async def check_sums(reading: Reading) -> None:
@@ -92,6 +108,9 @@ async def test_a_child_reserves_gets_no_more_than_is_left_and_gives_back_what_it
         await world.start("greedy", caller=agent_of(child), limits=dollars(200_000))
 
     claim = await begin(runner, child)
+    with pytest.raises(Conflict, match=r"most \$1\.00 in all: \$0\.00 of it is spent, .* has \$1\.00 left") as raised:
+        await world.budgets.set(OWNER, child.session_id, SetBudget(budget_microdollars=1_000_001))
+    assert (raised.value.errors[0]["most_microdollars"], root.session_id in raised.value.hint) == (1_000_000, True)
     await reading.book(runner, claim, used("m1", 50_000))
     root_budget, child_budget = [await budget_of(reading, one.session_id) for one in (root, child)]
     assert (root_budget.spent_microdollars, root_budget.reserved_microdollars) == (50_000, 650_000)
@@ -144,13 +163,15 @@ async def test_a_pool_at_its_limit_starts_nothing_stops_what_runs_and_goes_on_wh
     failure = (await world.run(root.run_id)).error
     assert failure is not None
     assert failure.message == answer.sentence
+    headlines = {(one.headline, one.reason_text) for one in await needing(reading)}
+    assert headlines == {(answer.sentence, answer.sentence), (answer.sentence, None)}
 
     raised = await world.budgets.set(OWNER, root.session_id, SetBudget(budget_microdollars=5_000))
     assert (raised.budget.left_microdollars, len(raised.resumed)) == (3_999, 2)
     again = await runner.claim(slots=8)
     assert {claim.run_id for claim in again} == {*raised.resumed, waiting.run_id}
     assert {(await reading.sessions.get(OWNER, claim.session_id)).waiting_for for claim in again} == {None}
-    assert "budget_changed" in await world.types(root.session_id)
+    assert await change_told(reading, root.session_id) == (1_000, 5_000, OWNER.token_id)
     for claim in again:
         await runner.started(claim)
     lowered = await world.budgets.set(OWNER, root.session_id, SetBudget(budget_microdollars=500))
@@ -223,6 +244,17 @@ async def test_a_budget_in_dollars_is_kept_only_with_a_price(reading: Reading, r
     error = (await world.run(claim.run_id)).error
     assert error is not None
     assert "has no known price" in error.message
+    assert (await reading.sessions.get(OWNER, claim.session_id)).reason_text == error.message
+    pool = (await budget_of(reading, claim.session_id)).session_id
+    in_tokens = SetBudget(budget_tokens=5_000, unlimited=["microdollars"])
+    changed = await world.budgets.set(OWNER, pool, in_tokens)
+    assert (changed.budget.budget_microdollars, changed.budget.left_tokens) == (None, 4_990)
+    again = next(one for one in await runner.claim(slots=16) if one.run_id == changed.resumed[0])
+    await runner.started(again)
+    await reading.book(runner, again, used("m1", None, "nobody-knows-1"))
+    assert await world.status(claim.session_id) == "running", "what has no price is counted in tokens alone"
+    with pytest.raises(InvalidRequest):
+        await world.budgets.set(OWNER, pool, SetBudget(budget_tokens=5, unlimited=["tokens"]))
     await check_sums(reading)
 
 

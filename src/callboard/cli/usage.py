@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from cyclopts import Parameter
@@ -15,9 +15,11 @@ from callboard.cli.references import session_id_of
 from callboard.cli.text import dollars, microdollars, money, short_id
 from callboard.client import calls
 from callboard.client.calls.usage import GroupBy
+from callboard.domain.budget import Unit
 from callboard.wire.budgets import Budget, SetBudget
 from callboard.wire.responses import SessionUsage, UsageGroup
 
+_UNITS: Final[dict[str, Unit]] = {"dollars": "microdollars", "tokens": "tokens"}
 _COLUMNS: Final = ("INPUT", "OUTPUT", "CACHE READ", "CACHE WRITTEN", "TURNS", "COST")
 _SIGNS: Final = "≥: some of it has no known price.  ~: estimated from list prices."
 Reference = Annotated[
@@ -63,16 +65,21 @@ def budget(
     *,
     budget: Annotated[float | None, Parameter(help="Most dollars from now on, with what is spent already.")] = None,
     budget_tokens: Annotated[int | None, Parameter(help="Most tokens from now on.")] = None,
+    no_limit: Annotated[
+        Literal["dollars", "tokens"] | None, Parameter(help="Of what there is no limit any more.")
+    ] = None,
     where: Where = NO_WHERE,
     show: Show = NO_SHOW,
 ) -> int:
     """Show the budget that a session draws from, or raise or lower its own; what that had stopped goes on."""
     context = Context(show, where)
     session_id = session_id_of(context.client, reference, context.settings["project"])
-    if budget is None and budget_tokens is None:
+    if budget is None and budget_tokens is None and no_limit is None:
         return _show_budget(context.output, context.client.send(calls.sessions.get(session_id)).budget)
     limits = SetBudget(
-        budget_microdollars=None if budget is None else microdollars(budget), budget_tokens=budget_tokens
+        budget_microdollars=None if budget is None else microdollars(budget),
+        budget_tokens=budget_tokens,
+        unlimited=[] if no_limit is None else [_UNITS[no_limit]],
     )
     changed = context.client.send(calls.sessions.set_budget(session_id, limits))
     if context.output.json_wanted:

@@ -99,10 +99,15 @@ class Pools:
             pool.is_open = True
         return None
 
-    def limit(self, session_id: str, limits: Amounts) -> Shortage | None:
-        """Sets limits of a pool, up or down; what is missing above for that, and then nothing of it may be kept."""
+    def limit(self, session_id: str, limits: Amounts, unlimited: Collection[Unit] = ()) -> Shortage | None:
+        """Sets limits of a pool, up or down, or takes them away.
+
+        What is missing above for that, and then nothing of it may be kept.
+        """
         pool = self.by_id[session_id]
-        pool.limits = pool.limits | limits
+        pool.limits = {unit: most for unit, most in (pool.limits | limits).items() if unit not in unlimited}
+        for unit in unlimited:
+            pool.held[unit] = 0
         for unit in limits if pool.is_open else ():
             pool.held[unit] = 0
             short = self._hold(pool, unit, partly=False)

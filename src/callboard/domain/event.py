@@ -69,7 +69,8 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     "refused), run_id, why",
     CHECK_STARTED: "name",
     CHECK_COMPLETED: "name, exit_code, tail, duration_ms; signal or timed_out where that ended it",
-    BUDGET_CHANGED: "the pool after its limits were changed: limits, spent, reserved, left",
+    BUDGET_CHANGED: "the pool after its limits were changed: limits, spent, reserved, left; before_microdollars, "
+    "before_tokens, by, by_label",
     USAGE: "what was booked, or `usage_incomplete`",
     NOTE: "text",
     OUTPUT: "stream, text: a line that the agent's process printed (stderr), or what was done to it (runner)",

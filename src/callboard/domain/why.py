@@ -8,7 +8,16 @@ from callboard.domain.lifecycle import HALTED
 from callboard.domain.portability import STAYS, Stays
 from callboard.domain.run import ENDED, REASON_SENTENCES
 from callboard.domain.runner import RunnerState
-from callboard.domain.why_words import AFTER_END, LACKS, REMEDIES, RETRY, STOPPED_BY, WAITS_FOR_HOST
+from callboard.domain.why_words import (
+    AFTER_END,
+    IN_TOKENS,
+    LACKS,
+    REMEDIES,
+    RETRY,
+    UNPRICED_SENTENCE,
+    WAITS_FOR_HOST,
+    sentence_of_end,
+)
 from callboard.domain.work_step import Emptied, Standing, how_it_stands, next_step, raised
 
 
@@ -155,23 +164,16 @@ def duration(time_ms: int) -> str:
     return f"{seconds} s"
 
 
-def sentence_of_end(reason: str | None, stopped_by: str | None) -> str | None:
-    """Why a run ended, by who stopped it where somebody did; None while it has not."""
-    whose = STOPPED_BY.get(stopped_by or "") if reason == "stopped" else None
-    return whose or REASON_SENTENCES.get(reason or "")
-
-
 def _ended(run: RunFacts) -> Answer:
     reason = run.reason or "failed"
     work = run.work
     if work is not None and work.never_begun and reason != "completed":
         said = f"Its worktree was not made: {work.stuck_reason}"
         return Answer(code="ended", sentence=said, next_step=next_step(work))
-    parts = [sentence_of_end(reason, run.stopped_by) or REASON_SENTENCES["failed"]]
+    parts = [sentence_of_end(reason, run.stopped_by, run.error_message) or REASON_SENTENCES["failed"]]
     if run.error_message and run.error_message not in parts and reason not in ("completed", "stopped"):
-        same = reason == "budget_exceeded" and run.error_message.startswith("The budget of ")
-        parts = [*([] if same else parts), run.error_message]
-    step = AFTER_END.get(reason, RETRY)
+        parts.append(run.error_message)
+    step = IN_TOKENS if run.error_message == UNPRICED_SENTENCE else AFTER_END.get(reason, RETRY)
     step = step and step.format(run_id=run.run_id, session_id=run.session_id, pool=run.pool_session_id)
     if reason == "budget_exceeded" and run.budget is not None:
         step = raised(run.budget.empty)

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from callboard.domain.run import REASON_SENTENCES
+
 CODES: Final[dict[str, str]] = {
     "ended": "The run has ended; `reason` says how.",
     "running": "A runner executes the run.",
@@ -34,6 +36,12 @@ STOPPED_BY: Final = {
     "busy": "It made way for a newer run of its session.",
     "lifecycle": "The work that it belongs to was halted.",
 }
+UNPRICED_SENTENCE: Final = (
+    "The budget is in dollars, and what the run used has no known price; a budget in tokens can be kept with any model."
+)
+IN_TOKENS: Final = (
+    "Keep one in tokens, and it goes on: callboard budget {pool} --no-limit dollars --budget-tokens TOKENS"
+)
 RETRY: Final = "callboard retry {run_id}"
 AFTER_END: Final = {
     "completed": None,
@@ -63,3 +71,14 @@ REMEDIES: Final = {
     "tag_missing": "Start a runner that has it: callboard runner --tag {wanted}",
     "needs_shared_tag": "Give the run a tag of the runner, or start a runner without require_matching_tags.",
 }
+
+
+def sentence_of_end(reason: str | None, stopped_by: str | None, told: str | None = None) -> str | None:
+    """Why a run ended, by who stopped it where somebody did; None while it has not.
+
+    `told` is what was kept of it: of a budget it says more, whose it is and whether it is used up at all.
+    """
+    if reason == "budget_exceeded" and told:
+        return told
+    whose = STOPPED_BY.get(stopped_by or "") if reason == "stopped" else None
+    return whose or REASON_SENTENCES.get(reason or "")

@@ -19,7 +19,10 @@ class BoardSession(Session, kw_only=True):
     """A session with the line that says what it is about now."""
 
     headline: str | None
-    """What it asks for; else what its agent said or does; else its result or error. One line, cut."""
+    """What it asks for; why its budget lets nothing go on; else what its agent said or does; else its result or error.
+
+    One line, cut.
+    """
     since: str
     """When it began to be what its group says: asked, was interrupted, started, was queued, ended."""
 

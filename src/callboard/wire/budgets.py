@@ -1,5 +1,7 @@
 """Budgets of sessions: what a person sets, and how a pool stands. Money is in micro-dollars."""
 
+from typing import Literal
+
 import msgspec
 
 from callboard.wire.requests import Limit, Request
@@ -10,6 +12,8 @@ class SetBudget(Request, kw_only=True):
 
     budget_microdollars: Limit | None = None
     budget_tokens: Limit | None = None
+    unlimited: list[Literal["microdollars", "tokens"]] = msgspec.field(default_factory=list)
+    """Of what there is no limit any more."""
 
 
 class Budget(msgspec.Struct, kw_only=True):

@@ -1059,6 +1059,7 @@ export interface SessionUsage {
 export interface SetBudget {
   budget_microdollars?: number | null;
   budget_tokens?: number | null;
+  unlimited?: ("microdollars" | "tokens")[];
 }
 
 export interface SetTask {

@@ -5,6 +5,8 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from callboard.coordinator.services.budget_changes import exhausted_sentence
+from callboard.coordinator.services.lifecycle_changes import BUDGET
 from callboard.coordinator.services.rendering import group_of_row
 from callboard.coordinator.services.session_lists import project_of_query, shown_sessions
 from callboard.domain.caller import Caller
@@ -96,13 +98,20 @@ def _headline(tx: Transaction, group: str, row: Row) -> str | None:
         pending = tx.one("oldest_pending_approval", session_id=row["session_id"])
         if pending is not None:
             return _question(pending)
-    if group == "done":
-        found = tx.one("run_to_tell_of", session_id=row["session_id"])
-        if found is not None and found["reason"] is not None:
-            said = found["error_message"] or found["result_text"]
-            if said or found["reason"] != "completed":
-                return said or REASON_SENTENCES.get(found["reason"])
-    return _latest_word(tx, row)
+    if row["waiting_for"] == BUDGET:
+        said = exhausted_sentence(tx, row["pool_session_id"]) or _end_of_last_run(tx, row)
+    else:
+        said = _end_of_last_run(tx, row) if group == "done" else None
+    return said or _latest_word(tx, row)
+
+
+def _end_of_last_run(tx: Transaction, row: Row) -> str | None:
+    """What came of it, or why not; None of one that completed without a word."""
+    found = tx.one("run_to_tell_of", session_id=row["session_id"])
+    if found is None or found["reason"] is None:
+        return None
+    said = found["error_message"] or found["result_text"]
+    return said or (None if found["reason"] == "completed" else REASON_SENTENCES.get(found["reason"]))
 
 
 def _question(pending: Row) -> str:

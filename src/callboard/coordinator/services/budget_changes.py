@@ -186,6 +186,28 @@ def insufficient(short: Shortage) -> Conflict:
     )
 
 
+def insufficient_for_raise(pool: Pool, short: Shortage) -> Conflict:
+    """The refusal of a person's raise: how much it may be in all, and what has to be raised first for more."""
+    most = pool.spent[short.unit] + short.left
+    left, at_most = amount_in_words(short.unit, short.left), amount_in_words(short.unit, most)
+    spent = amount_in_words(short.unit, pool.spent[short.unit])
+    option = "--budget DOLLARS" if short.unit == "microdollars" else "--budget-tokens TOKENS"
+    return Conflict(
+        f"This budget can be at most {at_most} in all: {spent} of it is spent, "
+        f"and the budget of {short.session_id} above it has {left} left.",
+        code="budget_insufficient",
+        hint=f"For more raise that one first: callboard budget {short.session_id} {option}",
+        errors=[
+            {
+                "session_id": short.session_id,
+                f"left_{short.unit}": short.left,
+                f"wanted_{short.unit}": short.wanted,
+                f"most_{short.unit}": most,
+            }
+        ],
+    )
+
+
 def exhausted_sentence(tx: Transaction, pool_session_id: str | None) -> str | None:
     """With figures, why nothing may start in a pool, or go on; None when something may."""
     if pool_session_id is None:

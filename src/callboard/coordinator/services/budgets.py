@@ -11,7 +11,7 @@ import msgspec
 
 from callboard.coordinator.services import budget_changes, charges, run_changes
 from callboard.coordinator.services.access import visible_session
-from callboard.coordinator.services.budget_changes import insufficient, lock_pools, read_pools, write_pools
+from callboard.coordinator.services.budget_changes import insufficient_for_raise, lock_pools, read_pools, write_pools
 from callboard.coordinator.services.following_run import retry_of
 from callboard.coordinator.services.lifecycle_changes import change, work_of
 from callboard.coordinator.services.limits import TreeLimits
@@ -53,15 +53,13 @@ class BudgetService:
         self._limits = limits
 
     async def set(self, caller: Caller, session_id: str, request: SetBudget) -> BudgetChanged:
-        """Raises or lowers the budget of a session, or gives it one; what it had stopped goes on if it can.
+        """Raises or lowers the budget of a session, gives it one, or takes it away; what had stopped goes on if it can.
 
         Conflict `budget_fixed` for a session that draws from the pool above, or has pools below and none itself;
         `budget_insufficient` when the pool above has not enough left.
         """
         check_session_id(session_id)
-        limits = {unit: amount for unit in UNITS if (amount := getattr(request, f"budget_{unit}")) is not None}
-        if not limits:
-            raise InvalidRequest("There is no limit to set.", hint="Give budget_microdollars or budget_tokens.")
+        limits = _limits_of(request)
 
         def work(tx: Transaction) -> BudgetChanged:
             session = _with_pool(tx, caller, session_id, limits)
@@ -70,12 +68,13 @@ class BudgetService:
             ids = msgspec.json.encode(pools.within(session_id)).decode()
             waiting = tx.all("sessions_waiting_for_budget", ids=ids)
             tx.lock_session(session_id, *(row["session_id"] for row in waiting))
-            short = pools.limit(session_id, limits)
+            before = pools.by_id[session_id].limits if session["pool_session_id"] else {}
+            short = pools.limit(session_id, limits, request.unlimited)
             if short is not None:
-                raise insufficient(short)
+                raise insufficient_for_raise(pools.by_id[session_id], short)
             write_pools(tx, pools)
             tx.hint(BudgetDue())
-            _tell(tx, session, pools)
+            _tell(tx, caller, session, pools, before)
             resumed = [run_id for row in waiting if (run_id := self._go_on(tx, caller, row)) is not None]
             return BudgetChanged(budget=render_budget(read_pools(tx, session_id), session_id), resumed=resumed)
 
@@ -120,6 +119,19 @@ class BudgetService:
             last = due.last
 
 
+def _limits_of(request: SetBudget) -> Amounts:
+    limits = {unit: amount for unit in UNITS if (amount := getattr(request, f"budget_{unit}")) is not None}
+    if not limits and not request.unlimited:
+        raise InvalidRequest("There is no limit to set.", hint="Give budget_microdollars, budget_tokens or unlimited.")
+    for unit in request.unlimited:
+        if unit in limits:
+            raise InvalidRequest(
+                f"budget_{unit} is given, and said to be unlimited.",
+                errors=[{"pointer": "/unlimited", "message": f"{unit} is given a limit as well"}],
+            )
+    return limits
+
+
 def _stopped_for_budget(task: Row | None) -> bool:
     return task is not None and task["outcome"] == "budget_exceeded"
 
@@ -131,6 +143,8 @@ def _with_pool(tx: Transaction, caller: Caller, session_id: str, limits: Amounts
         lock_subtree(tx, session_id)
         session = visible_session(tx, caller, session_id)
     pool = session["pool_session_id"]
+    if pool is None and not limits:
+        raise InvalidRequest(f"{session_id} has no budget, so that there is no limit to take away.")
     if pool is None:
         budget_changes.begin(tx, session_id, limits)
     elif pool != session_id:
@@ -142,8 +156,11 @@ def _with_pool(tx: Transaction, caller: Caller, session_id: str, limits: Amounts
     return session
 
 
-def _tell(tx: Transaction, session: Row, pools: Pools) -> None:
+def _tell(tx: Transaction, caller: Caller, session: Row, pools: Pools, before: Amounts) -> None:
+    by = tx.one("token_by_id", token_id=caller.token_id) or {}
     payload = msgspec.to_builtins(render_budget(pools, session["session_id"]))
+    payload |= {f"before_{unit}": before.get(unit) for unit in UNITS}
+    payload |= {"by": caller.token_id, "by_label": by.get("label") or None}
     append(
         tx,
         session["session_id"],

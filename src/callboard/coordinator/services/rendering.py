@@ -17,7 +17,7 @@ from callboard.domain.lifecycle import ENDED, legal_actions
 from callboard.domain.risk import risk_notes
 from callboard.domain.session import group_of
 from callboard.domain.usage import UsageTotal
-from callboard.domain.why import sentence_of_end
+from callboard.domain.why_words import sentence_of_end
 from callboard.store.events import StoredEvent
 from callboard.wire import responses as wire
 from callboard.wire import steering
@@ -100,7 +100,7 @@ def _end_of_run(row: Columns) -> dict[str, Any]:
     return {
         "stopped_by": row["stopped_by"],
         "reason": row["reason"],
-        "reason_text": sentence_of_end(row["reason"], row["stopped_by"]),
+        "reason_text": sentence_of_end(row["reason"], row["stopped_by"], row["error_message"]),
         "exit_code": row["exit_code"],
         "error": error,
         "result_text": row["result_text"],
@@ -162,7 +162,7 @@ def render_session(
         run_count=row["run_count"],
         latest_run_id=row["latest_run_id"],
         reason=row["end_reason"] if ended else None,
-        reason_text=sentence_of_end(row["end_reason"], row["end_stopped_by"]) if ended else None,
+        reason_text=_end_of_session(row) if ended else None,
         exit_code=row["end_exit_code"] if ended else None,
         last_seq=row["last_seq"],
         usage=usage,
@@ -184,6 +184,10 @@ def group_of_row(row: Columns) -> str:
         queued_runs=row["queued_runs"],
         undeliverable=bool(row["undeliverable"]),
     )
+
+
+def _end_of_session(row: Columns) -> str | None:
+    return sentence_of_end(row["end_reason"], row["end_stopped_by"], row["end_error_message"])
 
 
 def _lineage(row: Columns) -> dict[str, Any]:

@@ -19,14 +19,12 @@ from callboard.domain import event as event_types
 from callboard.domain.caller import Caller
 from callboard.domain.run import ENDED, LIVE, REASON_SENTENCES, RUN, exit_code_of, queue_key, status_of
 from callboard.domain.session import session_status
+from callboard.domain.why_words import UNPRICED_SENTENCE
 from callboard.store.database import Row, Transaction
 from callboard.store.events import NewEvent, append
 from callboard.store.hints import BudgetDue, Queued, RunChanged, RunnerTold, TokenRevoked
 
 RESULT_IN_EVENT_BYTES = 16_384
-UNPRICED_SENTENCE = (
-    "The budget is in dollars, and what the run used has no known price; a budget in tokens can be kept with any model."
-)
 
 
 class RunEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -249,7 +247,7 @@ def end(tx: Transaction, run: Row, how: RunEnd) -> bool:
     status = status_of(how.reason)
     RUN.next_state(run["status"], how.event)
     exit_code = exit_code_of(how.reason, how.exit_code)
-    message = how.error_message or (None if status == "completed" else _sentence(tx, run, how.reason))
+    message = how.error_message if status == "completed" else _sentence(tx, run, how)
     if not tx.run(
         "end_run",
         run_id=run["run_id"],
@@ -283,14 +281,15 @@ def end(tx: Transaction, run: Row, how: RunEnd) -> bool:
     return True
 
 
-def _sentence(tx: Transaction, run: Row, reason: str) -> str:
-    """Why a run ended, in words; of a budget with its figures."""
-    if reason != "budget_exceeded":
-        return REASON_SENTENCES[reason]
+def _sentence(tx: Transaction, run: Row, how: RunEnd) -> str:
+    """Why a run ended, in words; of a budget with its figures, before what the agent's program said of it."""
+    ours = REASON_SENTENCES[how.reason]
+    if how.reason != "budget_exceeded":
+        return how.error_message or ours
     used_up = exhausted_sentence(tx, run["pool_session_id"])
     if used_up is None and usage_of_run(tx, run["run_id"]).unpriced:
         return UNPRICED_SENTENCE
-    return used_up or REASON_SENTENCES[reason]
+    return used_up or (f"{ours} {how.error_message}" if how.error_message else ours)
 
 
 def _task_goes_on(tx: Transaction, run: Row, how: RunEnd, failure: str | None) -> bool:

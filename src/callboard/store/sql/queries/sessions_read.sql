@@ -6,7 +6,7 @@ SELECT s.*,
     b.project_dir AS binding_project_dir, b.runner_id AS binding_runner_id, b.run_id AS binding_run_id,
     b.bound_at AS binding_bound_at, b.ended_at AS binding_ended_at, b.reason AS binding_reason,
     e.reason AS end_reason, e.exit_code AS end_exit_code, e.stopped_by AS end_stopped_by,
-    e.error_code AS end_error_code,
+    e.error_code AS end_error_code, e.error_message AS end_error_message,
     coalesce((SELECT m.model FROM runs m WHERE m.run_id = s.latest_run_id),
         (SELECT u.model FROM usage_rows u WHERE u.session_id = s.session_id
             GROUP BY u.model ORDER BY sum(u.output_tokens) DESC, u.model LIMIT 1)) AS model,
