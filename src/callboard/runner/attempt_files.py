@@ -64,6 +64,8 @@ class Progress(msgspec.Struct, kw_only=True):
     cut_short: CutShort | None = None
     tells_checks: bool = False
     """Whether its events say when a check begins: not of attempts that an earlier version began and counted."""
+    tells_output: bool = False
+    """The same of what its process prints and of what is done to it."""
 
 
 class AttemptFiles:

@@ -112,7 +112,9 @@ class Following:
     async def _take(self, record: Record) -> None:
         self._note_fact(record)
         self._event_index = 0
-        await self._do([*self._conversation.record(record), *self._printed.take(record)], record)
+        await self._do(self._conversation.record(record), record)
+        if self._held.progress.tells_output:
+            await self._do(self._printed.take(record), record)
         if record.is_fact("check_started") and self._held.progress.tells_checks:
             self._emit(Emit(CHECK_STARTED, {"name": record.fact["name"]}), record)
         if record.is_fact("check_ended"):

@@ -173,7 +173,7 @@ async def start(context: RunnerContext, held: HeldAttempt, number: int, launch: 
     except CheckUnknown as unknown:
         raise NotLaunchable("check_unknown", str(unknown), retry=False) from unknown
     if held.progress.phase == "claimed":
-        held.progress.tells_checks = True
+        held.progress.tells_checks = held.progress.tells_output = True
     held.progress.phase = "launching"
     held.progress.launch = number
     held.progress.boot_id = await asyncio.to_thread(boot_id)

@@ -83,6 +83,7 @@ function noteOf({ type, payload }: NoteItem): Found {
       const how = payload.timed_out ? "timed out" : word("signal") ? `ended by ${word("signal")}` : passed ? "passed" : `exit code ${word("exit_code")}`;
       return { ...plain([`check ${word("name")}: ${how}`, word("duration_ms") && `${word("duration_ms")} ms`], word("tail")), source: "check", bad: !passed };
     }
+    case "check_started": return { ...plain([`check ${word("name")} started`]), source: "check" };
     case "run_queued": return plain([`run ${word("number")} queued`, word("trigger") && `by ${word("trigger")}`]);
     case "run_claimed": return plain([`claimed by ${word("runner_id")}`, word("attempt") && `attempt ${word("attempt")}`]);
     case "run_interrupted": return { ...plain(["contact lost", word("why")], word("follows")), bad: true };
