@@ -5,10 +5,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import psutil
+import psycopg
 import pytest
 
 from tests.conftest import FaultRound
@@ -17,6 +19,7 @@ from tests.faults.going_on import at, seeded
 from tests.faults.times import LATE
 from tests.faults.two import Two, two_coordinators
 from tests.support.coordinator import Coordinator, until
+from tests.support.hand_runner import HandRunner
 from tests.support.stream import StreamReader
 from tests.support.world import World
 
@@ -38,6 +41,10 @@ LARGE_BYTES: Final = 200_000
 """So many of this size are more than the buffers on the way of a reader take in."""
 GROWTH_BYTES: Final = 128 << 20
 """The frames that are kept for all readers (32 MiB), and a few copies of large ones on their way."""
+PIECES: Final = 60
+LARGE_PIECE: Final = "large 🙂\x01" * 1_500
+"""More than a message of PostgreSQL takes, with characters of several bytes there."""
+OF_COORDINATORS: Final = "WHERE application_name = 'callboard' AND datname = current_database()"
 LAG_SECONDS: Final = 1.0
 QUICK_SHARE: Final = 0.9
 """Of the events come in that time, however busy the machine is otherwise; the bound for all is the reader's."""
@@ -149,6 +156,92 @@ def test_r21_readers_of_a_byte_a_second_are_dropped_at_both_coordinators_and_del
         assert max(grown) < GROWTH_BYTES
         for reader in live:
             assert [event["type"] for event in reader.events] == ["note"] * LARGE_EVENTS
+
+
+class Speaker:
+    """Posts the pieces of messages of one run, in turn at these coordinators."""
+
+    def __init__(self, two: Two, runner: HandRunner, stack: ExitStack) -> None:
+        run = two.first.start_run("by hand")
+        self.run_id, self.session_id = run.run_id, run.session_id
+        self.attempt = runner.begin(run.run_id)
+        self.first, self.second = (stack.enter_context(at(runner, one)) for one in two.both)
+
+    def say(self, key: str, offset: int, text: str, way: HandRunner) -> int:
+        """Where the next piece begins."""
+        piece = {"run_id": self.run_id, "attempt": self.attempt, "message_key": key, "offset": offset, "text": text}
+        answer = way.http.post(f"/sessions/{self.session_id}/deltas", json=piece)
+        assert answer.status_code == 204, answer.text
+        return offset + len(text)
+
+    def store(self, key: str, text: str) -> None:
+        """The whole message."""
+        payload = {"role": "assistant", "message_key": key, "content": [{"type": "text", "text": text}]}
+        event = {"client_key": key, "type": "message", "payload": payload}
+        answer = self.first.post_events(self.session_id, self.run_id, self.attempt, event)
+        assert answer.status_code == 200, answer.text
+
+    def until_heard(self, key: str, reader: StreamReader) -> None:
+        """Speak at the first coordinator until a piece of it has come to the reader."""
+
+        def heard() -> bool:
+            self.say(key, 0, "hello", self.first)
+            return bool(pieces(reader, key))
+
+        until(heard, 30, f"a piece of {key} comes")
+
+
+def pieces(reader: StreamReader, key: str) -> list[tuple[int, str]]:
+    """The pieces of a message, as they came."""
+    found = [frame.data for frame in list(reader.frames) if frame.name == "delta"]
+    return [(data["offset"], data["text"]) for data in found if data["message_key"] == key]
+
+
+def in_order(found: list[tuple[int, str]]) -> bool:
+    """Whether none is doubled, or before the one that it follows."""
+    return all(first + len(text) <= second for (first, text), (second, _) in pairwise(found))
+
+
+def test_pieces_of_messages_come_to_the_readers_of_the_other_coordinator(tmp_path: Path) -> None:
+    """60, S6: in order, once, to those who may see them, before the message, and again after a lost connection."""
+    with two_coordinators(tmp_path, **LATE | {"lease_seconds": 60}) as two, ExitStack() as stack:
+        runner = two.world.hand_runner(two.first, "talks")
+        speaker, other = Speaker(two, runner, stack), Speaker(two, runner, stack)
+        reader = stack.enter_context(two.second.stream())
+        token = runner.session_tokens[other.run_id]
+        stranger = stack.enter_context(two.second.stream(token=token, session_id=other.session_id))
+        speaker.until_heard("first", reader)
+        send_nonsense(two.first.database)
+
+        offset, said = 0, [*(f"piece {number} " for number in range(PIECES)), LARGE_PIECE, "end"]
+        for text in said:
+            offset = speaker.say("one way", offset, text, speaker.first)
+        whole = "".join(said)
+        reader.until(lambda: "".join(text for _, text in pieces(reader, "one way")) == whole, what="the text")
+        assert in_order(pieces(reader, "one way"))
+
+        offset = 0
+        for number, text in enumerate(said):
+            offset = speaker.say("both ways", offset, text, (speaker.first, speaker.second)[number % 2])
+        speaker.store("both ways", whole)
+        reader.until_event("message", message_key="both ways")
+        assert in_order(pieces(reader, "both ways"))
+
+        with psycopg.connect(two.first.database, autocommit=True) as server:
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'callboard'"
+            )
+        speaker.until_heard("again", reader)
+        other.until_heard("mine", stranger)
+        assert {frame.data["session_id"] for frame in stranger.frames if frame.name == "delta"} == {other.session_id}
+
+
+def send_nonsense(database: str) -> None:
+    """What others may send on the channel."""
+    with psycopg.connect(database, autocommit=True) as server:
+        send = "SELECT pg_notify(value, %s) FROM meta WHERE key = 'pieces_channel'"
+        for text in ("", "{}", '{"sender":"me","wants":true,"pieces":[{"text":"forged"}]}'):
+            server.execute(send, [text])
 
 
 @contextmanager

@@ -121,6 +121,7 @@ class SlowReads:
         self._database = database
         self.clock = database.clock
         self.one_writer = database.one_writer
+        self.pieces = database.pieces
         self.write = database.write
         self.subscribe = database.subscribe
         self.now_ms = database.now_ms

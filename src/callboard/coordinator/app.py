@@ -53,6 +53,7 @@ from callboard.coordinator.services.why import WhyService
 from callboard.coordinator.stream import Stream
 from callboard.domain.errors import Conflict, Unavailable
 from callboard.domain.ids import Ids, IdSource
+from callboard.domain.piece import Piece
 from callboard.store.clock import Clock
 from callboard.store.data_dir import DataDirectory, DirectoryInUse, read_private_file, write_private_file
 from callboard.store.database import Database, StoreRefused
@@ -80,7 +81,8 @@ class Coordinator:
         self._signals = Signals()
         self._fleet = Fleet(database, rules)
         tokens = TokenService(database, ids)
-        self.stream = Stream(EventFeed(database), tokens.authenticate, config.stream_rules())
+        alone = database.pieces is None
+        self.stream = Stream(EventFeed(database), tokens.authenticate, config.stream_rules(), alone=alone)
         self.held = HeldRequests(config.token_recheck_seconds)
         self.metrics = Metrics()
         self.services = self._all_services(config, ids, tokens)
@@ -107,6 +109,19 @@ class Coordinator:
     def _subscribe(self) -> None:
         for listener in (self._signals.on_hints, self._fleet.on_hints, self.services.dispatch.on_hints, self._on_hints):
             self._database.subscribe(listener)
+        if (pieces := self._database.pieces) is not None:
+            self.stream.on_wants_pieces = pieces.want
+            pieces.subscribe(self._on_pieces)
+            self.metrics.gauge("pieces_left_out", "Pieces not passed on between coordinators.", lambda: pieces.left_out)
+
+    def _publish(self, piece: Piece) -> None:
+        self.stream.delta(piece)
+        if self._database.pieces is not None:
+            self._database.pieces.tell(piece)
+
+    def _on_pieces(self, sender: str, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            self.stream.delta(piece, sender)
 
     def _all_services(self, config: Config, ids: Ids, tokens: TokenService) -> Services:
         database, shared = self._database, (self._database, self._fleet)
@@ -118,7 +133,7 @@ class Coordinator:
             stops=StopService(database),
             dispatch=Dispatch(*shared, self._signals, rules, ids),
             reports=ReportService(*shared, ids, rules),
-            events=EventService(*shared, rules, self.stream.delta),
+            events=EventService(*shared, rules, self._publish),
             bindings=BindingService(*shared, rules),
             runners=RunnerService(*shared, self._signals, ids, rules),
             sessions=SessionService(database, ids),

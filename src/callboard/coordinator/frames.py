@@ -6,7 +6,7 @@ import msgspec
 
 from callboard.coordinator.services.feed import Cursor, FeedEvent, Lineage
 from callboard.domain.caller import Caller
-from callboard.wire.runner import PostDelta
+from callboard.domain.piece import Piece
 
 PING: Final = b": ping\n\n"
 RETRY: Final = b"retry: 1000\n\n"
@@ -45,6 +45,11 @@ class View(msgspec.Struct, frozen=True):
     def only_session(self) -> str | None:
         """The session that nothing else is wanted of; None where others are."""
         return None if self.everywhere or self.also else self.session_id
+
+    @property
+    def wants_pieces(self) -> bool:
+        """Whether pieces of messages are among what is wanted."""
+        return not self.types or DELTA in self.types or DELTA in self.everywhere
 
     def admits(self, frame: Frame) -> bool:
         """Whether the frame is wanted and may be seen."""
@@ -100,17 +105,17 @@ def event_frame(found: FeedEvent) -> Frame:
     return Frame(event.session_id, found.lineage.root_session_id, event.type, data, found.lineage, found.cursor)
 
 
-def delta_frame(session_id: str, root_session_id: str, delta: PostDelta, lineage: Lineage | None) -> Frame:
+def delta_frame(piece: Piece, lineage: Lineage | None) -> Frame:
     """The frame of a piece of a message."""
     told = {
-        "session_id": session_id,
-        "run_id": delta.run_id,
-        "attempt": delta.attempt,
-        "message_key": delta.message_key,
-        "offset": delta.offset,
-        "text": delta.text,
+        "session_id": piece.session_id,
+        "run_id": piece.run_id,
+        "attempt": piece.attempt,
+        "message_key": piece.message_key,
+        "offset": piece.offset,
+        "text": piece.text,
     }
-    return Frame(session_id, root_session_id, DELTA, control(DELTA, told), lineage)
+    return Frame(piece.session_id, piece.root_session_id, DELTA, control(DELTA, told), lineage)
 
 
 def control(name: str, told: dict[str, Any]) -> bytes:

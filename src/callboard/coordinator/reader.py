@@ -34,6 +34,7 @@ class Reader:
 
     def __init__(self, feed: EventFeed, ring: Ring, view: View, token: ReaderToken, pages: asyncio.Semaphore) -> None:
         self.token = token
+        self.view = view
         self.ended = False
         """True when no more may be sent; the ring is woken with it."""
         self.abort: Callable[[], None] = _nothing
@@ -42,7 +43,6 @@ class Reader:
         """When the write began that is not done yet, on the loop's clock."""
         self._feed = feed
         self._ring = ring
-        self._view = view
         self._pages = pages
 
     def cut_off_if_stuck(self, now: float, limit_seconds: float) -> None:
@@ -64,14 +64,14 @@ class Reader:
         while position < self._ring.floor and not self.ended:
             floor = self._ring.floor
             async with self._pages:
-                page = await self._feed.page(position, BATCHES_A_PAGE, self._view.only_session)
+                page = await self._feed.page(position, BATCHES_A_PAGE, self.view.only_session)
                 if position < page.beginning:
                     # Forgotten while we were catching up.
                     yield gap(position, page.beginning)
                     position = page.beginning
                     continue
                 for part in split([event_frame(event) for event in page.events]):
-                    if data := join(self._view, part, position):
+                    if data := join(self.view, part, position):
                         yield data
             position = page.cursor if page.more else max(page.cursor, floor)
         async for chunk in self._live(position):
@@ -86,7 +86,7 @@ class Reader:
             group = self._ring.group(number)
             if group is None:
                 return
-            if data := group.bytes_for(self._view, position):
+            if data := group.bytes_for(self.view, position):
                 yield data
             number += 1
             position = group.last if group.last is not None and group.last > position else position

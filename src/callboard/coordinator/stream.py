@@ -10,20 +10,20 @@ from typing import Final
 import msgspec
 import structlog
 
-from callboard.coordinator.frames import PING, Frame, View, delta_frame, event_frame
+from callboard.coordinator.frames import PING, View, delta_frame, event_frame
+from callboard.coordinator.pieces import HERE, HOLD_SECONDS, Pieces
 from callboard.coordinator.reader import Bounds, Reader, ReaderToken
 from callboard.coordinator.ring import Ring
 from callboard.coordinator.services.feed import Cursor, EventFeed
 from callboard.domain.caller import Caller
 from callboard.domain.errors import CallboardError, Unauthenticated, Unavailable
-from callboard.wire.runner import PostDelta
+from callboard.domain.piece import Piece
 
 Authenticate = Callable[[str], Awaitable[Caller]]
 
 BATCHES_A_READ: Final = 200
 PAGES_AT_ONCE: Final = 32
 """Readers that hold a page of the log in memory at the same time; more wait."""
-MAX_PENDING_BYTES: Final = 4 * 1024 * 1024
 SECONDS_A_READER: Final = 0.00005
 """What a group costs for one reader: with many of them groups are made larger, so that a core suffices."""
 WATCH_SECONDS: Final = 1.0
@@ -46,16 +46,21 @@ class StreamRules(msgspec.Struct, frozen=True, kw_only=True):
 class Stream:
     """All readers of this process."""
 
-    def __init__(self, feed: EventFeed, authenticate: Authenticate, rules: StreamRules) -> None:
+    def __init__(self, feed: EventFeed, authenticate: Authenticate, rules: StreamRules, *, alone: bool = True) -> None:
+        """Unless it is alone, it may hear of pieces also from other processes."""
         self.feed = feed
+        self.on_wants_pieces: Callable[[bool], None] = _nothing
+        """Told when the first reader comes that wants pieces of messages, and when the last has left."""
         self._authenticate = authenticate
         self._rules = rules
         self._readers: set[Reader] = set()
         self._ring: Ring | None = None
         """None while nobody reads: then nothing is followed."""
         self._cursor: Cursor | None = None
-        self._pending: list[Frame] = []
-        self._pending_bytes = 0
+        self._alone = alone
+        self._pieces = Pieces(alone=alone)
+        self._want_pieces = 0
+        """How many readers do."""
         self._woken = asyncio.Event()
         self._closing = asyncio.Event()
         self._pages = asyncio.Semaphore(PAGES_AT_ONCE)
@@ -84,15 +89,15 @@ class Stream:
         if readers and self._ring is not None:
             self._ring.wake()
 
-    def delta(self, session_id: str, root_session_id: str, delta: PostDelta) -> None:
+    def delta(self, piece: Piece, way: str = HERE) -> None:
         """Passes on a piece of a message to whoever reads now; best effort, dropped when there is too much."""
-        if self._ring is None:
+        if not self._want_pieces:
             return
-        frame = delta_frame(session_id, root_session_id, delta, self.feed.known_lineage(session_id))
-        if self._pending_bytes + len(frame.data) <= MAX_PENDING_BYTES:
-            self._pending.append(frame)
-            self._pending_bytes += len(frame.data)
+        loop = asyncio.get_running_loop()
+        if self._pieces.add(piece, way, loop.time()):
             self._woken.set()
+        else:
+            loop.call_later(HOLD_SECONDS, self._woken.set)
 
     async def open(self, view: View, token: ReaderToken) -> tuple[Reader, Bounds]:
         """A new reader; Unavailable when there are too many, or none is taken any more. Close it in the end."""
@@ -107,14 +112,25 @@ class Stream:
             self._cursor = bounds.end
         reader = Reader(self.feed, self._ring, view, token, self._pages)
         self._readers.add(reader)
+        self._count_wishes(view, 1)
         return reader, bounds
 
     def close(self, reader: Reader) -> None:
         """A reader has left; after the last one nothing is followed or kept."""
+        if reader not in self._readers:
+            return
         self._readers.discard(reader)
+        self._count_wishes(reader.view, -1)
         if not self._readers:
             self._ring = self._cursor = None
-            self._pending, self._pending_bytes = [], 0
+
+    def _count_wishes(self, view: View, more: int) -> None:
+        before = self._want_pieces
+        self._want_pieces += more if view.wants_pieces else 0
+        if not self._want_pieces:
+            self._pieces = Pieces(alone=self._alone)
+        if bool(before) is not bool(self._want_pieces):
+            self.on_wants_pieces(bool(self._want_pieces))
 
     async def follow(self) -> None:
         """Reads the log as long as anybody listens; ends with end_all."""
@@ -135,9 +151,8 @@ class Stream:
 
     async def _read(self) -> None:
         """Gives out what is new: first the pieces of messages that wait, then events of the log."""
-        if self._pending and self._ring is not None:
-            self._ring.add(self._pending)
-            self._pending, self._pending_bytes = [], 0
+        if self._ring is not None and (pieces := self._pieces.taken(asyncio.get_running_loop().time())):
+            self._ring.add([delta_frame(piece, self.feed.known_lineage(piece.session_id)) for piece in pieces])
         more = True
         while more and self._cursor is not None and not self._closing.is_set():
             ring, page = self._ring, await self.feed.page(self._cursor, BATCHES_A_READ)
@@ -147,6 +162,7 @@ class Stream:
             if page.unsettled and not more:
                 self._woken.set()
             if page.events:
+                self._pieces.stored((found.event for found in page.events), asyncio.get_running_loop().time())
                 ring.add([event_frame(event) for event in page.events])
 
     async def watch(self) -> None:
@@ -170,6 +186,10 @@ class Stream:
             except CallboardError as error:
                 log.warning("the tokens of the stream cannot be checked", code=error.code)
                 return
+
+
+def _nothing(_: bool) -> None:
+    """Nobody is told."""
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

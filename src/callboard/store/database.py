@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from callboard.domain.errors import Unavailable
+from callboard.domain.piece import Piece
 from callboard.store.clock import Clock
 from callboard.store.hints import Hint
 
@@ -17,6 +18,8 @@ Row = dict[str, Any]
 
 T = TypeVar("T")
 Listener = Callable[[list[Hint]], None]
+PieceListener = Callable[[str, list[Piece]], None]
+"""Hears the name of a sender, and pieces."""
 
 
 class ConstraintFailed(Exception):
@@ -59,6 +62,25 @@ Work = Callable[[Transaction], T]
 """A function over a transaction. It may be called again when its transaction is lost: no effects but through it."""
 
 
+class PieceChannel(Protocol):
+    """Pieces of messages between the processes of one database: best effort, bounded, in no transaction.
+
+    No call waits or fails; all are made on the event loop.
+    """
+
+    left_out: int
+    """How many pieces were not passed on, because there were too many or the database was away."""
+
+    def tell(self, piece: Piece) -> None:
+        """Others get it soon, if any of them wants pieces."""
+
+    def want(self, wanted: bool) -> None:
+        """Whether somebody here wants those of others."""
+
+    def subscribe(self, listener: PieceListener) -> None:
+        """The one who hears pieces of others while they are wanted; those of one sender come in its order."""
+
+
 class Database(Protocol):
     """One database, used from one event loop. Every call is bounded in time: Unavailable `store_timeout`."""
 
@@ -69,6 +91,10 @@ class Database(Protocol):
     @property
     def one_writer(self) -> bool:
         """Whether a work that takes long holds up all other writes."""
+
+    @property
+    def pieces(self) -> PieceChannel | None:
+        """None where one process alone uses the database."""
 
     async def write(self, work: Work[T]) -> T:
         """The work's result, after it is durable. Errors of the work undo it alone and are raised here."""

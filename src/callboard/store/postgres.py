@@ -15,10 +15,17 @@ import psycopg
 from callboard.store import queries
 from callboard.store.calls import Lane
 from callboard.store.clock import Clock, PostgresClock
-from callboard.store.database import Listener, T, Work
+from callboard.store.database import Listener, PieceChannel, T, Work
 from callboard.store.hints import Hint
 from callboard.store.postgres_connection import STATEMENT_SECONDS, connect, first_line, translate
-from callboard.store.postgres_migrate import Schema, bring_up, check_rights, schema_of, transaction_offset
+from callboard.store.postgres_migrate import (
+    Schema,
+    bring_up,
+    check_rights,
+    pieces_channel,
+    schema_of,
+    transaction_offset,
+)
 from callboard.store.postgres_refusals import not_allowed, why_lost
 from callboard.store.postgres_relay import Relay
 from callboard.store.postgres_worker import Place, PostgresWorker
@@ -61,6 +68,11 @@ class PostgresDatabase:
     def one_writer(self) -> bool:
         """Others write meanwhile."""
         return False
+
+    @property
+    def pieces(self) -> PieceChannel:
+        """To all coordinators of the database."""
+        return self._relay.pieces
 
     async def write(self, work: Work[T]) -> T:
         """The work's result after its commit; it may be done several times until it stands."""
@@ -143,7 +155,7 @@ def _open(conninfo: str, clock: PostgresClock) -> Place:
         offset = transaction_offset(connection)
         row = connection.execute("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)").fetchone()
         clock.observe(int(row[0]) if row else 0)
-        return Place(conninfo, offset)
+        return Place(conninfo, offset, pieces_channel(connection))
 
 
 @contextmanager

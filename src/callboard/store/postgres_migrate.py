@@ -5,6 +5,7 @@ Decides nothing about when: an empty database is filled at once, an older one on
 
 import contextlib
 import re
+import secrets
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from callboard.store.postgres_refusals import NOT_READY, not_allowed
 
 SCHEMA_LOCK: Final = FLEET_LOCK + 1
 OFFSET_KEY: Final = "transaction_offset"
+CHANNEL_KEY: Final = "pieces_channel"
 HOME_KEY: Final = "home"
 RESTORED_GAP: Final = 1_000_000_000
 """More transactions than can have come after a dump: whoever has read some of them misses nothing of what follows."""
@@ -134,6 +136,16 @@ def transaction_offset(connection: psycopg.Connection) -> int:
         if was_home != home:
             _keep(connection, HOME_KEY, home)
         return offset
+
+
+def pieces_channel(connection: psycopg.Connection) -> str:
+    """The name of the channel on which coordinators pass on pieces of messages, the same for all of them.
+
+    Whoever may connect to a database may listen there on any channel that he can name: this one stands only in a table.
+    """
+    made = f"callboard_{secrets.token_hex(16)}"
+    connection.execute("INSERT INTO meta (key, value) VALUES (%s, %s) ON CONFLICT DO NOTHING", [CHANNEL_KEY, made])
+    return _kept(connection, CHANNEL_KEY) or made
 
 
 def _home(connection: psycopg.Connection) -> str:

@@ -1,6 +1,6 @@
 """Carries hints between coordinators by NOTIFY, and looks for itself every second in case one was lost.
 
-Decides nothing: what is heard are wake-ups, the truth is in the rows.
+Decides nothing: what is heard are wake-ups, the truth is in the rows. Its threads carry pieces of messages, too.
 """
 
 import threading
@@ -16,6 +16,7 @@ import structlog
 from callboard.domain.errors import CallboardError
 from callboard.store.hints import Appended, Hint, LookAgain
 from callboard.store.postgres_connection import BEGIN_READ, Snapshot, connect, first_line, log_settled
+from callboard.store.postgres_pieces import PostgresPieces
 from callboard.store.postgres_worker import Place
 from callboard.store.queries import Queries
 from callboard.store.relay import Lookout, pack, unpack
@@ -49,6 +50,7 @@ class Relay:
         self._waiting: deque[Hint] = deque(maxlen=MAX_WAITING)
         self._filled = threading.Event()
         self._closing = threading.Event()
+        self.pieces = PostgresPieces(self._own, place.pieces_channel, self._filled.set)
         self.threads = [
             threading.Thread(target=self._again_and_again, args=(work,), name=name, daemon=True)
             for work, name in ((self._send, "postgres-sender"), (self._listen, "postgres-listener"))
@@ -81,13 +83,15 @@ class Relay:
                 self._closing.wait(pause)
 
     def _send(self, connection: psycopg.Connection) -> None:
+        self.pieces.connected()
         while not self._closing.is_set():
-            self._filled.wait()
+            self._filled.wait(self.pieces.wait_seconds())
             self._closing.wait(GROUP_SECONDS)
             self._filled.clear()
             messages = pack(self._own, self._taken())
             if messages:
                 self._notify(connection, messages)
+            self.pieces.send(connection)
         connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, *FAREWELL])
 
     def _notify(self, connection: psycopg.Connection, messages: list[str]) -> None:
@@ -107,7 +111,7 @@ class Relay:
         return [LookAgain()] if full else taken
 
     def _listen(self, connection: psycopg.Connection) -> None:
-        connection.execute(f"LISTEN {CHANNEL}".encode())
+        connection.execute(f"LISTEN {CHANNEL}; LISTEN {self.pieces.channel}".encode())
         snapshot, lookout = Snapshot(connection, self._queries, lambda server_ms: server_ms), Lookout()
         self._hear([LookAgain()])
         next_look = 0.0
@@ -116,7 +120,9 @@ class Relay:
                 self._look(connection, snapshot, lookout)
                 next_look = time.monotonic() + LOOK_SECONDS
             for message in connection.notifies(timeout=SLICE_SECONDS, stop_after=1):
-                if hints := unpack(message.payload, self._own):
+                if message.channel != CHANNEL:
+                    self.pieces.heard(message.payload)
+                elif hints := unpack(message.payload, self._own):
                     self._hear(hints)
 
     def _look(self, connection: psycopg.Connection, snapshot: Snapshot, lookout: Lookout) -> None:

@@ -46,10 +46,11 @@ log = structlog.get_logger(__name__)
 
 
 class Place(Struct, frozen=True):
-    """Where connections lead, and what is added to the server's transaction ids there."""
+    """Where connections lead, what is added to the server's transaction ids there, and where pieces are passed on."""
 
     conninfo: str
     transaction_offset: int
+    pieces_channel: str
 
 
 class PostgresWorker:

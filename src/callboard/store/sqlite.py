@@ -56,6 +56,11 @@ class SqliteDatabase:
         """All writes are done by one thread."""
         return True
 
+    @property
+    def pieces(self) -> None:
+        """One process owns the file."""
+        return None
+
     async def write(self, work: Work[T]) -> T:
         """The work's result after the commit of its group."""
         return await self._writes.call(work)

@@ -15,6 +15,7 @@ from callboard.coordinator.services.runner_access import check_runner
 from callboard.domain import event as event_types
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from callboard.domain.piece import Piece
 from callboard.domain.runner import LeaseRules
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.event_log import first_seq
@@ -29,13 +30,12 @@ NOTE_KEY = "n."
 class EventService:
     """Events of sessions."""
 
-    def __init__(
-        self, database: Database, fleet: Fleet, rules: LeaseRules, publish_delta: Callable[[str, str, PostDelta], None]
-    ) -> None:
+    def __init__(self, database: Database, fleet: Fleet, rules: LeaseRules, publish: Callable[[Piece], None]) -> None:
+        """`publish` hears each piece of a message; it neither waits nor fails."""
         self._database = database
         self._fleet = fleet
         self._rules = rules
-        self._publish_delta = publish_delta
+        self._publish = publish
 
     async def post(self, caller: Caller, session_id: str, posted: PostEvents) -> EventsStored:
         """Stores events of the attempt that owns the session's run; the same client key is stored once."""
@@ -101,7 +101,8 @@ class EventService:
             return run
 
         run = await self._database.read(work)
-        self._publish_delta(session_id, run["root_session_id"], delta)
+        root, message_key = run["root_session_id"], delta.message_key
+        self._publish(Piece(session_id, root, run["run_id"], delta.attempt, message_key, delta.offset, delta.text))
 
     async def list(self, caller: Caller, session_id: str, after: int, types: list[str] | None, limit: int) -> EventPage:
         """A session's events above a number, in order, and with which number its log begins now."""
