@@ -206,6 +206,20 @@ def cancel(shop: Workshop, spawned: dict[str, Any]) -> None:
     assert answer.status_code == 200, answer.text
 
 
+def search_issues(shop: Workshop, path: str) -> None:
+    """Of #1 Done, which is closed, and #2 Second, by all words, page by page."""
+    assert shop.issue("Second") == 2
+
+    def numbers(q: str, **more: Any) -> tuple[list[int], str | None]:
+        page = shop.coordinator.http.get(path, params={"q": q} | more).json()
+        return [one["number"] for one in page["items"]], page["next_page"]
+
+    assert [numbers(q)[0] for q in ("d", "SECOND", "#1 one", "d nothing", "#9")] == [[2, 1], [2], [1], [], []]
+    assert numbers("d", state="open")[0] == [2]
+    first, after = numbers("d", limit=1)
+    assert (first, numbers("d", limit=1, page=after)) == ([2], ([1], None))
+
+
 def test_projects_places_and_issues_are_kept_and_refused(world: World) -> None:
     """50: one project for each place; a project to which something belongs stays; the tracker elsewhere is asked."""
     coordinator = world.coordinator()
@@ -228,7 +242,7 @@ def test_projects_places_and_issues_are_kept_and_refused(world: World) -> None:
     closed = http.patch(f"{project}/issues/{number}", json={"state": "closed", "title": "Done"}).json()
     assert (closed["state"], closed["title"], closed["session_id"]) == ("closed", "Done", None)
     assert http.get(f"{project}/issues", params={"state": "open"}).json()["items"] == []
-    assert shop.issue("Second") == 2
+    search_issues(shop, f"{project}/issues")
     changed = moved_elsewhere(shop, place)
     assert (changed["tracker"], changed["default_branch"]) == ("github", "main")
     refused = http.post(f"{project}/issues", json={"title": "Here"})

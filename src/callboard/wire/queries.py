@@ -135,6 +135,8 @@ class IssuesQuery(PageQuery, kw_only=True):
     """GET /projects/{id}/issues."""
 
     state: Literal["open", "closed"] | None = None
+    q: Annotated[str, Meta(max_length=200)] | None = None
+    """Only issues with each of these words in `#NUMBER TITLE`; `#12` is the number alone."""
 
 
 class TasksQuery(PageQuery, kw_only=True):

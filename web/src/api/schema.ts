@@ -1402,7 +1402,7 @@ export interface Operations {
   "PATCH /projects/{project_id}": { path: { "project_id": string }; query: {}; body: ChangeProject; answer: Project };
   "DELETE /projects/{project_id}": { path: { "project_id": string }; query: {}; body: undefined; answer: undefined };
   "DELETE /projects/{project_id}/locations": { path: { "project_id": string }; query: { "hostname": string; "path": string }; body: undefined; answer: Project };
-  "GET /projects/{project_id}/issues": { path: { "project_id": string }; query: { "page"?: string; "limit"?: number; "state"?: "closed" | "open" }; body: undefined; answer: Page<Issue> };
+  "GET /projects/{project_id}/issues": { path: { "project_id": string }; query: { "page"?: string; "limit"?: number; "state"?: "closed" | "open"; "q"?: string }; body: undefined; answer: Page<Issue> };
   "POST /projects/{project_id}/issues": { path: { "project_id": string }; query: {}; body: NewIssue; answer: Issue };
   "GET /projects/{project_id}/issues/{number}": { path: { "project_id": string; "number": number }; query: {}; body: undefined; answer: Issue };
   "PATCH /projects/{project_id}/issues/{number}": { path: { "project_id": string; "number": number }; query: {}; body: ChangeIssue; answer: Issue };

@@ -1,6 +1,6 @@
-// Ctrl+K: a session, a page, also of a project, a runner or an agent by name, and whatever can be done on the page that is open. What can be done comes
-// from the registry of keys; sessions that are not on the callboard are asked for.
-import { useQuery } from "@tanstack/react-query";
+// Ctrl+K: a session, an issue, a page, also of a project, a runner or an agent by name, and whatever can be done on the page
+// that is open. What can be done comes from the registry of keys; issues and older sessions are asked for.
+import { useQueries, useQuery } from "@tanstack/react-query";
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { call } from "../api/client";
 import { board, useStore } from "../live/stores";
@@ -18,13 +18,17 @@ import { keys, palette, type Key } from "./registry";
 
 interface Entry extends Named {
   id: string;
-  kind: "Here" | "Session" | "Page" | "Agent" | "Runner";
+  kind: "Here" | "Session" | "Issue" | "Page" | "Agent" | "Runner";
   keys?: string;
   run: () => void;
 }
 
 const MOST = 12;
 const OLDER = 6;
+const ISSUES = 5;
+/** In how many projects issues are looked for at once. */
+const PROJECTS = 8;
+const FRESH_MS = 10_000;
 const SESSION = /^ses_[0-9a-z]{26}$/;
 
 export default function Palette() {
@@ -51,8 +55,8 @@ export default function Palette() {
   };
   return (
     <Dialog title="Go to, or do" onClose={close}>
-      <input className={css.field} role="combobox" aria-expanded="true" aria-controls={list} aria-label="A session, a page, an agent or an action"
-        aria-activedescendant={chosen ? `${list}-${chosen.id}` : undefined} aria-autocomplete="list" placeholder="A session, a page, an agent, an action"
+      <input className={css.field} role="combobox" aria-expanded="true" aria-controls={list} aria-label="A session, an issue, a page, an agent or an action"
+        aria-activedescendant={chosen ? `${list}-${chosen.id}` : undefined} aria-autocomplete="list" placeholder="A session, an issue, a page, an agent, an action"
         value={text} autoFocus autoComplete="off" spellCheck={false} onKeyDown={onKeyDown}
         onChange={(event) => { setText(event.target.value); setAt(0); }} />
       <ul id={list} role="listbox" aria-label="What fits" className={css.list}>
@@ -80,6 +84,29 @@ function Option({ entry, id, selected, onRun }: { entry: Entry; id: string; sele
   );
 }
 
+/** Issues by number or words of their title, of the known projects. */
+function useIssues(asked: string, projects: ReadonlyMap<string, string>): Entry[] {
+  return useQueries({
+    queries: [...projects].slice(0, PROJECTS).map(([project_id, project]) => ({
+      queryKey: ["palette", "issues", project_id, asked],
+      queryFn: async ({ signal }: { signal: AbortSignal }) => {
+        const found = await call("GET /projects/{project_id}/issues", { path: { project_id }, query: { q: asked, limit: ISSUES }, signal });
+        return found.items.map((one): Entry => ({
+          id: `issue-${project_id}-${one.number}`, kind: "Issue", name: `#${one.number} ${inert(one.title)}`,
+          detail: inert([project, one.state, one.session_id && "at work"].filter(Boolean).join(" · ")), run: () => go(workAddress(project, "issues", one.number)),
+        }));
+      },
+      enabled: asked.length >= 2,
+      staleTime: FRESH_MS,
+    })),
+    combine: entriesOf,
+  });
+}
+
+function entriesOf(found: readonly { data: Entry[] | undefined }[]): Entry[] {
+  return found.flatMap((one) => one.data ?? []);
+}
+
 function useEntries(text: string): Entry[] {
   const { state } = useStore(board);
   const registered = useStore(keys);
@@ -92,6 +119,7 @@ function useEntries(text: string): Entry[] {
     queryFn: ({ signal }) => call("GET /sessions", { query: { q: asked, limit: OLDER }, signal }),
     enabled: asked.length >= 3,
   });
+  const issues = useIssues(asked, projects);
   return useMemo(() => {
     const rows = Object.values(state.rows).sort((one, other) => (one.since < other.since ? 1 : -1));
     const known = new Set(rows.map((row) => row.session_id));
@@ -109,11 +137,11 @@ function useEntries(text: string): Entry[] {
     const places = [...runners].map(([id, place]): Entry => ({ id, kind: "Runner", name: inert(place), detail: `…${id.slice(-6)}`, run: () => go(`/runners/${id}`) }));
     const pages = actionsOf(registered.filter((one) => one.where === "Go to"), "Page");
     const here = actionsOf(registered.filter((one) => one.where !== "Go to" && !one.walks && one.keys !== "Ctrl+K"), "Here");
-    const found = ranked([...here, ...pages, ...sessions, ...named, ...ofProjects, ...places], text, MOST);
+    const found = ranked([...here, ...pages, ...sessions, ...issues, ...named, ...ofProjects, ...places], text, MOST);
     const id = text.trim();
     if (found.length === 0 && SESSION.test(id)) found.push({ id, kind: "Session", name: id, detail: "by its id", run: () => go(`/sessions/${id}`) });
     return found;
-  }, [state, registered, agents.data, projects, runners, older.data, text]);
+  }, [state, registered, agents.data, projects, runners, older.data, issues, text]);
 }
 
 function actionsOf(registered: readonly Key[], kind: Entry["kind"]): Entry[] {

@@ -71,10 +71,10 @@ def create_issue(project_id: str, body: NewIssue, *, idempotency_key: str | None
 
 
 def list_issues(
-    project_id: str, *, state: str | None = None, page: str | None = None, limit: int | None = None
+    project_id: str, *, q: str = "", state: str | None = None, page: str | None = None, limit: int | None = None
 ) -> Call[PageOf[Issue]]:
-    """A page of its issues, newest first."""
-    wanted = query(state=state, page=page, limit=limit)
+    """A page of its issues, newest first; with `q` those with each of its words."""
+    wanted = query(q=q or None, state=state, page=page, limit=limit)
     where = path("projects", project_id, "issues")
     return Call(method="GET", path=where, query=wanted, response=PageOf[Issue], repeatable=True)
 

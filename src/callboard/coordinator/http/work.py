@@ -49,8 +49,7 @@ async def create_issue(call: Call) -> Issue:
 
 async def list_issues(call: Call) -> Page:
     """GET /projects/{project_id}/issues."""
-    asked = call.query
-    return await call.services.issues.list(call.caller, call.id, state=asked.state, page=asked.page, limit=asked.limit)
+    return await call.services.issues.list(call.caller, call.id, call.query)
 
 
 async def show_issue(call: Call) -> Issue:

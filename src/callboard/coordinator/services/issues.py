@@ -1,6 +1,6 @@
 """Issues: the local tracker, and what is remembered of one elsewhere. Asks no tracker itself."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -12,9 +12,12 @@ from callboard.domain.idempotency import Idempotency
 from callboard.domain.text import MAX_INTEGER, check_line
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.idempotency import remember, remembered
+from callboard.wire.queries import IssuesQuery
 from callboard.wire.responses import Page
 from callboard.wire.times import rfc3339
 from callboard.wire.work import ChangeIssue, Issue, NewIssue
+
+MAX_SEARCHED: Final = 10_000
 
 
 class IssueService:
@@ -47,15 +50,21 @@ class IssueService:
 
         return await self._database.read(work)
 
-    async def list(self, caller: Caller, project_id: str, *, state: str | None, page: str | None, limit: int) -> Page:
-        """A project's issues, newest first."""
+    async def list(self, caller: Caller, project_id: str, wanted: IssuesQuery) -> Page:
+        """A project's issues, newest first; with words of at most the 10,000 newest below the page's mark."""
+        limit = wanted.limit
         check_limit(limit)
         name = f"issues:{project_id}"
-        before = int(read_mark(name, page, str(MAX_INTEGER + 1)))
+        below = {
+            "project_id": project_id,
+            "before": int(read_mark(name, wanted.page, str(MAX_INTEGER + 1))),
+            "state": wanted.state or "",
+        }
+        words = (wanted.q or "").casefold().split()
 
         def work(tx: Transaction) -> Page:
             find_project(tx, caller, project_id)
-            rows = tx.all("list_issues", project_id=project_id, before=before, state=state or "", limit=limit + 1)
+            rows = _listed(tx, below, words, limit + 1)
             last = str(rows[limit - 1]["number"]) if len(rows) > limit else None
             return page_of(name, [_render(row) for row in rows[:limit]], limit, last)
 
@@ -75,6 +84,21 @@ class IssueService:
             return show_issue(tx, project_id, number)
 
         return await self._database.write(work)
+
+
+def _listed(tx: Transaction, below: dict[str, Any], words: list[str], limit: int) -> list[Row]:
+    if not words:
+        return tx.all("list_issues", **below, limit=limit)
+    titles = tx.all("issue_titles", **below, limit=MAX_SEARCHED)
+    numbers = [row["number"] for row in titles if _has_all(row, words)][:limit]
+    found = msgspec.json.encode(numbers).decode()
+    return tx.all("issues_by_number", project_id=below["project_id"], numbers=found) if numbers else []
+
+
+def _has_all(row: Row, words: list[str]) -> bool:
+    number = f"#{row['number']}"
+    text = f"{number} {row['title']}".casefold()
+    return all(number == word if word[0] == "#" and word[1:].isdigit() else word in text for word in words)
 
 
 def add_issue(tx: Transaction, caller: Caller, project_id: str, request: NewIssue) -> int:

@@ -127,6 +127,20 @@ LEFT JOIN tasks t ON t.project_id = i.project_id AND t.number = i.number
 WHERE i.project_id = :project_id AND i.number < :before AND (:state = '' OR i.state = :state)
 ORDER BY i.number DESC LIMIT :limit;
 
+-- name: issue_titles
+-- What issues are searched by, newest first, below a page mark.
+SELECT number, title FROM issues
+WHERE project_id = :project_id AND number < :before AND (:state = '' OR state = :state)
+ORDER BY number DESC LIMIT :limit;
+
+-- name: issues_by_number
+-- Issues with what works on them, by a JSON list of numbers, newest first.
+SELECT i.*, a.session_id, t.task_id, t.milestone_id FROM json_each(:numbers) AS listed
+JOIN issues i ON i.project_id = :project_id AND i.number = CAST(listed.value AS BIGINT)
+LEFT JOIN active_issues a ON a.project_id = i.project_id AND a.number = i.number
+LEFT JOIN tasks t ON t.project_id = i.project_id AND t.number = i.number
+ORDER BY i.number DESC;
+
 -- name: reserve_issue
 -- The reservation: the second of two that want one issue changes nothing. Numbers are reserved in their order.
 INSERT INTO active_issues (project_id, number, session_id) VALUES (:project_id, :number, :session_id)
