@@ -20,7 +20,7 @@ function sentenceOf({ state, failing }: WorkChecks): string {
 
 export function ChecksChip({ work }: { work: { checks: WorkChecks | null } | null }) {
   const checks = work?.checks;
-  return checks ? <span title={sentenceOf(checks)}><State look={lookOf(checks)} /></span> : null;
+  return checks ? <span title={sentenceOf(checks)} style={{ minWidth: 0, maxWidth: "100%", overflow: "hidden" }}><State look={lookOf(checks)} /></span> : null;
 }
 
 /** The colour of what stands beside it, as its branch: never alone. */
