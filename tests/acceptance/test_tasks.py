@@ -268,6 +268,10 @@ def assert_not_changed_meanwhile(shop: TaskShop) -> None:
     assert (refused[0]["code"], "Issue 5 is of milestone 1" in refused[1]["detail"]) == ("task_running", True)
 
 
+def assert_called_and_made_of(session: dict[str, Any], title: str, numbers: list[int]) -> None:
+    assert (session["title"], [one["number"] for one in session["issues"]]) == (title, numbers)
+
+
 def assert_changed_at_rest(shop: TaskShop, session: dict[str, Any], milestone: dict[str, Any]) -> None:
     """A task is changed where nothing of its work runs, but belongs to its milestone until that has ended."""
     assert (session["lifecycle"], session["waiting_for"], session["group"]) == ("working", "report", "needs_you")
@@ -284,7 +288,7 @@ def test_a61_a66_a_milestone_is_one_session_in_the_order_of_its_dependencies(sho
     started = shop.begun(f"/milestones/{milestone}/start")
     session_id = started["session_id"]
     assert (started["branch"], started["handle"]) == ("milestone-1", "2")
-    assert [one["number"] for one in shop.session(session_id)["issues"]] == [2, 3, 4, 1, 5]
+    assert_called_and_made_of(shop.session(session_id), "First light", [2, 3, 4, 1, 5])
     assert_not_changed_meanwhile(shop)
 
     done = []

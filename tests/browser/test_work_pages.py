@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.pages import Visitor
-from tests.support.coordinator import QUICK, Coordinator, until
+from tests.browser.work_stage import TITLES, Stage
+from tests.support.coordinator import until
 from tests.support.github import TOKEN, GitHub
 from tests.support.repository import Repository
 from tests.support.work import Workshop
@@ -17,38 +18,7 @@ from tests.support.world import World, hold
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
 
-HOSTILE: Final = "<img src=x onerror=alert(1)> [l](javascript:alert(2)) exe.\u202egnp"
-CHECKS: Final = '[checks.test]\nargv = ["sh", "-c", "echo boom; exit 3"]\n'
 ENDED: Final = ("finished", "failed", "stopped")
-TITLES: Final = ("The login test is flaky", "Use JWT", HOSTILE, "Taken soon", "Too late", "Fails its check", "Left")
-
-
-class Stage:
-    """A project with work in several states: two issues at work, a task that failed its check, a planned milestone."""
-
-    def __init__(self, world: World) -> None:
-        self.repository = Repository(world.project)
-        self.coordinator: Coordinator = world.coordinator(**QUICK)
-        self.shop = Workshop(self.coordinator, "shop", str(world.project), hostname="here")
-        for title in TITLES:
-            self.shop.issue(title, HOSTILE)
-        world.runner(self.coordinator, hostname="here", tables=CHECKS)
-        self.post("/agents", name="worker", executor="scripted", permission_mode="full", system_prompt=hold("never"))
-        self.post("/agents", name="absent", executor="codex")
-        self.held = self.shop.spawned(1, 2, agent_name="worker")
-        task = self.post("/tasks", project_id=self.shop.project_id, number=6, checks=["test"], max_iterations=1)
-        self.failed: str = self.post(f"/tasks/{task['task_id']}/run")["session_id"]
-        self.post("/milestones", project_id=self.shop.project_id, title="First light", tasks=[7])
-        self.until(self.held["session_id"], "working")
-        self.until(self.failed, "stuck")
-
-    def post(self, path: str, **body: Any) -> dict[str, Any]:
-        answer = self.coordinator.http.post(path, json=body)
-        assert answer.is_success, answer.text
-        return dict(answer.json())
-
-    def until(self, session_id: str, lifecycle: str) -> None:
-        until(lambda: self.shop.session(session_id)["lifecycle"] == lifecycle, 20, lifecycle)
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +211,7 @@ def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
     expect(card).to_be_visible()
     card.get_by_label("More to do with the work").click()
     card.get_by_role("button", name="Delete").click()
+    expect(dialog.get_by_text("Not committed: kept.txt")).to_be_visible(timeout=20_000)
     dialog.get_by_role("button", name="Delete the work").click()
     value = dialog.get_by_text(re.compile(r"^lose-[0-9a-f]{10}$"))
     expect(value).to_be_visible(timeout=20_000)
@@ -252,11 +223,7 @@ def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
     expect(card).to_have_count(0)
     assert "project-issue-6" not in stage.repository.folders
 
-    moving = working.get_by_role("article", name=re.compile("The login test"))
-    moving.get_by_label("More to do with the work").click()
-    moving.get_by_role("button", name="Pause work").click()
-    paused = column(page, "Paused").get_by_role("article", name=re.compile("The login test"))
-    expect(paused.get_by_role("button", name="Resume work")).to_be_visible()
+    pause_by_the_keyboard(page, working)
     held = lift_the_pause_by_a_message(stage, visitor)
     visitor.go("/ui/work/shop/board")
     cancel_what_has_a_child_at_work(stage, page, held)
@@ -265,11 +232,23 @@ def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
     assert visitor.heard == []
 
 
+def pause_by_the_keyboard(page: Page, working: Locator) -> None:
+    """The card goes to another column, and the focus goes with it."""
+    moving = working.get_by_role("article", name=re.compile("The login test"))
+    moving.get_by_label("More to do with the work").click()
+    moving.get_by_role("button", name="Pause work").press("Enter")
+    paused = column(page, "Paused").get_by_role("article", name=re.compile("The login test"))
+    expect(paused.get_by_role("button", name="Resume work")).to_be_visible()
+    expect(paused.get_by_role("link", name="The login test")).to_be_focused()
+
+
 def go_to_the_board_by_its_name(visitor: Visitor) -> Page:
     page = visitor.log_in("/ui/")
     expect(page.locator("[data-row]").filter(has_text="Fails its check")).to_contain_text("test failed")
     visitor.go("/ui/work")
     expect(page.get_by_role("link", name="shop", exact=True)).to_be_visible()
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name="shop", exact=True)).to_be_focused()
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox")).to_be_focused()
     page.keyboard.type("jwt")
@@ -348,6 +327,10 @@ def test_a81_issues_are_made_put_into_a_milestone_and_come_through_it(visitor: V
     dialog.get_by_role("button", name="Make the issue").click()
     made = len(TITLES) + 1
     expect(row(page, made)).to_contain_text("after #3")
+    visitor.go(f"/ui/work/shop/issues/{made}?start=task")
+    expect(dialog.get_by_text(f"#{made} depends on #3, which has not passed.")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Start the task")).to_be_disabled()
+    visitor.go("/ui/work/shop")
     for number in (made, 3):
         row(page, number).get_by_role("checkbox").click()
     page.get_by_role("button", name="To a milestone").click()
@@ -358,6 +341,7 @@ def test_a81_issues_are_made_put_into_a_milestone_and_come_through_it(visitor: V
     start_and_come_back(page, f"Start #3, #{made} on milestone-2")
     expect(page.get_by_text("2 of 2 passed")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("All passed, to be ended")).to_be_visible()
+    expect(page.get_by_text("it waits for you to end it")).to_be_visible()
     page.get_by_role("button", name="End").click()
     dialog.get_by_label("Summary").select_option("mine")
     dialog.get_by_label("Your summary").fill("Nothing is **open**.")
@@ -377,8 +361,11 @@ def start_and_come_back(page: Page, word: str) -> None:
     page.go_back()
     expect(dialog).to_be_hidden()
     page.get_by_role("button", name="Start").click()
-    dialog.get_by_role("button", name=word).click()
-    dialog.get_by_role("button", name="Open the session").click()
+    expect(dialog.get_by_role("button", name=word)).to_be_enabled()
+    dialog.get_by_label("Executor").press("Control+Enter")
+    expect(dialog.get_by_role("button", name="Open the session")).to_be_focused()
+    expect(dialog.get_by_text("Needs a report")).to_be_visible(timeout=20_000)
+    page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/ui/sessions/ses_"))
     page.go_back()
     expect(page).to_have_url(re.compile("/milestones/2$"))

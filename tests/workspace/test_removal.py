@@ -99,7 +99,7 @@ def _base_rewritten(place: Place) -> None:
         (_base_rewritten, "1 commit is only here"),
         (_uncommitted, "1 path is not committed (readme)"),
         (_unknown, "1 path is not committed (notes)"),
-        (_unpushed, "1 commit is only here"),
+        (_unpushed, "1 commit is only here (“change feature”)"),
         (_renamed, "it is on better-name instead of its own branch"),
         (_detached, "1 commit is only here"),
         (_unreadable, "its index cannot be read"),

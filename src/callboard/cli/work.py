@@ -141,6 +141,9 @@ def _path(session: Session) -> str:
 
 
 def _title(session: Session) -> str:
+    """What is worked on: a milestone, else the issues by the first of them."""
+    if session.milestone_id is not None and session.title:
+        return session.title
     first: dict[str, Any] = session.issues[0] if session.issues else {}
     more = f" (and {len(session.issues) - 1} more)" if len(session.issues) > 1 else ""
     return str(first.get("title") or session.title or "") + more
@@ -173,6 +176,8 @@ def _show(output: Output, session: Session) -> None:
     output.line(
         span(_numbers(session) or session.title or "", "bold"), "  ", _lifecycle(session), "  ", state_of(session)
     )
+    if session.milestone_id is not None:
+        output.line(span(f"  {'milestone':<13}", "dim"), session.title or "")
     for issue in session.issues:
         output.line(span(f"  {'issue':<13}", "dim"), f"#{issue['number']} {issue.get('title') or ''}", _origin(issue))
     work, place = session.work, session.workspace

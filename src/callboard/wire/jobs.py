@@ -162,6 +162,10 @@ class DiffText(Answer, kw_only=True):
     """{path, status, insertions, deletions}; also what is not committed and what git does not know yet."""
     uncommitted: bool = False
     unpushed: int = 0
+    uncommitted_paths: list[str] = []
+    """Of what is not committed, the first six; a runner of an earlier version tells none."""
+    unpushed_titles: list[str] = []
+    """Of the commits that are only there, how the newest five begin."""
 
 
 class ListWorktrees(Asked, kw_only=True):

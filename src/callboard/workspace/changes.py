@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from callboard.wire.jobs import Diff, DiffText
 from callboard.workspace.names import check_commit
-from callboard.workspace.proof import check_folder, uncommitted
+from callboard.workspace.proof import MOST_NAMED, check_folder, titles_only_on, uncommitted
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.repository import Linked, Repository
 from callboard.workspace.view import View, view
@@ -20,7 +20,7 @@ def diff_of(repository: Repository, linked: Linked, order: Diff) -> DiffText:
     check_folder(linked.path)
     branch, head = repository.head(linked)
     with view(repository, linked, head) as shown:
-        dirty = bool(uncommitted(shown))
+        dirty = uncommitted(shown)
         _add_unknown(shown)
         said = shown.run("diff", *_PLAIN, base, "--", seconds=SECONDS, most_bytes=max(1, order.max_bytes))
         files = _files(shown, base)
@@ -29,8 +29,10 @@ def diff_of(repository: Repository, linked: Linked, order: Diff) -> DiffText:
         text=said.out.decode(errors="replace"),
         truncated=said.truncated,
         files=files,
-        uncommitted=dirty,
+        uncommitted=bool(dirty),
         unpushed=unpushed,
+        uncommitted_paths=dirty[: MOST_NAMED + 1],
+        unpushed_titles=titles_only_on(repository, head, branch) if unpushed and head is not None else [],
     )
 
 

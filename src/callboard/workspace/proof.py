@@ -14,6 +14,7 @@ from callboard.workspace.repository import Linked, Repository
 from callboard.workspace.view import View, view
 
 MOST_NAMED: Final = 5
+LONGEST_TITLE: Final = 80
 _MAX_STAMPED: Final = 10_000
 _MAX_LISTED_BYTES: Final = 64 * 1024 * 1024
 _AT_ONCE: Final = 200
@@ -32,6 +33,8 @@ class Losses(msgspec.Struct, frozen=True, kw_only=True):
     """Submodules with files in them, which are not looked into."""
     unpushed: int
     """Commits that are on no remote, tag or other branch."""
+    titles: list[str] = []
+    """The first lines of the newest of them."""
     wrong_branch: bool
     kept: str | None
     """Why the branch stays, whatever is confirmed."""
@@ -54,7 +57,10 @@ class Losses(msgspec.Struct, frozen=True, kw_only=True):
         if self.submodules:
             said.append(f"submodules that were not looked into ({', '.join(self.submodules[:MOST_NAMED])})")
         if self.unpushed:
-            said.append(f"{self.unpushed} {'commit is' if self.unpushed == 1 else 'commits are'} only here")
+            more = ", …" if self.unpushed > len(self.titles) else ""
+            named = ", ".join(f"“{title}”" for title in self.titles) + more
+            many = "commit is" if self.unpushed == 1 else "commits are"
+            said.append(f"{self.unpushed} {many} only here{f' ({named})' if self.titles else ''}")
         if self.wrong_branch:
             said.append(f"it is on {self.branch or 'no branch'} instead of its own branch")
         if self.kept:
@@ -88,14 +94,17 @@ def losses_of(
     else:
         paths, submodules, readable = [], [], True
     wrong = branch is not None and on != branch
-    unpushed = 0
+    held: list[tuple[str, str | None]] = []
     if head is not None and head != began_at:
         goes = on if on == branch and not keep_branch else None
         if goes is not None or on is None:
-            unpushed = repository.count_only_on(head, goes)
+            held.append((head, goes))
     kept = None if branch is None or not wrong else refs.kept_because(repository, branch)
     if wrong and branch is not None and not keep_branch and kept is None:
-        unpushed += _only_on_branch(repository, branch, began_at)
+        tip = repository.branch_tip(branch)
+        if tip is not None and tip != began_at:
+            held.append((tip, branch))
+    unpushed = sum(repository.count_only_on(*one) for one in held)
     facts = [head, on, branch, unpushed, keep_branch, readable, os.fsencode(linked.path)]
     stamp = _stamp(linked.path, map(str, facts), [*paths, *submodules])
     return Losses(
@@ -104,6 +113,7 @@ def losses_of(
         uncommitted=paths,
         submodules=submodules,
         unpushed=unpushed,
+        titles=[title for one in held for title in titles_only_on(repository, *one)][:MOST_NAMED] if unpushed else [],
         wrong_branch=wrong,
         kept=kept,
         readable=readable,
@@ -161,9 +171,9 @@ def _holds_something(path: Path) -> bool:
         return path.is_symlink()
 
 
-def _only_on_branch(repository: Repository, branch: str, began_at: str | None) -> int:
-    tip = repository.branch_tip(branch)
-    return 0 if tip is None or tip == began_at else repository.count_only_on(tip, branch)
+def titles_only_on(repository: Repository, commit: str, but_for_branch: str | None) -> list[str]:
+    """How the newest commits begin that are nowhere else."""
+    return [said[:LONGEST_TITLE] for said in repository.titles_only_on(commit, but_for_branch, MOST_NAMED)]
 
 
 def check_folder(path: Path) -> None:

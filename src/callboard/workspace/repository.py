@@ -206,6 +206,16 @@ class Repository:
 
     def count_only_on(self, commit: str, but_for_branch: str | None) -> int:
         """How many commits of a history are on no remote, tag or branch, but for one branch that does not count."""
+        listed = self.git.run(self.git_dir, "rev-list", "--count", *self._only_on(commit, but_for_branch))
+        return int(listed.text)
+
+    def titles_only_on(self, commit: str, but_for_branch: str | None, most: int) -> list[str]:
+        """The first lines of the newest of those commits."""
+        asked = (f"--max-count={most}", "--format=%s", *self._only_on(commit, but_for_branch))
+        return self.git.run(self.git_dir, "rev-list", *asked).text.split("\n")[1::2]
+
+    def _only_on(self, commit: str, but_for_branch: str | None) -> list[str]:
+        """What names them to git."""
         others = self._symbolic_refs()
         held_by = ["--not"] if len(others) <= _MAX_SYMBOLIC else []
         for kind, prefix in _KINDS.items() if held_by else ():
@@ -213,8 +223,7 @@ class Repository:
             if kind == "--branches" and but_for_branch is not None:
                 left_out.append(but_for_branch)
             held_by += [*(f"--exclude={name}" for name in left_out), kind]
-        listed = self.git.run(self.git_dir, "rev-list", "--count", "--ignore-missing", commit, *held_by)
-        return int(listed.text)
+        return ["--ignore-missing", commit, *held_by]
 
     def _symbolic_refs(self) -> list[str]:
         """Refs that are only other names: they hold nothing that what they lead to does not hold."""

@@ -493,6 +493,8 @@ export interface DiffText {
   files: Record<string, unknown>[];
   uncommitted: boolean;
   unpushed: number;
+  uncommitted_paths: string[];
+  unpushed_titles: string[];
 }
 
 export interface EndMilestone {

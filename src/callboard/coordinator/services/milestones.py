@@ -130,7 +130,7 @@ class MilestoneService:
             "milestone_id": milestone["milestone_id"],
             "current_issue": order[0],
         }
-        spawned = reserve(tx, self._ids, self._limits, as_task(new, context, **place))
+        spawned = reserve(tx, self._ids, self._limits, as_task(new, context, title=milestone["title"], **place))
         session_id, run_id = spawned.session_id or "", spawned.run_id or ""
         task_records.keep(tx, session_id, tasks, milestone)
         for task in tasks:

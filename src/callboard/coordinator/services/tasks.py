@@ -185,9 +185,9 @@ def as_spawn(request: RunTask, issues: list[int]) -> Spawn:
     return Spawn(issues=issues, **msgspec.structs.asdict(request))
 
 
-def as_task(work: NewWork, context: str, **changes: Any) -> NewWork:
-    """The same work with the loop of a task behind it."""
-    asked = msgspec.structs.replace(work.run.request, context=context)
+def as_task(work: NewWork, context: str, *, title: str | None = None, **changes: Any) -> NewWork:
+    """The same work with the loop of a task behind it; without a title its session is called as its issues are."""
+    asked = msgspec.structs.replace(work.run.request, context=context, title=work.run.request.title or title)
     run = msgspec.structs.replace(work.run, request=asked, trigger=task_runs.TRIGGER)
     return msgspec.structs.replace(work, run=run, **changes)
 

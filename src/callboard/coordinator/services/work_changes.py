@@ -78,7 +78,7 @@ def prepared(tx: Transaction, session: Row, new_ids: Ids, answer: Prepared) -> b
         workspace=json.dumps(workspace),
         project_dir=answer.path,
         issues=json.dumps(issues),
-        title=session["title"] if issues == known else title_of(issues),
+        title=title_of(issues) if session["title"] == title_of(known) else session["title"],
         now=tx.now_ms,
     )
     if work["guidance_id"] is not None:  # the runner wrote the state file without it

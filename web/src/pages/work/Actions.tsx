@@ -27,9 +27,20 @@ type Question = "guidance" | "cancel" | "ship" | "delete";
 /** What is being asked, of the page and not of a card: a card moves to another column under the person's hands. */
 const asking = new Store<{ session_id: string; question: Question } | null>(null);
 
+/** The work that was moved just now: its card, wherever it stands then, takes the focus that its button had. */
+const led = { session_id: "", until: 0 };
+const LED_MS = 5_000;
+
+/** Whether a card of this session should take the focus, which nothing else has. */
+export function isLed(sessionId: string): boolean {
+  return led.session_id === sessionId && Date.now() < led.until && document.activeElement === document.body;
+}
+
 export function WorkActions({ session, small = false }: { session: Session; small?: boolean }) {
   const queries = useQueryClient();
   const [move, moving] = useAction(async (action: Move) => {
+    led.session_id = session.session_id;
+    led.until = Date.now() + LED_MS;
     await call("POST /sessions/{session_id}/lifecycle", { path: { session_id: session.session_id }, body: { action } });
     await readAgain(queries, session);
     return DONE[action];

@@ -1,5 +1,5 @@
 // The board of a project: its work by where it stands in the lifecycle, live; each card with what may be done to it.
-import { memo, useMemo, useRef, useState } from "react";
+import { memo, useEffect, useMemo, useRef, useState } from "react";
 import type { Project } from "../../api/schema";
 import { useKeys, type Key } from "../../keyboard/registry";
 import { Link, useQueryParameter } from "../../navigation";
@@ -9,7 +9,7 @@ import layout from "../../parts/layout.module.css";
 import { Age, Button, Loading, Money, SessionState, State, Trouble } from "../../parts/Parts";
 import { Where } from "../../parts/Where";
 import { workAddress } from "./address";
-import { WorkActions, WorkDialogs } from "./Actions";
+import { isLed, WorkActions, WorkDialogs } from "./Actions";
 import css from "./Board.module.css";
 import { useWorkSessions, type WorkRow } from "./data";
 import { COLUMNS, fittingWork, inColumn, isActive, lifecycleLook, type Column } from "./lifecycle";
@@ -72,20 +72,27 @@ function showsRun(card: WorkRow): boolean {
 
 const Card = memo(function Card({ card, named, several }: { card: WorkRow; named: string; several: boolean }) {
   const { work } = card;
+  // A milestone has a name of its own, other work that of its first issue.
+  const title = card.milestone_id ? card.title : null;
+  const itself = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (isLed(card.session_id)) itself.current?.querySelector<HTMLElement>("[data-row]")?.focus({ preventScroll: true });
+  });
   const said = card.lifecycle === "stuck" && work?.stuck_reason ? work.stuck_reason : card.headline;
   return (
-    <article className={css.card} data-card aria-label={card.title ?? `session ${card.session_id}`}>
+    <article ref={itself} className={css.card} data-card aria-label={card.title ?? `session ${card.session_id}`}>
       <div className={css.head}>
         {(several || card.lifecycle === "stuck") && <State look={lifecycleLook(card.lifecycle)} />}
         {showsRun(card) && <SessionState session={{ ...card, lifecycle: null }} />}
         <span className={css.age}><Age at={work?.lifecycle_at ?? card.created_at} /></span>
       </div>
+      {title && <p className={css.first} dir="auto"><Link to={`/sessions/${card.session_id}`} data-row>{inert(title)}</Link></p>}
       <ul className={css.issues}>
         {card.issues.map((issue, index) => (
-          <li key={String(issue.number)} className={index === 0 ? css.first : undefined}>
+          <li key={String(issue.number)} className={index === 0 && !title ? css.first : undefined}>
             <Link to={workAddress(named, "issues", Number(issue.number))} className={css.issue}>#{String(issue.number)}</Link>
             <span className={css.name} dir="auto">
-              {index === 0 ? <Link to={`/sessions/${card.session_id}`} data-row>{inert(String(issue.title || `Issue ${String(issue.number)}`))}</Link> : inert(String(issue.title ?? ""))}
+              {index === 0 && !title ? <Link to={`/sessions/${card.session_id}`} data-row>{inert(String(issue.title || `Issue ${String(issue.number)}`))}</Link> : inert(String(issue.title ?? ""))}
             </span>
           </li>
         ))}

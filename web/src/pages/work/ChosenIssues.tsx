@@ -44,7 +44,7 @@ export function ChosenIssues({ order, issues, taken, fixed, onChange }: Props) {
       {!fixed && (
         <div className={layout.line}>
           <input className={`${layout.field} ${layout.number}`} style={{ width: 110 }} aria-label="Add an issue by its number" placeholder="Add #" value={more}
-            onChange={(event) => setMore(event.target.value)} onKeyDown={(event) => { if (event.key === "Enter") { event.preventDefault(); add(); } }} />
+            onChange={(event) => setMore(event.target.value)} onKeyDown={(event) => { if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) { event.preventDefault(); add(); } }} />
           <Button disabled={readNumbers(more).length === 0} onClick={add}>Add</Button>
           {taken.size > 0 && free.length > 0 && <Button onClick={() => onChange(free)}>Go on without what is taken</Button>}
           {order.length > 1 && <span className={layout.hint}>The first one names handle and branch.</span>}

@@ -10,7 +10,7 @@ import { Button, Dialog, Trouble } from "../../parts/Parts";
 import { BelowQuestion, useBelow } from "../../parts/stop";
 import { Check } from "../agents/Fields";
 import { ended, readAgain } from "./data";
-import { Losing, lossOf, type Loss } from "./Losing";
+import { Losing, lossOf, OnlyHere, type Loss } from "./Losing";
 import css from "./Work.module.css";
 
 export function DeleteDialog({ session, onClose }: { session: Session; onClose: () => void }) {
@@ -51,6 +51,7 @@ export function DeleteDialog({ session, onClose }: { session: Session; onClose: 
             {!keepWorktree && <Check label="Keep the branch" checked={keepBranch} onChange={setKeepBranch} />}
           </div>
         )}
+        {there && !keepWorktree && !loss && <OnlyHere session={session} keepBranch={keepBranch} />}
         {loss && !keepWorktree && <Losing loss={loss} repeated={repeated} onRepeat={setRepeated} />}
         {removal.problem && <Trouble problem={removal.problem} />}
         {below.count > 0 ? (

@@ -22,9 +22,15 @@ const LOOKS: Record<string, Look> = {
 };
 
 const COME_THROUGH: Look = { icon: "◆", word: "All passed, to be ended", tone: "review" };
+const WORKED_OFF: Look = { icon: "◆", word: "Nothing left, to be ended", tone: "review" };
+
+/** Nothing of it is left to do, and it waits for a person to end it. */
+export function isWorkedOff(milestone: Milestone): boolean {
+  return milestone.state === "active" && milestone.tasks.length > 0 && milestone.tasks.every((task) => task.status === "ended");
+}
 
 export function milestoneLook(milestone: Milestone): Look {
-  if (milestone.state === "active" && milestone.tasks.length > 0 && milestone.tasks.every((task) => task.outcome === "passed")) return COME_THROUGH;
+  if (isWorkedOff(milestone)) return milestone.tasks.every((task) => task.outcome === "passed") ? COME_THROUGH : WORKED_OFF;
   return LOOKS[milestone.state] ?? { icon: "•", word: milestone.state, tone: "wait" };
 }
 

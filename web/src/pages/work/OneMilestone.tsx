@@ -14,7 +14,7 @@ import { workAddress } from "./address";
 import { WorkActions, WorkDialogs } from "./Actions";
 import { readAgain, useMilestones, useWorkSessions } from "./data";
 import { isActive, lifecycleLook } from "./lifecycle";
-import { milestoneLook, Progress } from "./Milestones";
+import { isWorkedOff, milestoneLook, Progress } from "./Milestones";
 import { SpawnDialog } from "./SpawnDialog";
 import { useStarting } from "./starting";
 import { Checks, TaskHead } from "./TaskParts";
@@ -28,6 +28,7 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
   const milestones = useMilestones(project);
   const { sessions } = useWorkSessions(project);
   const start = useStarting("start");
+  const again = useStarting("run");
   const [ending, setEnding] = useState(false);
   const [adding, setAdding] = useState(false);
   const found = milestones.data?.find((one) => one.number === number);
@@ -37,7 +38,8 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
   // One whose session came to nothing is started anew.
   const startable = found.state === "planned" || (found.state === "active" && session !== undefined && GONE.has(session.lifecycle ?? ""));
   // Come through, and its session takes one task after another.
-  const idle = found.state === "active" && session !== undefined && isActive(session) && !HALTED.has(session.lifecycle ?? "") && found.tasks.every((task) => task.status === "ended");
+  const idle = found.state === "active" && session !== undefined && isActive(session) && !HALTED.has(session.lifecycle ?? "") && isWorkedOff(found);
+  const wanted = found.tasks.find((task) => String(task.number) === again.what);
   const left = found.tasks.some((task) => task.outcome !== "passed");
   return (
     <>
@@ -47,7 +49,7 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
         <span className={css.actions}>
           {found.state === "planned" && <Button onClick={() => setAdding(true)}>Add issues …</Button>}
           {startable && left && <Button look="primary" onClick={() => start.open("1")}>Start …</Button>}
-          {found.state === "active" && !startable && <Button onClick={() => setEnding(true)}>End …</Button>}
+          {found.state === "active" && !startable && <Button {...(idle ? { look: "primary" } : {})} onClick={() => setEnding(true)}>End …</Button>}
         </span>
       </div>
       {session && (
@@ -58,6 +60,7 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
           {session.lifecycle === "stuck" && session.work?.stuck_reason && <span className={layout.bad}>{inert(session.work.stuck_reason)}</span>}
         </div>
       )}
+      {idle && <p role="status"><strong>Nothing of it is left to do: it waits for you to end it.</strong>{left && " What did not pass can be tried again before."}</p>}
       {found.summary && <section className={layout.card} aria-labelledby="summary"><h2 id="summary">Summary</h2><Markdown text={found.summary} /></section>}
       <section className={layout.card} aria-labelledby="tasks">
         <h2 id="tasks">Tasks, in their order</h2>
@@ -69,12 +72,16 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
                 <TaskHead task={task} named={named} within />
                 <Checks task={task} ofProject={project.settings.checks ?? []} />
                 {idle && task.outcome !== null && task.outcome !== "passed" && <TryAgain task={task} />}
+                {found.state === "ended" && task.outcome !== "passed" && task.status !== "running" && (
+                  <div><Button className={css.small} onClick={() => again.open(String(task.number))}>Run again …<span className="unseen"> #{task.number}</span></Button></div>
+                )}
               </li>
             ))}
           </ol>
         )}
       </section>
       {start.what && <SpawnDialog project={project} what={{ kind: "milestone", milestone: found }} onSent={start.sent} onOrder={() => start.follow(start.what)} onClose={start.close} />}
+      {wanted && <SpawnDialog project={project} what={{ kind: "task", number: wanted.number, task_id: wanted.task_id }} onSent={again.sent} onOrder={() => again.follow(again.what)} onClose={again.close} />}
       <WorkDialogs sessions={sessions} />
       {adding && <ToMilestone project={project} named={named} numbers={[]} milestone={found} onClose={() => setAdding(false)} />}
       {ending && <EndDialog milestone={found} onClose={() => setEnding(false)} />}

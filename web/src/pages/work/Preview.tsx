@@ -2,10 +2,13 @@
 import { useEffect, useState } from "react";
 import { call, Problem } from "../../api/client";
 import type { Project, RunTask, Spawned } from "../../api/schema";
+import { Link } from "../../navigation";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Button } from "../../parts/Parts";
+import { workAddress } from "./address";
 import { failureOf, useJob } from "./data";
+import type { Hindrance } from "./hindrance";
 import { Strangers, strangersOf, type ReadIssue } from "./Strangers";
 import { Told } from "./Told";
 import css from "./Work.module.css";
@@ -75,7 +78,10 @@ export function useLook(project: Project, issues: readonly number[], body: RunTa
 }
 
 interface Props {
+  project: Project;
   look: Look;
+  /** Why it cannot be, known before anybody has looked. */
+  hindrance: Hindrance | null;
   names: { handle: string; branch: string; directory: string };
   /** These are the names, whatever the look has found. */
   named: boolean;
@@ -87,7 +93,7 @@ interface Props {
   onAccept: (accepted: Record<string, string>) => void;
 }
 
-export function Preview({ look, names, named, nobody, offered, onReuse, onNew, onAccept }: Props) {
+export function Preview({ project, look, hindrance, names, named, nobody, offered, onReuse, onNew, onAccept }: Props) {
   const { prepared, problem } = look;
   const spawned = named ? null : look.spawned;
   const strangers = strangersOf(prepared?.issues);
@@ -95,14 +101,19 @@ export function Preview({ look, names, named, nobody, offered, onReuse, onNew, o
   const unable = executor !== "" && offered !== null && !offered.includes(executor);
   const branch = named ? names.branch : (prepared?.branch ?? spawned?.branch ?? names.branch);
   return (
-    <section className={`${css.will} ${problem || strangers.length > 0 ? css.refused : ""}`} aria-label="What will be made" aria-live="polite">
+    <section className={`${css.will} ${hindrance || problem || strangers.length > 0 ? css.refused : ""}`} aria-label="What will be made" aria-live="polite">
       <dl className={layout.facts}>
         <dt>Handle</dt><dd>{spawned?.handle ?? names.handle}</dd>
         <dt>Branch</dt><dd><code>{inert(branch)}</code>{prepared && <> {prepared.branch_created ? "from" : "as it is there, from"} <code>{inert(prepared.base_branch)}</code> at <code>{prepared.base_commit.slice(0, 8)}</code></>}</dd>
         <dt>Worktree</dt><dd>{prepared && !named ? <code>{inert(prepared.hostname)}:{inert(prepared.path)}</code> : <code>{inert(spawned?.directory_name ?? names.directory)}</code>}</dd>
         {spawned && <><dt>State file</dt><dd><code>{inert(spawned.state_file)}</code></dd></>}
       </dl>
-      {problem ? (
+      {hindrance ? (
+        <div role="alert">
+          <p><strong>{inert(hindrance.sentence)}</strong></p>
+          {hindrance.first !== null && <p><Link to={`${workAddress(project.name, "issues", hindrance.first)}?start=task`}>Run #{hindrance.first} first</Link></p>}
+        </div>
+      ) : problem ? (
         <div role="alert">
           <p><strong>{inert(problem.detail)}</strong></p>
           {problem.hint && problem.code !== "branch_exists" && <p>{inert(problem.hint)}</p>}

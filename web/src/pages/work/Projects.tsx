@@ -1,5 +1,8 @@
 // The projects: where each is, whether anybody may work there, and how much is open.
+import { useMemo, useRef } from "react";
 import type { Project } from "../../api/schema";
+import { useKeys } from "../../keyboard/registry";
+import { rowKeys } from "../../keyboard/rows";
 import { useFresh } from "../../live/fresh";
 import { Link } from "../../navigation";
 import { inert } from "../../parts/inert";
@@ -15,11 +18,13 @@ export function Projects() {
   useFresh(["work", "projects"], (event) => event.type === "lifecycle_changed" || (event.type === "session_updated" && "handle" in event.payload), GATHER_MS);
   const projects = useProjects();
   const all = projects.data;
+  const list = useRef<HTMLUListElement>(null);
+  useKeys(useMemo(() => rowKeys(list, "Work", "project"), []));
   return (
     <div className={layout.page}>
       <div className={layout.head}><h1>Work</h1></div>
       {all === undefined ? (projects.error ? <Trouble problem={projects.error} again={() => void projects.refetch()} /> : <Loading what="the projects" />) : all.length === 0 ? <FirstSteps /> : (
-        <ul className={css.projects}>{all.map((project) => <li key={project.project_id}><Card project={project} /></li>)}</ul>
+        <ul ref={list} className={css.projects}>{all.map((project) => <li key={project.project_id}><Card project={project} /></li>)}</ul>
       )}
     </div>
   );
@@ -40,7 +45,7 @@ function Card({ project }: { project: Project }) {
   return (
     <article className={layout.card}>
       <div className={layout.line}>
-        <h2 className={css.projectName}><Link to={workAddress(project.name)}>{inert(project.name)}</Link></h2>
+        <h2 className={css.projectName}><Link to={workAddress(project.name)} data-row>{inert(project.name)}</Link></h2>
         {project.tracker !== "local" && <span className={layout.tag}>{project.tracker}</span>}
       </div>
       <p className={layout.line}>

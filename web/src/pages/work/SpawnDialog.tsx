@@ -7,10 +7,12 @@ import type { Issue, Milestone, Project } from "../../api/schema";
 import { useAttempt } from "../../parts/actions";
 import layout from "../../parts/layout.module.css";
 import { Button, Dialog, Trouble } from "../../parts/Parts";
+import { useAgents } from "../Agents";
 import { bodyOf, NO_CHOICE, wrongWith, type Choice } from "./choice";
 import { ChoiceFields } from "./ChoiceFields";
 import { ChosenIssues, type Taken } from "./ChosenIssues";
-import { runnersOf, untilAnswered, useOffered, useWorkSessions, workKey } from "./data";
+import { runnersOf, untilAnswered, useOffered, useTasks, useWorkSessions, workKey } from "./data";
+import { takesNoIssues, waitsFor, type Hindrance } from "./hindrance";
 import { branchOf, directoryOf } from "./lifecycle";
 import { Preparation, type Sent } from "./Preparation";
 import { isOpen, Preview, useLook } from "./Preview";
@@ -60,7 +62,8 @@ export function SpawnDialog({ project, what, onClose, onSent, onOrder }: Props) 
   // While it is sent, what takes them may be this.
   const taken = send.busy ? NOBODY : held;
   const nobody = runnersOf(project).length === 0;
-  const possible = order.length > 0 && order.length <= MOST && taken.size === 0;
+  const hindrance = useHindrance(project, what, order, choice);
+  const possible = order.length > 0 && order.length <= MOST && taken.size === 0 && hindrance === null;
   const offered = useOffered(project, choice.host);
   const wrong = wrongWith(choice);
   const isMilestone = what.kind === "milestone";
@@ -68,22 +71,26 @@ export function SpawnDialog({ project, what, onClose, onSent, onOrder }: Props) 
   const asked = isMilestone ? { ...bodyOf(choice), reuse_branch: false, new_branch: true } : bodyOf(choice);
   const look = useLook(project, order, asked, sent === null && possible && !nobody && Object.keys(wrong).length === 0);
   const branch = isMilestone ? `milestone-${what.milestone.number}` : (look.prepared?.branch ?? look.spawned?.branch ?? branchOf(order));
+  const go = () => {
+    if (possible && isOpen(look) && Object.keys(wrong).length === 0) void send.run();
+  };
   if (sent) return <Dialog wide title={`Work on ${told(order)}`} onClose={onClose}><Preparation sent={sent} onAgain={() => { setSent(null); onOrder?.(order); }} onClose={onClose} /></Dialog>;
   return (
     <Dialog wide title={titleOf(what)} onClose={onClose}>
-      <form className={layout.form} noValidate onSubmit={(event) => { event.preventDefault(); if (possible && isOpen(look)) void send.run(); }}>
+      <form className={layout.form} noValidate onSubmit={(event) => { event.preventDefault(); go(); }}
+        onKeyDown={(event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); go(); } }}>
         {what.kind !== "spawn" && <p className={layout.hint}>{aboutTasks(what)}</p>}
         <ChosenIssues order={order} issues={issues} taken={taken} fixed={what.kind !== "spawn"} onChange={changed((next: readonly number[]) => { setOrder(next); onOrder?.(next); })} />
         {order.length > MOST && <p className={layout.wrong} role="alert">{order.length} issues: at most {MOST} are worked on together.</p>}
         <div data-first className={css.first}><ChoiceFields project={project} choice={choice} wrong={wrong} onChange={changed(setChoice)} executor={look.spawned?.executor_type ?? ""} /></div>
         {order.length > 0 && (
-          <Preview look={look} named={isMilestone} names={{ handle: String(order[0]), branch, directory: directoryOf(project, branch) }} nobody={nobody} offered={offered}
+          <Preview project={project} look={look} named={isMilestone} names={{ handle: String(order[0]), branch, directory: directoryOf(project, branch) }} hindrance={hindrance} nobody={nobody} offered={offered}
             onReuse={() => changed(setChoice)({ ...choice, branch: "reuse" })} onNew={() => changed(setChoice)({ ...choice, branch: "new" })}
             onAccept={(accepted) => changed(setChoice)({ ...choice, accepted: { ...choice.accepted, ...accepted } })} />
         )}
         {send.problem && <Trouble problem={send.problem} />}
         <div className={`${css.foot} ${css.sends}`}>
-          <Button type="submit" look="primary" disabled={send.busy || !possible || !isOpen(look) || Object.keys(wrong).length > 0}>
+          <Button type="submit" look="primary" title="Ctrl+Enter" disabled={send.busy || !possible || !isOpen(look) || Object.keys(wrong).length > 0}>
             {send.busy ? "Being reserved …" : order.length === 0 ? "Start work" : `Start ${what.kind === "task" ? "the task " : ""}${told(order.slice(0, 5))}${order.length > 5 ? " …" : ""} on ${branch}`}
           </Button>
           <Button look="quiet" onClick={onClose}>Cancel</Button>
@@ -92,6 +99,14 @@ export function SpawnDialog({ project, what, onClose, onSent, onOrder }: Props) 
       </form>
     </Dialog>
   );
+}
+
+/** Tasks wait for what they depend on, also when the page was opened long ago; a spawn of issues does not. */
+function useHindrance(project: Project, what: What, order: readonly number[], choice: Choice): Hindrance | null {
+  const tasks = useTasks(project);
+  const agents = useAgents();
+  const waits = what.kind === "spawn" ? null : waitsFor(order, tasks.data ?? []);
+  return waits ?? takesNoIssues(choice.agent || project.settings.agent_name, agents.data ?? []);
 }
 
 function told(numbers: readonly number[]): string {

@@ -37,11 +37,11 @@ export function wrongWith(choice: Choice): Partial<Record<keyof Choice, string>>
   return dollars && !(Number(dollars) > 0) ? { dollars: "A number of dollars: 2.50." } : {};
 }
 
-/** The agents that may work there: everybody's, and those of files in a place of the project. */
+/** The agents that may work there: everybody's, and those of files in a place of the project; issues are no parameters. */
 export function agentsOf(project: Project, agents: readonly AgentListed[]): AgentListed[] {
   const below = (directory: string) => project.locations.some((place) => place.path === directory || place.path.startsWith(`${directory}/`));
   const found = agents.filter((agent) => agent.active && agent.project_id !== null ? agent.project_id === project.project_id : agent.scope !== "project" || (agent.directory !== null && below(agent.directory)));
-  return found.filter((agent, index) => agent.active && found.findIndex((other) => other.name === agent.name) === index);
+  return found.filter((agent, index) => agent.active && agent.parameters_schema === null && found.findIndex((other) => other.name === agent.name) === index);
 }
 
 /** What an unsaid agent or executor becomes, in words. */

@@ -1,6 +1,8 @@
 // A81: what the pages of work derive, apart from any page.
 import { describe, expect, test } from "vitest";
-import type { Issue, Project, Session, Task } from "../../api/schema";
+import type { AgentListed, Issue, Project, Session, Task } from "../../api/schema";
+import { agentsOf } from "./choice";
+import { onlyHere, takesNoIssues, waitsFor } from "./hindrance";
 import { branchOf, chosenAfter, COLUMNS, directoryOf, fitting, fittingWork, inColumn, LIFECYCLE_LOOKS, moved, ownerOf, readNumbers, type Worktree } from "./lifecycle";
 import { givenBy, NO_WAYS, waysOf } from "./settings";
 
@@ -87,5 +89,31 @@ describe("the filter of the board", () => {
   test("names a worktree as the coordinator does", () => {
     const project = (worktree_prefix: string | null) => ({ settings: { worktree_prefix }, locations: [{ path: "/srv/web" }] }) as unknown as Project;
     expect([directoryOf(project(null), "issue-1"), directoryOf(project("w-"), "issue-1")]).toEqual(["web-issue-1", "w-issue-1"]);
+  });
+});
+
+describe("what keeps work from being started", () => {
+  const task = (number: number, depends_on: number[], outcome: string | null = null) => ({ number, depends_on, outcome }) as Task;
+  const agent = (name: string, parameters_schema: Record<string, unknown> | null) => ({ name, parameters_schema, active: true, scope: "api", project_id: null, directory: null }) as AgentListed;
+
+  test("is told before it is sent: what has not passed, but for what is done together", () => {
+    const tasks = [task(5, [], "passed"), task(6, [5], "max_iterations"), task(7, [6, 5]), task(8, [6, 9])];
+    expect(waitsFor([7], tasks)).toEqual({ sentence: "#7 depends on #6, which has not passed.", first: 6 });
+    expect(waitsFor([8], tasks)?.sentence).toBe("#8 depends on #6, #9, which have not passed.");
+    expect([waitsFor([6], tasks), waitsFor([6, 7], tasks), waitsFor([1], tasks)]).toEqual([null, null, null]);
+  });
+
+  test("an agent that takes parameters is not offered, and refused where it is the project's", () => {
+    const agents = [agent("worker", null), agent("greet", { type: "object" })];
+    expect(agentsOf({ locations: [] } as unknown as Project, agents).map((one) => one.name)).toEqual(["worker"]);
+    expect(takesNoIssues("greet", agents)?.sentence).toBe("The agent greet takes parameters, and no issues: choose another one.");
+    expect([takesNoIssues("worker", agents), takesNoIssues("unknown", agents), takesNoIssues(null, agents)]).toEqual([null, null, null]);
+  });
+
+  test("what would be lost with a worktree is named; commits stay with a branch that is kept", () => {
+    const there = { uncommitted: true, uncommitted_paths: ["a", "b", "c", "d", "e", "f"], unpushed: 3, unpushed_titles: ["Fix it"] };
+    expect(onlyHere(there, false)).toEqual(["Not committed: a, b, c, d, e, …", "3 commits: “Fix it”, …"]);
+    expect(onlyHere({ ...there, uncommitted_paths: [], unpushed_titles: [] }, false)).toEqual(["Not committed.", "3 commits."]);
+    expect(onlyHere({ ...there, uncommitted: false }, true)).toEqual([]);
   });
 });
