@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.pages import NARROW, Visitor
 from tests.support.coordinator import QUICK, Coordinator
-from tests.support.world import World
+from tests.support.world import World, hold
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -247,3 +247,15 @@ def test_d4_a_session_tells_with_what_each_run_was_begun(stage: Stage, visitor: 
     expect(page.get_by_text("changed from run 1: ")).to_have_count(0)
     page.wait_for_url(re.compile(r"view=config&run=run_"))
     assert visitor.heard == []
+
+
+def test_d9_money_moves_while_an_agent_spends_it(stage: Stage, pages_world: World, visitor: Visitor) -> None:
+    """60: the marks of a budget are seen when they are passed, on the usage of the session, and in the list of all."""
+    calls = f"usage large 1 1 300000\n{hold('more')}\nusage large 1 1 250000\n{hold('unpriced')}\nusage own 9 9 -\nhang"
+    budget = {"budget_microdollars": 1_000_000}
+    spending = stage.coordinator.start_run(calls, title="Spends", limits=budget)
+    page = visitor.log_in("/ui/usage")
+    expect(page.get_by_text("$0.30 of $1.00 (30 %)")).to_be_visible()
+    pages_world.let_go("more")
+    expect(page.get_by_text("$0.55 of $1.00 (55 %)")).to_be_visible()
+    assert stage.coordinator.session(spending.session_id).status == "running"

@@ -48,6 +48,8 @@ export function reduceBoard(state: BoardState, events: readonly Event[]): BoardS
   const stale = new Set(state.stale);
   for (const event of events) {
     const before = rows[event.session_id];
+    // Read again by who gathers them: a working agent spends all the time.
+    if (event.type === "usage") continue;
     if (!TOLD_IN_FULL.has(event.type) || before === undefined) stale.add(event.session_id);
     if (before === undefined) continue;
     const after = changed(before, event);
@@ -76,6 +78,11 @@ export function putSession(state: BoardState, sessionId: string, session: Sessio
   if (counts(row)) totals[row.group as Group] += 1;
   rows[sessionId] = row;
   return { rows: bounded(rows), totals, stale };
+}
+
+/** The board on which these sessions are to be read again. */
+export function markStale(state: BoardState, sessionIds: readonly string[]): BoardState {
+  return { ...state, stale: new Set([...state.stale, ...sessionIds]) };
 }
 
 /** The rows of a group: who has waited longest first, of Done the newest first. */

@@ -6,7 +6,7 @@ import { Stream, type Message, type Status, type Wants } from "./stream";
 export type { Message, Status } from "./stream";
 
 /** The number is that of this protocol: tabs of another version keep to themselves. */
-const NAME = "callboard.stream.1";
+const NAME = "callboard.stream.2";
 const ASK_MS = 60_000;
 /** How long the others have to say what they want and how far they are, before a tab takes over. */
 const ANSWER_MS = 80;

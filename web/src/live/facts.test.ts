@@ -15,7 +15,7 @@ function node(session_id: string, status: string, queued_runs = 0): TreeNode {
 }
 
 describe("a session's facts", () => {
-  test.each(["run_completed", "session_bound", "usage", "callback_held", "guidance"])("change with its own %s", (type) => {
+  test.each(["run_completed", "session_bound", "callback_held", "guidance"])("change with its own %s", (type) => {
     expect([changesItself(event("lead", type), "lead"), changesItself(event("else", type), "lead")]).toEqual([true, false]);
   });
 

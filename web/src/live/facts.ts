@@ -6,9 +6,9 @@ import type { Event } from "./types";
 const SAID = new Set(["message", "pre_tool", "post_tool"]);
 const BUSY = new Set(["pending", "running", "stopping", "interrupted"]);
 
-/** Whether it changes the session itself: its state, its conversation, what it cost. */
+/** Whether it changes the session itself: its state, its conversation; what is booked is gathered by who shows it. */
 export function changesItself(event: Event, sessionId: string): boolean {
-  return event.session_id === sessionId && !SAID.has(event.type);
+  return event.session_id === sessionId && !SAID.has(event.type) && event.type !== "usage";
 }
 
 /** Whether it may change what the session says of its children; a session whose parent is not known may be one of them. */

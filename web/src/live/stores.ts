@@ -2,9 +2,10 @@
 // The only place where the pure reducers meet time and network.
 import { useSyncExternalStore } from "react";
 import { call, Problem } from "../api/client";
-import { boardOf, EMPTY_BOARD, putSession, reduceBoard, type BoardState } from "./board";
+import { boardOf, EMPTY_BOARD, markStale, putSession, reduceBoard, type BoardState } from "./board";
 import { hearServerTime } from "./clock";
 import { Connection, type Status } from "./connection";
+import { poolsOf } from "./costs";
 import { EMPTY_TIMELINE, hasEarlier, hasHole, holdTimeline, prependTimeline, reduceDeltas, reduceTimeline, type Timeline } from "./timeline";
 import type { Event } from "./types";
 
@@ -96,6 +97,28 @@ async function readStale(): Promise<void> {
   }
   reading = undefined;
   if (board.get().state.stale.size > 0) reading = setTimeout(() => void readStale(), failed ? RETRY_MS : READ_AGAIN_MS);
+}
+
+const SPENT_GATHER_MS = 1_000;
+const MOST_SPENT = 20;
+const spent = new Set<string>();
+let spending: ReturnType<typeof setTimeout> | undefined;
+
+/** What sessions have spent, and their pools have left, is read again once a second, and of many sessions in turn. */
+function noteSpending(events: readonly Event[]): void {
+  const { rows } = board.get().state;
+  for (const { type, session_id } of events) {
+    if (type === "usage") for (const one of [...poolsOf(rows, session_id), session_id]) spent.add(one);
+  }
+  if (spent.size > 0) spending ??= setTimeout(readSpent, SPENT_GATHER_MS);
+}
+
+function readSpent(): void {
+  spending = undefined;
+  const some = [...spent].slice(0, MOST_SPENT);
+  for (const one of some) spent.delete(one);
+  setBoard(markStale(board.get().state, some));
+  noteSpending([]);
 }
 
 // ------------------------------------------------------------------ one session's log
@@ -219,6 +242,7 @@ export function start(): () => void {
     if (message.kind === "gap") void loadBoard();
     if (message.kind !== "events") return;
     if (board.get().phase === "there") setBoard(reduceBoard(board.get().state, message.events));
+    noteSpending(message.events);
     for (const listener of eventListeners) listener(message.events);
   });
   // Read when the stream is open, so that nothing between the two is missed.

@@ -2,7 +2,7 @@
 // lid of the laptop, and tells what it is doing. Knows no page, no tab and no state: it hands on what comes, in order.
 import { address, Problem, reach } from "../api/client";
 import { frameReader, type Frame } from "./sse";
-import { HEADLINE_TYPES, STATE_TYPES, type Delta, type Event } from "./types";
+import { COST_TYPES, HEADLINE_TYPES, STATE_TYPES, type Delta, type Event } from "./types";
 
 export type Phase = "connecting" | "live" | "waiting" | "ended";
 export interface Status {
@@ -181,8 +181,8 @@ export class Stream {
 /** Everything of some sessions and what matters of all others; without any, the callboard's. */
 function queryOf(headlines: boolean, sessions: readonly string[]): Record<string, string> {
   const [first, ...more] = sessions;
-  const everywhere = [...STATE_TYPES, ...(headlines ? HEADLINE_TYPES : [])].join(",");
-  if (first === undefined) return { types: [...STATE_TYPES, ...HEADLINE_TYPES].join(",") };
+  const everywhere = [...STATE_TYPES, ...COST_TYPES, ...(headlines ? HEADLINE_TYPES : [])].join(",");
+  if (first === undefined) return { types: [...STATE_TYPES, ...COST_TYPES, ...HEADLINE_TYPES].join(",") };
   return { session_id: first, ...(more.length > 0 ? { also: more.join(",") } : {}), everywhere };
 }
 

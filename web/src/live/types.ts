@@ -30,5 +30,8 @@ export const STATE_TYPES = [
   "callback_undeliverable", "callback_assigned", "lifecycle_changed", "budget_changed", "guidance",
 ] as const;
 
+/** What was booked: wanted of all sessions too, as every page tells costs; its readers gather, it comes with every call to a model. */
+export const COST_TYPES = ["usage"] as const;
+
 /** What the callboard wants besides: the newest word of each agent. */
 export const HEADLINE_TYPES = ["message", "pre_tool"] as const;

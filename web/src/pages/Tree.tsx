@@ -38,6 +38,7 @@ function OneTree({ sessionId }: { sessionId: string }) {
   }, [tree.data]);
   const concerns = (event: Event) => states.has(event.type) && (event.type === "session_created" || ids.current.has(event.session_id));
   useFresh(["tree", sessionId], concerns, size > LARGE ? LARGE_GATHER_MS : undefined);
+  useFresh(["tree", sessionId], (event) => event.type === "usage" && ids.current.has(event.session_id), LARGE_GATHER_MS);
   const [show, setShow] = useQueryParameter("show");
 
   const top = tree.data?.nodes[0];

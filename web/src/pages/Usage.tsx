@@ -29,6 +29,8 @@ const PERIODS: readonly [string, string][] = [["1", "Today"], ["7", "7 days"], [
 const BY_ID = new Set(["session", "tree", "user", "runner"]);
 const DAY_MS = 86_400_000;
 const MOST = 200;
+/** Booked with every call to a model: read again once a second at most, and turn by turn less often. */
+const GATHER_MS = 1_000;
 const CHANGES = new Set(["run_completed", "usage", "budget_changed"]);
 
 export interface Place {
@@ -50,7 +52,7 @@ export function usageAddress(place: Place): string {
 }
 
 export default function UsagePage() {
-  useFresh(["usage"], (event: Event) => CHANGES.has(event.type));
+  useFresh(["usage"], (event: Event) => CHANGES.has(event.type), GATHER_MS);
   const [by] = useQueryParameter("by", "day");
   const [days] = useQueryParameter("days", "7");
   const [within] = useQueryParameter("in");

@@ -18,6 +18,7 @@ import { Place, useNameOf } from "./Rows";
 import { Deadlines, Demands, NextStep, RunOf, Runners, useWhy } from "./Why";
 
 const states = new Set<string>(STATE_TYPES);
+const SPENT_GATHER_MS = 1_000;
 const MODES: Record<string, string> = {
   read_only: "may read only", ask: "asks before it changes", edit: "may edit files", full: "may do everything",
 };
@@ -25,6 +26,7 @@ const ENDED = new Set(["completed", "failed", "stopped"]);
 
 export function OneRun({ runId }: { runId: string }) {
   useFresh(["runs"], (event: Event) => states.has(event.type));
+  useFresh(["runs"], (event: Event) => event.type === "usage" && event.run_id === runId, SPENT_GATHER_MS);
   const run = useQuery<Run, Error>({ queryKey: ["runs", "one", runId], queryFn: () => call("GET /runs/{run_id}", { path: { run_id: runId } }) });
   if (run.data === undefined) {
     const missing = run.error instanceof Problem && run.error.status < 500 && run.error.status > 0;

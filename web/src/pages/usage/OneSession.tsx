@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { call } from "../../api/client";
 import type { Event, Run, UsageGroup } from "../../api/schema";
+import { useFresh } from "../../live/fresh";
 import { Link } from "../../navigation";
 import { count, money, timeOfDay } from "../../parts/format";
 import { inert } from "../../parts/inert";
@@ -15,15 +16,17 @@ import { GroupTable } from "./GroupTable";
 const MOST = 200;
 const MOST_PAGES = 10;
 const SHOWN_TURNS = 10;
+const TURNS_GATHER_MS = 5_000;
 const NO_USAGE = { input_tokens: 0, output_tokens: 0, cache_read_tokens: 0, cache_creation_tokens: 0, turns: 0, unpriced: false };
 
 export function OneSession({ place, from }: { place: Place; from: string }) {
+  useFresh(["turns", place.session], (event) => event.type === "usage" && event.session_id === place.session, TURNS_GATHER_MS);
   const path = { session_id: place.session };
   const query = { group_by: "run" as const, order: "cost" as const, from, limit: MOST, session_id: place.session, ...(place.within ? { within: place.within } : {}) };
   const groups = useQuery({ queryKey: ["usage", "groups", query], queryFn: () => call("GET /usage", { query }) });
   const usage = useQuery({ queryKey: ["usage", "session", place.session], queryFn: () => call("GET /sessions/{session_id}/usage", { path }) });
   const runs = useQuery({ queryKey: ["usage", "runs", place.session], queryFn: () => call("GET /sessions/{session_id}/runs", { path, query: { limit: MOST } }) });
-  const turns = useQuery({ queryKey: ["usage", "turns", place.session], queryFn: ({ signal }) => readTurns(place.session, signal) });
+  const turns = useQuery({ queryKey: ["turns", place.session], queryFn: ({ signal }) => readTurns(place.session, signal) });
   if (groups.data === undefined || turns.isLoading) return groups.error ? <Trouble problem={groups.error} again={() => void groups.refetch()} /> : <Loading what="the runs" />;
   const dearest = [...(turns.data?.turns ?? [])].sort((one, other) => (other.cost ?? -1) - (one.cost ?? -1) || other.tokens - one.tokens);
   // The first of each run is its dearest.
