@@ -120,6 +120,23 @@ def test_s4_a_page_from_elsewhere_logs_nobody_in(coordinator: Coordinator) -> No
     assert Browser(coordinator, code).answer.status_code == 200
 
 
+def test_h7_what_a_browser_sends_again_after_the_next_login_of_the_same_person_is_done_once(
+    coordinator: Coordinator,
+) -> None:
+    """H7: its answer was lost, and the login ended; nobody else's key is the same."""
+    user = coordinator.make_token("user")
+
+    def sent(**maker: Any) -> str:
+        browser = Browser(coordinator, coordinator.done("POST", "/login/links", **maker)["code"])
+        answer = browser.call("POST", "/runs", START, **MEANT, **{"Idempotency-Key": "kept-in-the-outbox"})
+        assert browser.call("POST", "/logout", **MEANT).status_code == 204
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["run_id"])
+
+    first = sent(token=user["token"])
+    assert (sent(token=user["token"]), sent() == first) == (first, False)
+
+
 def test_s1_a_browsers_login_is_no_bearer_token_and_no_bearer_token_is_a_login(
     coordinator: Coordinator, browser: Browser
 ) -> None:

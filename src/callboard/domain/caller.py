@@ -22,6 +22,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int | None = None
     ended: bool = False
     """The token died with its attempt a short while ago: it may repeat the report of that end and nothing else."""
+    let_in_by: str | None = None
+    """Of a browser: the token behind its login, over the browsers that let one another in."""
 
     @property
     def kind_in_words(self) -> str:
@@ -32,6 +34,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     def is_person(self) -> bool:
         """Whether a person, or a person's program, holds the token."""
         return self.kind in _PEOPLE
+
+    @property
+    def person_id(self) -> str:
+        """The token that stays the same when a browser is logged in anew: whose repeat a request is."""
+        return self.let_in_by or self.token_id
 
     @property
     def may_write(self) -> bool:

@@ -11,7 +11,7 @@ MAX_KEY: Final = 200
 
 
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
-    """An Idempotency-Key of one token, and the hash of the request that came with it."""
+    """An Idempotency-Key of one token, or of the one behind a browser's login, and the hash of the request with it."""
 
     token_id: str
     key: str

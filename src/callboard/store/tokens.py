@@ -59,6 +59,13 @@ def revoke_with_logins(tx: Transaction, token_id: str) -> None:
         left.extend(row["token_id"] for row in tx.all("tokens_by_maker", token_id=ended))
 
 
+def let_in_by(tx: Transaction, row: Row) -> str:
+    """The token behind a browser's login, over the browsers that let one another in; each is older than the next."""
+    while row["made_by"] is not None and (maker := tx.one("token_by_id", token_id=row["made_by"])) is not None:
+        row = maker
+    return str(row["token_id"])
+
+
 def works(row: Row, now_ms: int) -> bool:
     """Whether a token is neither revoked nor expired."""
     return row["revoked_at"] is None and (row["expires_at"] is None or now_ms < row["expires_at"])

@@ -63,8 +63,8 @@ class Endpoint:
             return await self._run(call)
         address = f"{self.route.method} {call.scope['path']}"
         hashed = await parse.beside(body, lambda: body_hash(address, body))
-        call.idempotency = Idempotency(token_id=call.caller.token_id, key=key, body_hash=hashed)
-        with self._in_flight.only_one(call.caller.token_id, key):
+        call.idempotency = Idempotency(token_id=call.caller.person_id, key=key, body_hash=hashed)
+        with self._in_flight.only_one(call.caller.person_id, key):
             return await self._run(call)
 
     async def _run(self, call: Call) -> Answer:

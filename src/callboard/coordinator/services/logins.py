@@ -91,23 +91,13 @@ class LoginService:
             return LoginState(me=None, person=None)
         if caller.kind != "browser":
             return LoginState(me=None, person=None)
-        person = await self._database.read(lambda tx: _let_in_by(tx, caller.token_id))
-        return LoginState(me=me_of(caller), person=person)
+        return LoginState(me=me_of(caller), person=caller.person_id)
 
     async def end(self, caller: Caller) -> None:
         """Logs the browser out; Forbidden for a token that is no browser's: its owner revokes that."""
         if caller.kind != "browser":
             raise Forbidden("Only a browser is logged out.", hint="Other tokens are revoked: callboard token revoke")
         await self._database.write(lambda tx: revoke(tx, caller.token_id))
-
-
-def _let_in_by(tx: Transaction, token_id: str) -> str:
-    """The token that is behind a login, over the browsers that let one another in; each is older than the next."""
-    row = tx.one("token_by_id", token_id=token_id)
-    while row is not None and row["made_by"] is not None:
-        token_id = row["made_by"]
-        row = tx.one("token_by_id", token_id=token_id)
-    return token_id
 
 
 def _label(maker: str) -> str:

@@ -17,7 +17,7 @@ from callboard.domain.ids import Ids
 from callboard.store.database import Database, Row, Transaction
 from callboard.store.hints import Hint, LookAgain, TokenRevoked
 from callboard.store.idempotency import remember, remembered
-from callboard.store.tokens import hash_of, insert_token, new_secret, revoke_with_logins, works
+from callboard.store.tokens import hash_of, insert_token, let_in_by, new_secret, revoke_with_logins, works
 from callboard.wire.requests import CreateToken
 from callboard.wire.responses import Me, Page, Token, TokenCreated
 
@@ -63,13 +63,14 @@ class TokenService:
     async def _look_up(self, secret_hash: str) -> Caller:
         revocations = self._remembered.revocations
 
-        def work(tx: Transaction) -> tuple[Row | None, int]:
-            return tx.one("token_by_hash", secret_hash=secret_hash), tx.now_ms
+        def work(tx: Transaction) -> tuple[Row | None, str | None, int]:
+            row = tx.one("token_by_hash", secret_hash=secret_hash)
+            return row, let_in_by(tx, row) if row and row["kind"] == "browser" else None, tx.now_ms
 
-        row, now_ms = await self._database.read(work)
+        row, person_id, now_ms = await self._database.read(work)
         if row is None or not hmac.compare_digest(row["secret_hash"], secret_hash) or not works(row, now_ms):
             raise unauthenticated()
-        caller = _caller(row)
+        caller = msgspec.structs.replace(_caller(row), let_in_by=person_id)
         if revocations == self._remembered.revocations:
             self._remembered.put(secret_hash, caller, now_ms, row["expires_at"])
         return caller
