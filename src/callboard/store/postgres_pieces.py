@@ -11,12 +11,10 @@ from collections.abc import Callable
 from typing import Final
 
 import psycopg
-import structlog
 
 from callboard.domain.piece import Piece
 from callboard.store.database import PieceListener
 from callboard.store.piece_messages import pack_pieces, unpack_pieces
-from callboard.store.postgres_connection import first_line
 
 GROUP_SECONDS: Final = 0.05
 """Pieces of this time go out together, those that follow one another as one."""
@@ -31,8 +29,6 @@ SAY_SECONDS: Final = 2.0
 """Whoever wants pieces says so this often."""
 WANTED_SECONDS: Final = 7.0
 """For so long that holds."""
-
-log = structlog.get_logger(__name__)
 
 
 class PostgresPieces:
@@ -123,7 +119,7 @@ class PostgresPieces:
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def send(self, connection: psycopg.Connection) -> None:
-        """For the sender: what is due by now. psycopg.Error when the connection is lost."""
+        """For the sender: what is due by now. psycopg.Error when a new connection is needed."""
         now = time.monotonic()
         pieces = self._taken() if now >= self._send_at else []
         if not pieces and not (self._wants and now >= self._say_at):
@@ -132,11 +128,9 @@ class PostgresPieces:
         self._say_at = now + SAY_SECONDS
         try:
             _notify(connection, self.channel, pack_pieces(self._own, self._wants, pieces))
-        except psycopg.Error as error:
+        except psycopg.Error:
             self._count_left_out(len(pieces))
-            if connection.broken or connection.closed:
-                raise
-            log.warning("pieces of messages were not passed on", error=first_line(error))
+            raise
         self._send_at = time.monotonic() + GROUP_SECONDS
 
     def heard(self, text: str) -> None:
