@@ -5,7 +5,7 @@ import re
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.pages import NARROW, Visitor
 from tests.support.coordinator import QUICK, Coordinator
@@ -155,12 +155,7 @@ def test_a81_an_agent_is_edited_and_whoever_was_slower_decides(stage: Stage, vis
     expect(page.get_by_label("MCP servers")).to_contain_text("X-Agent-Session-Id")
     expect(page.get_by_label("MCP servers")).to_contain_text("${AGENT_SESSION_ID}")
     page.get_by_role("link", name="Edit", exact=True).click()
-    schema = page.get_by_label("Schema of its result")
-    schema.fill('{"type": "nothing"}')
-    page.get_by_role("button", name="Save").click()
-    expect(schema).to_have_attribute("aria-invalid", "true")
-    expect(schema).to_be_focused()
-    schema.fill("")
+    be_told_and_mend(page)
     page.get_by_label("Headers").fill(
         "X-Agent-Session-Id: ${AGENT_SESSION_ID}\nAuthorization: Bearer ${CALLBOARD_TOKEN}"
     )
@@ -180,6 +175,7 @@ def test_a81_an_agent_is_edited_and_whoever_was_slower_decides(stage: Stage, vis
     saved = stage.coordinator.http.get("/agents/reviewer").json()
     assert saved["model"] == "opus"
     assert saved["mcp_servers"]["tickets"]["headers"]["Authorization"] == "Bearer ${CALLBOARD_TOKEN}"
+    remove_and_make_anew(stage, page)
     visitor.go("/ui/agents/implementer?tab=edit")
     expect(page.get_by_text("It comes from a file, and is changed there.")).to_be_visible()
     expect(page.get_by_text(".callboard/agents/implementer.md")).to_be_visible()
@@ -190,6 +186,31 @@ def test_a81_an_agent_is_edited_and_whoever_was_slower_decides(stage: Stage, vis
     hidden.get_by_role("link", name="implementer", exact=True).click()
     page.get_by_role("link", name="Edit", exact=True).click()
     expect(page.get_by_label("Description")).to_have_value("Hidden where the file is.")
+
+
+def be_told_and_mend(page: Page) -> None:
+    """What is wrong is told at its field and to everybody, until it is mended."""
+    schema = page.get_by_label("Schema of its result")
+    schema.fill('{"type": "nothing"}')
+    page.get_by_role("button", name="Save").click()
+    expect(schema).to_have_attribute("aria-invalid", "true")
+    expect(schema).to_be_focused()
+    expect(page.get_by_role("button", name="Dismiss")).to_be_visible()
+    schema.fill("")
+    expect(page.get_by_role("button", name="Dismiss")).to_have_count(0)
+
+
+def remove_and_make_anew(stage: Stage, page: Page) -> None:
+    """What is written outlives the agent that it was a change of, also over a reload."""
+    stage.coordinator.http.delete("/agents/reviewer", headers={"If-Match": "*"}).raise_for_status()
+    page.get_by_label("Description").fill("Written after its end.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Somebody removed reviewer while you edited it.")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove", exact=True)).to_have_count(0)
+    page.reload()
+    page.get_by_role("button", name="Make it anew with what is written").click()
+    expect(page.get_by_role("button", name="Remove", exact=True)).to_be_visible()
+    assert stage.coordinator.http.get("/agents/reviewer").json()["description"] == "Written after its end."
 
 
 def test_s1_a_log_out_leaves_nothing_that_was_not_saved(visitor: Visitor) -> None:

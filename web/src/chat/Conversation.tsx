@@ -82,7 +82,7 @@ async function takeLast(shown: readonly Shown[], takeBack: (text: string) => voi
       noteTakenBack(last.run_id ?? "");
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      return tell(error.detail, { bad: true, hint: error.hint });
+      return void tell(error.detail, { bad: true, hint: error.hint });
     }
   } else if (last.kind === "waiting" && last.outgoing && (!last.outgoing.tried || last.state === "refused")) forget(last.outgoing.key);
   takeBack(text);

@@ -24,6 +24,8 @@ export function useFresh(key: readonly unknown[], concerns: (event: Event) => bo
       stop();
       stopGaps();
       clearTimeout(timer);
+      // Nobody hears from now on what becomes of it: who comes back reads it again, however soon.
+      void queries.invalidateQueries({ queryKey: JSON.parse(name) as unknown[], refetchType: "none" });
     };
     // What concerns a list is a constant of its page.
     // eslint-disable-next-line react-hooks/exhaustive-deps

@@ -4,8 +4,8 @@ import type { UsageTotal } from "../api/schema";
 import { Problem } from "../api/client";
 import { serverNow } from "../live/clock";
 import * as format from "./format";
-import { Hint } from "./Hint";
 import { inert } from "./inert";
+import { Help, Said } from "./Said";
 import { lookOf, type Look } from "./states";
 import css from "./Parts.module.css";
 
@@ -129,12 +129,12 @@ export function Line({ text }: { text: string }) {
 /** What was refused or went wrong; with `whole` it is all that its page has to say. */
 export function Trouble({ problem, again, whole = false }: { problem: Error; again?: () => void; whole?: boolean }) {
   const told = problem instanceof Problem ? problem : null;
-  const sentence = told ? told.detail : "This page has a defect.";
+  const sentence = told ? <Said text={told.detail} /> : "This page has a defect.";
   return (
     <div role="alert" className={css.trouble}>
       {whole ? <h1>{sentence}</h1> : <p><strong>{sentence}</strong></p>}
-      {told?.hint && <p><Hint text={told.hint} /></p>}
-      {told ? told.requestId && <p className={css.soft}>Request <code>{told.requestId}</code></p> : <p><code>{problem.message}</code></p>}
+      {told && <Help hint={told.hint} />}
+      {told ? told.requestId && told.status >= 500 && <p className={css.soft}>Request <code>{told.requestId}</code></p> : <p><code>{problem.message}</code></p>}
       {again && <Button onClick={again}>Try again</Button>}
     </div>
   );

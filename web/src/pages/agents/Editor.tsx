@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { callForAnswer, newKey, Problem } from "../../api/client";
 import type { Agent } from "../../api/schema";
 import { go } from "../../navigation";
-import { tell, useAction } from "../../parts/actions";
+import { useAction } from "../../parts/actions";
 import { keep } from "../../parts/kept";
 import layout from "../../parts/layout.module.css";
 import { Button } from "../../parts/Parts";
@@ -15,6 +15,8 @@ import { placeOf, unsavedAt } from "./unsaved";
 import { Check, TextField, useLeadToWrong } from "./Fields";
 import { EditServers } from "./Servers";
 
+/** In place of a state that is saved over: there is none any more. */
+const ANEW = "anew";
 const EXECUTORS = ["claude-code", "codex", "acp", "command", "scripted"];
 const MODES = [["", "Left to the request"], ["read_only", "read only"], ["ask", "ask"], ["edit", "edit"], ["full", "full"]] as const;
 
@@ -22,11 +24,13 @@ interface Props {
   /** The agent that is changed; null makes a new one. */
   agent: Agent | null;
   etag: string | null;
+  /** It was there, and is there no more. */
+  gone?: boolean;
   /** Hands on the newest state of the agent. */
   onLatest: (agent: Agent, etag: string | null) => void;
 }
 
-export function Editor({ agent, etag, onLatest }: Props) {
+export function Editor({ agent, etag, gone = false, onLatest }: Props) {
   const place = placeOf(agent?.name ?? "");
   const [unsaved] = useState(() => unsavedAt(place));
   const [draft, setDraft] = useState<Draft>(() => ({ ...draftOf(agent ?? {}), ...unsaved?.draft }));
@@ -45,21 +49,21 @@ export function Editor({ agent, etag, onLatest }: Props) {
   useEffect(() => keep(sessionStorage, place, changed ? JSON.stringify({ name, draft, base }) : null), [place, changed, name, draft, base]);
   const put = (changed: Partial<Draft>) => {
     key.current = newKey();
+    forget();
     setDraft({ ...draft, ...changed });
   };
   const at = (pointer: string) => wrongAt(wrong, pointer);
 
-  const [save, saving] = useAction(async (over: string | null) => {
+  const [save, saving, forget] = useAction(async (over: string | null) => {
     const { change, wrong: found } = changeOf(draft);
     setWrong(found);
     if (Object.keys(found).length > 0) {
-      tell("Some fields cannot be saved as they are.", { bad: true, hint: Object.values(found)[0] ?? "" });
-      return;
+      throw new Problem(422, "invalid_agent", "Some fields cannot be saved as they are.", Object.values(found)[0] ?? "");
     }
     try {
-      const saved = base.agent
+      const saved = base.agent && over !== ANEW
         ? await callForAnswer("PUT /agents/{name}", { path: { name: base.agent.name }, body: change, ...(over ? { etag: over } : {}) })
-        : await callForAnswer("POST /agents", { body: { ...change, name }, idempotencyKey: key.current });
+        : await callForAnswer("POST /agents", { body: { ...change, name: base.agent?.name ?? name }, idempotencyKey: key.current });
       setTheirs(null);
       // What was written meanwhile is the next change.
       setDraft((now) => (now === draft ? draftOf(saved.value) : now));
@@ -76,6 +80,10 @@ export function Editor({ agent, etag, onLatest }: Props) {
         setTheirs({ agent: latest.value, etag: latest.etag });
         return;
       }
+      if (error.code === "agent_not_found" && base.agent) {
+        await queries.invalidateQueries({ queryKey: ["agents", base.agent.name] });
+        return;
+      }
       setWrong(wrongOf(error.errors));
       throw error;
     }
@@ -83,6 +91,12 @@ export function Editor({ agent, etag, onLatest }: Props) {
 
   return (
     <form ref={form} className={`${layout.card} ${layout.form} ${css.form}`} noValidate aria-label={agent ? `Edit ${agent.name}` : "New agent"} onSubmit={(event) => { event.preventDefault(); void save(base.etag); }}>
+      {gone && base.agent && (
+        <div className={css.conflict} role="alert">
+          <p><strong>Somebody removed {base.agent.name} while you edited it.</strong> What is written here is of nobody until it is saved.</p>
+          <div className={layout.line}><Button look="primary" disabled={saving} onClick={() => void save(ANEW)}>Make it anew with what is written</Button></div>
+        </div>
+      )}
       {theirs && base.agent && (
         <div ref={conflict} tabIndex={-1} className={css.conflict} role="alert">
           <p><strong>Somebody changed {base.agent.name} while you edited it.</strong> Changed there: {differences(base.agent, theirs.agent).join(", ") || "nothing that is shown here"}.</p>
@@ -124,7 +138,7 @@ export function Editor({ agent, etag, onLatest }: Props) {
       <TextField label="Schema of its parameters" rows={6} mono value={draft.parametersSchema} onChange={(parametersSchema) => put({ parametersSchema })} hint="JSON schema of an object: the form under Run is made from it. Empty: it takes a prompt." wrong={at("/parameters_schema")} />
       <TextField label="Schema of its result" rows={4} mono value={draft.outputSchema} onChange={(outputSchema) => put({ outputSchema })} hint="JSON schema. Empty: its result is a text." wrong={at("/output_schema")} />
       <Check label="Active: it may be run" checked={draft.active} onChange={(active) => put({ active })} />
-      <div className={layout.line}><Button type="submit" look="primary" disabled={saving}>{agent ? "Save" : "Make the agent"}</Button></div>
+      <div className={layout.line}><Button type="submit" look="primary" disabled={saving || gone}>{agent ? "Save" : "Make the agent"}</Button></div>
     </form>
   );
 }

@@ -13,6 +13,7 @@ import { agentAddress, HiddenBy } from "../Agents";
 import { Editor } from "./Editor";
 import { RunForm } from "./RunForm";
 import { Servers } from "./Servers";
+import { placeOf, unsavedAt } from "./unsaved";
 
 interface Found {
   value: Agent;
@@ -32,7 +33,10 @@ export function OneAgent({ name }: { name: string }) {
     queryFn: () => callForAnswer("GET /agents/{name}", { path: { name }, query: { project_dir: directory, scope: (scope || undefined) as Scope } }),
   });
   useShownName(name);
-  if (agent.data === undefined) {
+  const gone = agent.error instanceof Problem && agent.error.status === 404;
+  // Who edits one that was removed meanwhile keeps what is written, also over a reload.
+  const found = gone && tab !== "edit" ? undefined : (agent.data ?? (gone ? keptOf(name) : undefined));
+  if (found === undefined) {
     const refused = agent.error instanceof Problem && agent.error.status > 0 && agent.error.status < 500;
     return (
       <div className={layout.page}>
@@ -41,7 +45,7 @@ export function OneAgent({ name }: { name: string }) {
       </div>
     );
   }
-  const { value, etag } = agent.data;
+  const { value, etag } = found;
   const tabs = [["", "About"], ["run", "Run"], ["edit", "Edit"]] as const;
   return (
     <div className={layout.page}>
@@ -49,15 +53,20 @@ export function OneAgent({ name }: { name: string }) {
       <div className={layout.head}>
         <h1>{value.name}</h1>
         {!value.active && <State look={{ icon: "◼", word: "Inactive", tone: "wait" }} />}
-        {!value.read_only && <Remove agent={value} etag={etag} />}
+        {!value.read_only && !gone && <Remove agent={value} etag={etag} />}
       </div>
-      <nav className={layout.segments} aria-label="Of the agent">
+      {!gone && <nav className={layout.segments} aria-label="Of the agent">
         {tabs.map(([one, word]) => <Link key={one} to={agentAddress(value, one)} aria-current={one === tab ? "true" : undefined}>{word}</Link>)}
-      </nav>
+      </nav>}
       {tab === "run" ? <RunForm agent={value} /> : tab === "edit" ? (value.read_only ? <ReadOnly agent={value} />
-        : <Editor agent={value} etag={etag} onLatest={(latest, tag) => queries.setQueryData(place, { value: latest, etag: tag })} />) : <About agent={value} />}
+        : <Editor agent={value} etag={etag} gone={gone} onLatest={(latest, tag) => queries.setQueryData(place, { value: latest, etag: tag })} />) : <About agent={value} />}
     </div>
   );
+}
+
+function keptOf(name: string): Found | undefined {
+  const { agent, etag } = unsavedAt(placeOf(name))?.base ?? {};
+  return agent ? { value: agent, etag: etag ?? null } : undefined;
 }
 
 function ReadOnly({ agent }: { agent: Agent }) {

@@ -24,7 +24,7 @@ export function RunForm({ agent }: { agent: Agent }) {
   const key = useRef(newKey());
   const form = useRef<HTMLFormElement>(null);
   useLeadToWrong(form, wrong);
-  const [start, starting] = useAction(async () => {
+  const [start, starting, forget] = useAction(async () => {
     const made = parts ? parametersOf(parts, texts) : { parameters: {}, wrong: prompt.trim() ? {} : { "/prompt": "Say what it is to do." } };
     setWrong(Object.fromEntries(Object.entries(made.wrong).map(([pointer, words]) => [parts ? `/parameters${pointer}` : pointer, words])));
     if (Object.keys(made.wrong).length > 0) return;
@@ -46,6 +46,7 @@ export function RunForm({ agent }: { agent: Agent }) {
   });
   const change = <T,>(set: (value: T) => void) => (value: T) => {
     key.current = newKey();
+    forget();
     set(value);
   };
   if (!agent.active) return <p className={layout.soft}>It is inactive. Make it active under Edit to run it.</p>;

@@ -7,7 +7,9 @@ import { go } from "../../navigation";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Id, State } from "../../parts/Parts";
+import { Said } from "../../parts/Said";
 import { lookOf, type Look } from "../../parts/states";
+import { hintForPages } from "../../parts/words";
 import { failureOf, useJob } from "./data";
 import css from "./Work.module.css";
 
@@ -36,7 +38,7 @@ export function Preparation({ sent, onAgain, onClose }: { sent: Sent; onAgain: (
           {failed ? "Nothing is reserved any more, and no branch and no folder is left. The session stays as a record:" : "The issues are this session's own:"} <Id id={sent.session_id} />
         </Step>
         <Step look={failed ? { icon: "✕", word: "Not made", tone: "bad" } : there ? DONE : { icon: "◷", word: "Being made", tone: "wait" }}>
-          {failed ? <span role="alert"><strong>{inert(failed.detail)}</strong> {inert(failed.hint)}</span>
+          {failed ? <span role="alert"><strong><Said text={failed.detail} /></strong> {inert(hintForPages(failed.hint))}</span>
             : there ? <>Branch <code>{inert(answer?.branch ?? sent.branch)}</code>{answer?.path && <> in <code>{inert(answer.hostname ?? "")}:{inert(answer.path)}</code></>}</>
               : <span role="status">{job?.runner_id ? <>The runner <Runner runnerId={job.runner_id} /> makes branch and worktree.</> : "No runner has taken it yet."}{job && <> It is given up <Age at={job.deadline_at} ahead /> if that takes longer.</>}</span>}
         </Step>

@@ -6,6 +6,7 @@ import { Link } from "../../navigation";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Button } from "../../parts/Parts";
+import { Help, Said } from "../../parts/Said";
 import { workAddress } from "./address";
 import { failureOf, useJob } from "./data";
 import type { Hindrance } from "./hindrance";
@@ -115,8 +116,8 @@ export function Preview({ project, look, hindrance, names, named, nobody, offere
         </div>
       ) : problem ? (
         <div role="alert">
-          <p><strong>{inert(problem.detail)}</strong></p>
-          {problem.hint && problem.code !== "branch_exists" && <p>{inert(problem.hint)}</p>}
+          <p><strong><Said text={problem.detail} /></strong></p>
+          {problem.code !== "branch_exists" && <Help hint={problem.hint} />}
           <p className={css.foot}>
             {problem.code === "branch_exists" && <Button className={css.small} onClick={onReuse}>Go on with it</Button>}
             {problem.code === "branch_exists" && <Button className={css.small} onClick={onNew}>Take the next free name</Button>}
