@@ -82,6 +82,10 @@ describe("the timeline", () => {
     expect([...state.partial.values()]).toMatchObject([{ text: "Hello", partial: true }]);
     const late = reduceDeltas(EMPTY_TIMELINE, [piece(100, "lo"), piece(102, " you"), piece(102, " you")]);
     expect([...late.partial.values()]).toMatchObject([{ text: "lo you", missing: 100 }]);
+    const emoji = reduceDeltas(EMPTY_TIMELINE, [piece(0, "🙂🙂"), piece(2, "a"), piece(3, "b"), piece(3, "b")]);
+    expect([...emoji.partial.values()].map((item) => item.kind === "message" && item.text)).toEqual(["🙂🙂ab"]);
+    const lost = reduceDeltas(EMPTY_TIMELINE, [piece(0, "ab"), piece(5, "fg"), piece(6, "GH")]);
+    expect([...lost.partial.values()].map((item) => item.kind === "message" && item.text)).toEqual(["abfGH"]);
     state = reduceTimeline(state, [event(1, "message", { role: "assistant", message_key: "m", content: [{ type: "text", text: "Hello." }] })]);
     expect([state.partial.size, state.items.length]).toEqual([0, 1]);
   });

@@ -39,8 +39,10 @@ export interface MessageItem extends Base {
   thinking?: string;
   /** Still being written. */
   partial: boolean;
-  /** How many characters of its beginning came before anybody looked. */
+  /** While it is written: how many characters of it came before anybody looked, or were lost. */
   missing?: number;
+  /** While it is written: how many characters `text` has, as the coordinator counts them: an emoji is one. */
+  characters?: number;
   /** Of the message that somebody sent, when the agent took it while it worked. */
   message_id?: string;
 }
@@ -181,15 +183,23 @@ export function reduceDeltas(state: Timeline, deltas: readonly Delta[]): Timelin
   const partial = new Map(state.partial);
   for (const delta of deltas) {
     const before = partial.get(delta.message_key);
-    const missing = before?.missing ?? delta.offset;
+    const had = before?.characters ?? 0;
+    const at = Math.max(0, delta.offset - (before?.missing ?? delta.offset));
     // A piece before this one was lost: what follows is shown all the same, the stored message will have it all.
-    const whole = (before?.text ?? "").slice(0, Math.max(0, delta.offset - missing)) + delta.text;
+    const kept = at < had ? [...(before?.text ?? "")].slice(0, at).join("") : before?.text ?? "";
     partial.set(delta.message_key, {
       kind: "message", key: `delta ${delta.message_key}`, seq: state.last, at: "", types: ["message"],
-      run_id: delta.run_id, role: "assistant", text: whole, partial: true, missing,
+      run_id: delta.run_id, role: "assistant", text: kept + delta.text, partial: true,
+      missing: (before?.missing ?? delta.offset) + Math.max(0, at - had), characters: Math.min(at, had) + charactersIn(delta.text),
     });
   }
   return { ...state, partial };
+}
+
+function charactersIn(text: string): number {
+  let found = 0;
+  for (const _ of text) found += 1;
+  return found;
 }
 
 /** Whether events are missing between what is there and what came. */
