@@ -227,6 +227,7 @@ def test_r24_a_worktree_that_somebody_removed_is_told_with_the_way_to_go_on_from
     refused = shop.refused(1, "resume", "1", "say more", "--wait")
     assert ("is not there any more" in refused, way in refused) == (True, True)
     assert shop.do("why", "1")["next_step"] == shop.do("get", "1")["work"]["next_step"] == way
+    assert shop.do("get", "1")["work"]["next_move"] == "begin_from_branch"
     assert f"next: {way}\n" in shop.callboard("forward", "1", "Go on.").err
     assert f"next:  {way}\n" in shop.refused(8, "ship", "1")
     for _ in ("git knows it", "git has forgotten it"):

@@ -83,6 +83,8 @@ def test_a81_each_page_is_clean_wide_and_narrow_dark_and_light(stage: Stage, vis
         if name == "approvals":
             expect(page.locator("main").get_by_role("link", name="box1").first).to_be_visible()
     assert visitor.heard == []
+    visitor.go("/ui/sessions/ses_nobody")
+    expect(page.get_by_role("heading", level=1, name="ses_nobody")).to_be_visible()
 
 
 def test_a81_home_says_who_needs_somebody_also_in_the_title_and_by_keyboard(stage: Stage, visitor: Visitor) -> None:

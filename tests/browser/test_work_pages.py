@@ -50,6 +50,11 @@ def test_a81_each_page_of_work_is_clean_in_every_look(stage: Stage, visitor: Vis
         expect(page.locator("main").get_by_text("Reading", exact=False)).to_have_count(0)
         assert visitor.faults_of_looks() == [], name
         assert not re.search(r"undefined|NaN|\[object", page.locator("main").inner_text()), name
+    for place in (page.locator("main header"), page.get_by_role("complementary", name="About this session")):
+        expect(place).to_contain_text("test failed")
+        expect(place.get_by_role("link", name="here", exact=True).first).to_have_attribute(
+            "href", re.compile("/runners/rnr_")
+        )
     assert visitor.heard == []
 
 

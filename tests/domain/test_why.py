@@ -11,7 +11,7 @@ from callboard.domain.run import ENDED, REASON_SENTENCES, STATUSES, status_of
 from callboard.domain.runner import STATES
 from callboard.domain.why import Answer, Blocker, RunFacts, RunnerFacts, duration, explain
 from callboard.domain.why_words import CODES
-from callboard.domain.work_step import Emptied, Standing, next_step
+from callboard.domain.work_step import Emptied, Standing, next_move, next_step
 
 MINUTE = 60_000
 
@@ -230,8 +230,24 @@ def test_work_that_rests_has_one_next_step_for_all_who_tell_it(facts: dict[str, 
     """A83: a step that fails the same way again is none."""
     stands = work(**facts)
     assert next_step(stands) == step
+    assert (next_move(stands) is None) == (step is None)
     told = why(status="failed", reason="failed", work=stands).next_step
     assert told == step or (told, step, stands.lifecycle) == ("callboard retry run_1", None, "working")
+
+
+@pytest.mark.parametrize(
+    ("facts", "move"),
+    [
+        ({"worktree_gone": True, "waits_for_budget": True, "emptied": EMPTY}, "begin_from_branch"),
+        ({"worktree_gone": True, "lifecycle": "deleted"}, "begin_anew"),
+        ({"waits_for_budget": True, "emptied": EMPTY}, "raise_budget"),
+        ({"lifecycle": "paused", "before": "stuck"}, "resume"),
+        ({}, "restart"),
+    ],
+)
+def test_the_next_step_has_a_word_for_programs(facts: dict[str, Any], move: str) -> None:
+    """A81: the pages offer what leads on, and nothing that fails the same way again."""
+    assert next_move(work(**facts)) == move
 
 
 def test_a_reason_is_told_once_and_also_of_work_whose_last_run_completed() -> None:

@@ -3,7 +3,8 @@
 The only place that decides it, for all who say it. Pure. Knows no sessions, no runs and no time.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,6 +13,9 @@ from callboard.domain.lifecycle import ENDED, HALTED
 
 NEVER_BEGUN: Final = ("undoing", "undone")
 """States of a worktree that was not made: its session was cancelled with the reason."""
+
+Move = Literal["restart", "resume", "raise_budget", "begin_from_branch", "end_milestone", "begin_anew"]
+"""What a next step does: `begin_from_branch` is a removal that keeps the branch, then a start that goes on with it."""
 
 
 class Emptied(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,17 +69,34 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return f"callboard spawn {' '.join(map(str, self.issues)) or self.handle}"
 
 
-def next_step(work: Standing) -> str | None:
-    """What a person does, with its commands; None where nothing is to be done, or nobody is waited for."""
+def next_move(work: Standing) -> Move | None:
+    """What a person does next, for programs; None where nothing is to be done, or nobody is waited for."""
     if work.lifecycle in ENDED:
-        return _anew(work)
+        return _move_of_ended(work)
     if work.worktree_gone and work.lifecycle in HALTED:
-        return from_branch(work)
+        return "begin_from_branch"
     if work.lifecycle == "paused":
-        return f"callboard resume {work.handle}" + (f", then {_restarted(work)}" if work.before == "stuck" else "")
+        return "resume"
     if work.waits_for_budget and work.emptied is not None:
-        return raised(work.emptied)
-    return _restarted(work) if work.lifecycle == "stuck" else _ended_by_person(work)
+        return "raise_budget"
+    if work.lifecycle == "stuck":
+        return "restart"
+    waits = work.waits_for_report and work.milestone is not None and not work.over
+    return "end_milestone" if waits else None
+
+
+def next_step(work: Standing) -> str | None:
+    """The same in words, with its commands."""
+    words: dict[Move, Callable[[Standing], str]] = {
+        "restart": _restarted,
+        "resume": _resumed,
+        "raise_budget": lambda work: raised(work.emptied) if work.emptied else "",
+        "begin_from_branch": from_branch,
+        "end_milestone": _ended_by_person,
+        "begin_anew": _anew,
+    }
+    move = next_move(work)
+    return words[move](work) if move else None
 
 
 def from_branch(work: Standing) -> str:
@@ -104,9 +125,20 @@ def how_it_stands(work: Standing, said: str = "") -> str:
     return f"{plain}: {told}" if told else f"{plain}."
 
 
-def _ended_by_person(work: Standing) -> str | None:
-    waits = work.waits_for_report and work.milestone is not None and not work.over
-    return f"callboard milestone end {work.milestone}" if waits else None
+def _move_of_ended(work: Standing) -> Move | None:
+    if work.never_begun:
+        return "begin_anew"
+    if work.lifecycle == "complete" or work.over:
+        return None
+    return "end_milestone" if work.milestone is not None and work.milestone_through else "begin_anew"
+
+
+def _ended_by_person(work: Standing) -> str:
+    return f"callboard milestone end {work.milestone}{' --summary TEXT' if work.lifecycle in ENDED else ''}"
+
+
+def _resumed(work: Standing) -> str:
+    return f"callboard resume {work.handle}" + (f", then {_restarted(work)}" if work.before == "stuck" else "")
 
 
 def _restarted(work: Standing) -> str:
@@ -114,13 +146,9 @@ def _restarted(work: Standing) -> str:
     return restart if work.guided else f'callboard forward {work.handle} "…", then {restart}'
 
 
-def _anew(work: Standing) -> str | None:
+def _anew(work: Standing) -> str:
     """By its session's id: the number may mean other work by now."""
     if work.never_begun:
         return f"When that is mended: {work.begin}"
-    if work.lifecycle == "complete" or work.over:
-        return None
-    if work.milestone is not None and work.milestone_through:
-        return f"callboard milestone end {work.milestone} --summary TEXT"
     leftover = work.lifecycle == "cancelled" and work.worktree == "prepared"
     return f"Begin anew: {f'callboard delete {work.session_id}, then ' if leftover else ''}{work.begin}"

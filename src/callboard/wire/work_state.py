@@ -31,3 +31,5 @@ class WorkState(msgspec.Struct, kw_only=True):
     actions: list[str]
     next_step: str | None
     """What a person does so that work which rests goes on, or begins anew; null where nobody is waited for."""
+    next_move: str | None
+    """In a word: `restart`, `resume`, `raise_budget`, `begin_from_branch`, `end_milestone` or `begin_anew`."""

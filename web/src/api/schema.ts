@@ -1325,6 +1325,7 @@ export interface WorkState {
   checks: WorkChecks | null;
   actions: string[];
   next_step: string | null;
+  next_move: string | null;
 }
 
 export interface Workspace {

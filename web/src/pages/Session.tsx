@@ -44,10 +44,10 @@ function OneSession({ sessionId }: { sessionId: string }) {
   useKeys(NUMBER_KEYS);
   const missing = session.error instanceof Problem && session.error.status === 404;
   if (missing) {
-    return <div className={css.alone}><Trouble problem={session.error as Problem} /><p><Link to="/">To the callboard</Link></p></div>;
+    return <div className={css.alone}><Trouble whole problem={session.error as Problem} /><p><Link to="/">To the callboard</Link></p></div>;
   }
   if (session.data === undefined) {
-    return <div className={css.alone}>{session.error ? <Trouble problem={session.error} again={() => void session.refetch()} /> : <Loading what="the session" />}</div>;
+    return <div className={css.alone}>{session.error ? <Trouble whole problem={session.error} again={() => void session.refetch()} /> : <Loading what="the session" />}</div>;
   }
   const shown = viewOf(view, types, session.data);
   return (

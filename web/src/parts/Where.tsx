@@ -8,9 +8,9 @@ interface Bound {
   binding: { runner_id: string | null } | null;
 }
 
-export function Where({ session }: { session: Bound }) {
+export function Where({ session, before = "on " }: { session: Bound; before?: string }) {
   const runnerId = session.binding?.runner_id ?? "";
   const place = useRunnerPlaces().get(runnerId);
-  if (place) return <span>on <Link to={`/runners/${runnerId}`}>{inert(place)}</Link></span>;
-  return session.hostname ? <span>on {inert(session.hostname)}</span> : null;
+  if (place) return <span>{before}<Link to={`/runners/${runnerId}`}>{inert(place)}</Link></span>;
+  return session.hostname ? <span>{before}{inert(session.hostname)}</span> : null;
 }

@@ -18,6 +18,7 @@ from callboard.domain.risk import risk_notes
 from callboard.domain.session import group_of
 from callboard.domain.usage import UsageTotal
 from callboard.domain.why_words import sentence_of_end
+from callboard.domain.work_step import Standing, next_move, next_step
 from callboard.store.events import StoredEvent
 from callboard.wire import responses as wire
 from callboard.wire import steering
@@ -135,10 +136,10 @@ def render_session(
     usage: UsageTotal,
     *,
     work: Columns | None = None,
-    next_step: str | None = None,
+    stands: Standing | None = None,
     budget: Budget | None = None,
 ) -> wire.Session:
-    """A session; the row is one of the query `session_cards`, `work` one of `work_cards`, `next_step` that of it."""
+    """A session; the row is one of the query `session_cards`, `work` one of `work_cards`, `stands` how that stands."""
     ended = row["status"] in _ENDED
     return wire.Session(
         session_id=row["session_id"],
@@ -166,7 +167,7 @@ def render_session(
         exit_code=row["end_exit_code"] if ended else None,
         last_seq=row["last_seq"],
         usage=usage,
-        work=None if work is None else _work_state(work, row["lifecycle"], next_step),
+        work=None if work is None else _work_state(work, row["lifecycle"], stands),
         budget=budget,
         **_lineage(row),
         **_work(row),
@@ -213,7 +214,7 @@ def _work(row: Columns) -> dict[str, Any]:
     }
 
 
-def _work_state(row: Columns, lifecycle: str, next_step: str | None) -> WorkState:
+def _work_state(row: Columns, lifecycle: str, stands: Standing | None) -> WorkState:
     same = (
         "state",
         "undo_error",
@@ -231,7 +232,8 @@ def _work_state(row: Columns, lifecycle: str, next_step: str | None) -> WorkStat
         lifecycle_at=rfc3339(row["lifecycle_at"]),
         checks=_checks(row),
         actions=legal_actions(lifecycle),
-        next_step=next_step,
+        next_step=next_step(stands) if stands else None,
+        next_move=next_move(stands) if stands else None,
     )
 
 

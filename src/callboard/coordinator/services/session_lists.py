@@ -19,7 +19,6 @@ from callboard.domain.errors import InvalidRequest, NotFound
 from callboard.domain.lifecycle import ENDED
 from callboard.domain.session import STATUSES
 from callboard.domain.usage import UsageTotal
-from callboard.domain.work_step import next_step
 from callboard.store.database import Row, Transaction
 from callboard.store.reading import NEWEST, SessionFilters, session_cards, session_page, subtree, work_cards
 from callboard.wire.responses import Page, Session
@@ -86,13 +85,13 @@ def shown_sessions(tx: Transaction, session_ids: Sequence[str]) -> list[Session]
     drawn_from = {one: card["pool_session_id"] for one, card in cards.items() if card["pool_session_id"]}
     pools = read_pools(tx, *drawn_from.values()) if drawn_from else Pools([])
     budgets = {one: render_budget(pools, pool) for one, pool in drawn_from.items()}
-    steps = {one: next_step(standing(cards[one], row, _short(pools, drawn_from.get(one)))) for one, row in work.items()}
+    stands = {one: standing(cards[one], row, _short(pools, drawn_from.get(one))) for one, row in work.items()}
     return [
         render_session(
             cards[one],
             usage.get(one, UsageTotal()),
             work=work.get(one),
-            next_step=steps.get(one),
+            stands=stands.get(one),
             budget=budgets.get(one),
         )
         for one in session_ids

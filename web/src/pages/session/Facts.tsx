@@ -5,10 +5,12 @@ import { call } from "../../api/client";
 import type { Binding, Run, Session } from "../../api/schema";
 import { useStore, type SessionLog } from "../../live/stores";
 import { Link } from "../../navigation";
+import { ChecksChip } from "../../parts/Checks";
 import { inert } from "../../parts/inert";
 import { Age, Id, Money, State, Took, Tokens, useMedia } from "../../parts/Parts";
 import { lookOf } from "../../parts/states";
 import { short } from "../../parts/format";
+import { Where } from "../../parts/Where";
 import { isBusy } from "./Header";
 import { workAddress } from "../work/address";
 import { PullRequest } from "../work/ShipDialog";
@@ -32,12 +34,13 @@ export function Facts({ session, log }: { session: Session; log: SessionLog }) {
             {session.parent_session_id && <Fact name="Parent"><Link to={`/sessions/${session.parent_session_id}`}>…{short(session.parent_session_id)}</Link></Fact>}
             {session.forked_from_session_id && <Fact name="Forked from"><Link to={`/sessions/${session.forked_from_session_id}`}>…{short(session.forked_from_session_id)}</Link></Fact>}
             {session.root_session_id !== session.session_id && <Fact name="Root"><Link to={`/sessions/${session.root_session_id}`}>…{short(session.root_session_id)}</Link></Fact>}
-            {session.hostname && <Fact name="Host">{session.hostname}</Fact>}
+            {session.hostname && <Fact name={session.binding?.runner_id ? "Runner" : "Host"}><Where session={session} before="" /></Fact>}
             {session.project_dir && session.project_dir !== session.workspace?.path && <Fact name="Directory"><code>{inert(session.project_dir)}</code></Fact>}
             {session.workspace && <Fact name="Worktree"><code>{inert(`${session.workspace.hostname}:${session.workspace.path}`)}</code></Fact>}
             {session.workspace?.branch && <Fact name="Branch"><code>{inert(session.workspace.branch)}</code>{session.work?.base_branch && <> from <code>{inert(session.work.base_branch)}</code></>}</Fact>}
             {session.lifecycle && <Fact name="Lifecycle">{session.lifecycle.replaceAll("_", " ")}</Fact>}
             {session.project_id && session.issues.length > 0 && <Fact name="Issues">{session.issues.map((issue) => <Link key={String(issue.number)} to={workAddress(session.project_id ?? "", "issues", Number(issue.number))}>#{String(issue.number)} </Link>)}<Link to={workAddress(session.project_id, "board")}>board</Link></Fact>}
+            {session.work?.checks && <Fact name="Checks"><ChecksChip work={session.work} /></Fact>}
             {session.work?.pull_request_url && <Fact name="Pull request"><PullRequest url={session.work.pull_request_url} /></Fact>}
             {session.work?.guidance && <Fact name="Guidance"><Link to={`/sessions/${session.session_id}?view=guidance`}>{inert(session.work.guidance).slice(0, 120)}</Link></Fact>}
             <Fact name="Context">{session.context}{session.portable ? ", portable" : ""}</Fact>

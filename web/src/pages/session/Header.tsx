@@ -6,10 +6,12 @@ import type { Session } from "../../api/schema";
 import { useKeys } from "../../keyboard/registry";
 import { go, Link } from "../../navigation";
 import { useAction } from "../../parts/actions";
+import { ChecksChip } from "../../parts/Checks";
 import { issuesBesideTitle, nameOf, nameOfRequest, reasonOfWork, short, withShortIds } from "../../parts/format";
 import { inert } from "../../parts/inert";
 import { Age, Button, Id, Money, SessionState } from "../../parts/Parts";
 import { useStop } from "../../parts/stop";
+import { Where } from "../../parts/Where";
 import { WorkActions, WorkDialogs } from "../work/Actions";
 import { ForkDialog, isForkable } from "./Fork";
 import css from "./Header.module.css";
@@ -36,12 +38,13 @@ export function Header({ session, context }: { session: Session; context: ReactN
         {session.agent_name && <span>{session.agent_name}</span>}
         {session.executor_type && <span>{session.executor_type}</span>}
         {session.model && <span>{inert(session.model)}</span>}
-        {session.hostname && <span>on {session.hostname}</span>}
+        <Where session={session} />
         {session.parent_session_id && <span>child of <Link to={`/sessions/${session.parent_session_id}`}>…{short(session.parent_session_id)}</Link>, <Link to={`/tree/${session.root_session_id}`}>tree</Link></span>}
         {session.children.total > 0 && <Link to={`/tree/${session.session_id}`}>{session.children.ended} of {session.children.total} children ended</Link>}
         {session.forked_from_session_id && <span>forked from <Link to={`/sessions/${session.forked_from_session_id}`}>…{short(session.forked_from_session_id)}</Link></span>}
         {session.workspace?.branch && <span title={`${session.workspace.hostname}:${session.workspace.path}`}>branch <code>{inert(session.workspace.branch)}</code></span>}
         <PullRequest session={session} />
+        <ChecksChip work={session.work} />
         <Money usage={session.usage} />
         {context}
         <Age at={session.created_at} before="begun " after=" ago" />
