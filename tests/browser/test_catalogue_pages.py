@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.pages import NARROW, Visitor
-from tests.support.coordinator import QUICK, Coordinator
+from tests.support.coordinator import QUICK, Coordinator, until
 from tests.support.world import World, hold
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(120)]
@@ -280,3 +280,46 @@ def test_d9_money_moves_while_an_agent_spends_it(stage: Stage, pages_world: Worl
     pages_world.let_go("more")
     expect(page.get_by_text("$0.55 of $1.00 (55 %)")).to_be_visible()
     assert stage.coordinator.session(spending.session_id).status == "running"
+    pages_world.let_go("unpriced")
+    stage.coordinator.ended(spending.run_id)
+    _keep_in_tokens(visitor, spending.session_id)
+    _wait_without_money(visitor, spending.session_id)
+    assert visitor.heard == []
+
+
+def _keep_in_tokens(visitor: Visitor, session_id: str) -> None:
+    """What dollars cannot keep is kept in tokens, by the form alone; what would stop what runs is asked first."""
+    page = visitor.go(f"/ui/sessions/{session_id}")
+    expect(page.locator("header").get_by_text("what the run used has no known price", exact=False)).to_be_visible()
+    page.locator("header").get_by_role("link", name="Raise the budget", exact=False).click()
+    page.wait_for_url(re.compile(f"/ui/usage.session={session_id}"))
+    page.get_by_label("Budget in dollars").fill("2,50")
+    expect(page.get_by_text("Dollars are written with a point: 2.50")).to_be_visible()
+    page.get_by_label("Budget in dollars").fill("")
+    page.get_by_label("Budget in tokens").fill("100 000")
+    page.get_by_role("button", name="Change").click()
+    expect(page.get_by_text("what it had stopped goes on", exact=False)).to_be_visible()
+    expect(page.get_by_text("of 100k tokens", exact=False)).to_be_visible()
+    expect(page.get_by_text("of $1.00", exact=False)).to_have_count(0)
+    until(lambda: visitor.coordinator.session(session_id).status == "finished", 20, "what the budget had stopped")
+    page.get_by_label("Budget in tokens").fill("1")
+    page.get_by_role("button", name="Change").click()
+    page.get_by_role("dialog").get_by_role("button", name="Lower it", exact=True).click()
+    expect(page.get_by_text("of 1 tokens", exact=False)).to_be_visible()
+
+
+def _wait_without_money(visitor: Visitor, session_id: str) -> None:
+    """What is said to who has no money stands on the timeline with why; there and on Home is the way to raise it."""
+    page = visitor.go(f"/ui/sessions/{session_id}")
+    used_up = "The budget of this session is used up"
+    page.get_by_label("Message").fill("say heard")
+    page.get_by_role("button", name="Resume").click()
+    waits = page.get_by_role("feed", name="Timeline").get_by_role("article").filter(has_text="say heard")
+    expect(waits.get_by_text(used_up, exact=False)).to_be_visible()
+    expect(page.locator("header").get_by_text(used_up, exact=False)).to_be_visible()
+    expect(page.get_by_text("budget lowered from 100000 tokens to 1 tokens by", exact=False)).to_be_visible()
+    visitor.go("/ui/")
+    row = page.get_by_role("listitem").filter(has_text="Spends")
+    expect(row.get_by_text(used_up, exact=False)).to_be_visible()
+    row.get_by_role("link", name="Raise the budget", exact=False).click()
+    page.wait_for_url(re.compile(f"/ui/usage.session={session_id}"))

@@ -1,14 +1,18 @@
 """Text for people: safe for a terminal, and short."""
 
 import unicodedata
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callboard.cli.event_lines import event_parts
 from callboard.cli.text import clean, clean_json, duration, fit, money, one_line, seconds_of, short_id, width
 from callboard.domain.errors import InvalidRequest
 from callboard.domain.usage import UsageTotal
+from callboard.wire.responses import Event
 
 
 @pytest.mark.parametrize(
@@ -87,3 +91,42 @@ def test_money_says_how_sure_it_is() -> None:
     assert money(UsageTotal(cost_microdollars=1_000_000, estimated=True)) == "~$1.0000"
     assert money(UsageTotal(cost_microdollars=1_000_000, unpriced=True)) == "≥$1.0000"
     assert money(UsageTotal(unpriced=True)) == "?"
+
+
+@pytest.mark.parametrize(
+    ("event_type", "payload", "said"),
+    [
+        (
+            "budget_changed",
+            {"before_microdollars": 500_000, "budget_microdollars": 2_500_000, "by": "tok_1", "by_label": "Ann"},
+            "budget raised from $0.50 to $2.50 by Ann",
+        ),
+        ("budget_changed", {"before_tokens": 900, "budget_tokens": None}, "budget limit of 900 tokens taken away"),
+        ("stop_requested", {"reason": "stopped", "stopped_by": "person"}, "stop requested by a person"),
+        (
+            "callback_accepted",
+            {"child_session_id": "ses_01abcdef", "run_id": "run_01ghijkl"},
+            "callback the end of session 01abcdef was heard by the agent of run 01ghijkl",
+        ),
+        (
+            "callback_held",
+            {"child_session_id": "ses_01abcdef", "why": "It was stopped."},
+            "callback the end of session 01abcdef is held: It was stopped.",
+        ),
+    ],
+)
+def test_r22_budgets_stops_and_callbacks_are_told_in_words(event_type: str, payload: dict[str, Any], said: str) -> None:
+    at = "2026-01-01T00:00:00.000Z"
+    event = Event(
+        session_id="ses_1",
+        seq=1,
+        cursor="1",
+        run_id=None,
+        attempt=None,
+        type=event_type,
+        at=at,
+        source_at=None,
+        payload=msgspec.Raw(msgspec.json.encode(payload)),
+    )
+    parts = event_parts(event, whole=True)
+    assert "".join(part if isinstance(part, str) else part.text for part in parts) == said

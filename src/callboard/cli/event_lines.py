@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from callboard.cli.event_sentences import CALLBACKS, budget_sentence, callback_sentence, stop_sentence
 from callboard.cli.output import Part, Style, span
 from callboard.cli.text import fit, one_line, short_id
 from callboard.wire.responses import Event
@@ -92,7 +93,11 @@ def _bound(payload: _Payload, _: bool) -> list[Part]:
 
 
 def _stop_requested(payload: _Payload, _: bool) -> list[Part]:
-    return [span("stop requested", "yellow"), _facts(payload, "stopped_by", "reason")]
+    return [span("stop requested", "yellow"), f" {stop_sentence(payload)}".rstrip()]
+
+
+def _callback(event_type: str) -> Callable[[_Payload, bool], list[Part]]:
+    return lambda payload, _: [span("callback", "dim"), f" {callback_sentence(event_type, payload)}"]
 
 
 def _created(payload: _Payload, _: bool) -> list[Part]:
@@ -151,10 +156,8 @@ def _check(payload: _Payload, whole: bool) -> list[Part]:
     return [span("check failed", "red", "bold"), f" {name}{took}, {how}: ", _brief(payload.get("tail"), whole)]
 
 
-def _budget(payload: _Payload, whole: bool) -> list[Part]:
-    del whole
-    names = ("budget_microdollars", "left_microdollars", "budget_tokens", "left_tokens")
-    return [span("budget changed", "yellow"), _facts(payload, *names)]
+def _budget(payload: _Payload, _: bool) -> list[Part]:
+    return [span("budget", "yellow"), f" {budget_sentence(payload)}"]
 
 
 def _guidance(payload: _Payload, whole: bool) -> list[Part]:
@@ -174,6 +177,7 @@ _RENDERERS: Final[dict[str, Callable[[_Payload, bool], list[Part]]]] = {
     "run_claimed": _run_claimed,
     "session_bound": _bound,
     "stop_requested": _stop_requested,
+    **{name: _callback(name) for name in CALLBACKS},
     "usage": _usage,
     "approval_requested": _approval_requested,
     "approval_decided": _approval_decided,

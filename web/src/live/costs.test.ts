@@ -4,8 +4,8 @@ import type { Row } from "./board";
 import { poolToRaise, poolsOf, spendsBeside } from "./costs";
 import { recording } from "./recording.test-data";
 
-const budget = (session_id: string, above: string | null, spent = 0, left = 5) => ({
-  session_id, above_session_id: above, budget_microdollars: 10, spent_microdollars: spent, reserved_microdollars: 0, left_microdollars: left,
+const budget = (session_id: string, above: string | null) => ({
+  session_id, above_session_id: above, budget_microdollars: 10, spent_microdollars: 0, reserved_microdollars: 0, left_microdollars: 10,
   budget_tokens: null, spent_tokens: 0, reserved_tokens: 0, left_tokens: null,
 });
 const row = (session_id: string, parent: string | null, own: Row["budget"]): Row =>
@@ -23,6 +23,8 @@ test("what is spent counts in every pool around it", () => {
   expect([spendsBeside(rows, "below", "root"), spendsBeside(rows, "free", "root"), spendsBeside(rows, "child", "root")]).toEqual([true, false, true]);
 });
 
-test("what is raised is what is used up, or what holds it too short", () => {
-  expect([poolToRaise(budget("child", "root", 10, 0)), poolToRaise(budget("child", "root", 4, 0)), poolToRaise(budget("root", null, 4, 0))]).toEqual(["child", "root", "root"]);
+test("what is raised is the budget that the reason names", () => {
+  const above = `ses_${"a".repeat(26)}`;
+  expect(poolToRaise(budget("child", "root"), `The budget of ${above} is used up: $1.00 of $1.00 is spent.`)).toBe(above);
+  expect([poolToRaise(budget("child", "root"), "The budget is in dollars, and so on."), poolToRaise(budget("child", null))]).toEqual(["child", "child"]);
 });

@@ -23,10 +23,9 @@ export function spendsBeside(rows: Readonly<Record<string, Row>>, spender: strin
   return poolsOf(rows, sessionId).some((pool) => around.has(pool));
 }
 
-/** The budget that has to be raised so that a session can go on: its own, or the one above when that has not enough. */
-export function poolToRaise(budget: NonNullable<Row["budget"]>): string {
-  const usedUp = (limit: number | null, spent: number) => limit !== null && spent >= limit;
-  const own = usedUp(budget.budget_microdollars, budget.spent_microdollars) || usedUp(budget.budget_tokens, budget.spent_tokens);
-  const nothingLeft = budget.left_microdollars === 0 || budget.left_tokens === 0;
-  return !own && nothingLeft && budget.above_session_id ? budget.above_session_id : budget.session_id;
+const NAMES = /^The budget of (ses_[0-9a-z]{26}) is used up/;
+
+/** The budget that has to be raised so that a session can go on: that which its reason names, else that it draws from. */
+export function poolToRaise(budget: NonNullable<Row["budget"]>, reason: string | null = null): string {
+  return NAMES.exec(reason ?? "")?.[1] ?? budget.session_id;
 }

@@ -1,6 +1,7 @@
 // A log as it was written: one row an event, in the order of their numbers, also where the timeline shows two as one.
 // Pure; what else an event holds is asked of the API when somebody unfolds its row.
 import { argument } from "./board";
+import { sentenceOf } from "./eventSentences";
 import type { Item } from "./timeline";
 
 export interface EventRow {
@@ -55,7 +56,7 @@ export function summaryOf({ item, ends }: EventRow): string {
     case "approval": return ends ? `${item.decision ?? ""} ${typeof item.payload.reason === "string" ? item.payload.reason : ""}`.trim()
       : `${String(item.payload.tool_name ?? "")} ${argument(item.payload.tool_input)}`.slice(0, EXCERPT);
     case "result": return brief(item.payload.result_text ?? item.payload.result_data);
-    case "note": return typeof item.payload.text === "string" ? item.payload.text.slice(0, EXCERPT) : told(item.payload);
+    case "note": return typeof item.payload.text === "string" ? item.payload.text.slice(0, EXCERPT) : sentenceOf(item.type, item.payload)?.slice(0, EXCERPT) ?? told(item.payload);
   }
 }
 

@@ -1,6 +1,7 @@
 // What there is to read of a run besides what its agent says: what its process printed, and what runner and coordinator
 // told of the attempt, as lines of plain text with the moment of each. Pure.
 import { inert } from "../parts/inert";
+import { sentenceOf } from "./eventSentences";
 import type { Item, NoteItem } from "./timeline";
 
 export type Source = "stderr" | "runner" | "note" | "check" | "callboard";
@@ -88,7 +89,8 @@ function noteOf({ type, payload }: NoteItem): Found {
     case "run_claimed": return plain([`claimed by ${word("runner_id")}`, word("attempt") && `attempt ${word("attempt")}`]);
     case "run_interrupted": return { ...plain(["contact lost", word("why")], word("follows")), bad: true };
     case "run_reconnected": return plain(["contact is back", word("attempt") && `attempt ${word("attempt")}`]);
-    case "stop_requested": return plain([`stop requested${word("stopped_by") ? ` by ${word("stopped_by")}` : ""}`, word("reason") !== "stopped" && word("reason")]);
+    case "stop_requested":
+    case "budget_changed": return plain([sentenceOf(type, payload)]);
     case "session_bound": return plain([`bound to ${word("executor_type")} ${word("executor_session_id")}`, word("hostname") && `on ${word("hostname")}`, word("project_dir")]);
     default: return null;
   }

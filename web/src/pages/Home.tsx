@@ -14,12 +14,14 @@ import { go, Link, useQueryParameter } from "../navigation";
 import { filterableSession, useProjectNames, useRunnerPlaces } from "../parts/filterable";
 import { ChecksChip, toneOfChecks } from "../parts/Checks";
 import { FilterBox } from "../parts/FilterBox";
-import { issuesBesideTitle, nameOf, nameOfRequest, reasonOfWork, withShortIds } from "../parts/format";
+import { issuesBesideTitle, nameOf, nameOfRequest, reasonOfWork } from "../parts/format";
 import { inert } from "../parts/inert";
+import { withNames } from "../parts/Named";
 import { Age, Line, Loading, Money, SessionState, State, Trouble } from "../parts/Parts";
 import { GROUP_LOOKS } from "../parts/states";
 import { useFurtherBack } from "./home/furtherBack";
 import { isAnswerable, Peek } from "./home/Peek";
+import { RaiseLink } from "./usage/BudgetOf";
 import css from "./Home.module.css";
 
 const SHOWN = 30;
@@ -66,7 +68,7 @@ function useWhys(wanted: boolean): ReadonlyMap<string, string> {
     enabled: wanted,
     refetchInterval: WHY_MS,
   });
-  return useMemo(() => new Map(found.data?.items.map((one) => [one.run.session_id, withShortIds(one.why.sentence)])), [found.data]);
+  return useMemo(() => new Map(found.data?.items.map((one) => [one.run.session_id, withNames(one.why.sentence, one.run.session_id)])), [found.data]);
 }
 
 function isEmpty(state: BoardState): boolean {
@@ -183,6 +185,7 @@ function Item({ row, project, place, why }: ItemProps) {
       <SessionRow row={row} project={project} place={place} why={why} />
       {answerable && <button type="button" data-answer className={css.answer} aria-expanded={open} onClick={() => setOpen(!open)}>{open ? "▾ Not now" : "▸ Answer here"}</button>}
       {answerable && open && <Peek row={row} />}
+      {row.waiting_for === "budget" && <RaiseLink session={row} reason={row.headline} className={css.answer} />}
     </li>
   );
 }
@@ -199,7 +202,7 @@ function SessionRow({ row, project, place, why }: ItemProps) {
           {row.queued_runs > 0 && row.group !== "queued" && <span className={css.queued}>+{row.queued_runs} queued</span>}
           <Chips row={row} project={project} />
         </span>
-        <span className={css.headline}><Line text={why || (row.waiting_for ? null : reasonOfWork(row)) || row.headline || (row.reason_text ?? "")} /></span>
+        <span className={css.headline}><Line text={why || (row.waiting_for ? null : reasonOfWork(row)) || withNames(row.headline || (row.reason_text ?? ""), row.session_id)} /></span>
       </span>
       <span className={css.who}>
         <Line text={[row.agent_name, row.executor_type].filter(Boolean).join(" · ")} />

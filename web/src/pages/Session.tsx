@@ -21,6 +21,7 @@ import { Density, readTypes, shownItems } from "./session/Filter";
 import { Header } from "./session/Header";
 import { ItemView } from "./session/Items";
 import { Tabs, viewOf, type View } from "./session/Tabs";
+import { useWaits, WaitsView } from "./session/Waits";
 import { Guidance } from "./work/Guidance";
 import css from "./Session.module.css";
 
@@ -91,13 +92,14 @@ function TimelineOf({ session, log }: { session: Session; log: SessionLog }) {
   const [types, setTypes] = useQueryParameter("types");
   const [event, setEvent] = useQueryParameter("event");
   const wanted = useMemo(() => readTypes(types), [types]);
-  const items = useMemo(() => shownItems(timeline, wanted, Number(event) || null), [timeline, wanted, event]);
+  const waits = useWaits(session, timeline.last);
+  const items = useMemo(() => [...shownItems(timeline, wanted, Number(event) || null), ...waits], [timeline, wanted, event, waits]);
   return (
     <>
       <Density counts={timeline.counts} wanted={wanted} onChange={setTypes} missing={missing} />
       <Feed log={log} items={items} label="Timeline" event={event} place={`timeline.${session.session_id}.${types}`} estimate={52}
         empty={<Empty>Nothing has happened yet.</Empty>}>
-        {(item) => <ItemView item={item} session={session} marked={event !== "" && String(item.seq) === event} onLink={() => setEvent(String(item.seq))} />}
+        {(item) => item.kind === "waits" ? <WaitsView run={item.run} session={session} /> : <ItemView item={item} session={session} marked={event !== "" && String(item.seq) === event} onLink={() => setEvent(String(item.seq))} />}
       </Feed>
     </>
   );

@@ -13,6 +13,7 @@ import { count, money, nameOf, short } from "../parts/format";
 import { inert } from "../parts/inert";
 import layout from "../parts/layout.module.css";
 import { Loading, Trouble } from "../parts/Parts";
+import { usageAddress, type Place } from "./usage/address";
 import { BudgetBar } from "./usage/Budget";
 import { Days } from "./usage/Days";
 import { GroupTable, KINDS } from "./usage/GroupTable";
@@ -32,24 +33,6 @@ const MOST = 200;
 /** Booked with every call to a model: read again once a second at most, and turn by turn less often. */
 const GATHER_MS = 1_000;
 const CHANGES = new Set(["run_completed", "usage", "budget_changed"]);
-
-export interface Place {
-  by: string;
-  days: string;
-  /** A group, as agent:reviewer; empty for all. */
-  within: string;
-  session: string;
-}
-
-export function usageAddress(place: Place): string {
-  const query = new URLSearchParams();
-  if (place.by !== "day") query.set("by", place.by);
-  if (place.days !== "7") query.set("days", place.days);
-  if (place.within) query.set("in", place.within);
-  if (place.session) query.set("session", place.session);
-  const text = query.toString();
-  return text ? `/usage?${text}` : "/usage";
-}
 
 export default function UsagePage() {
   useFresh(["usage"], (event: Event) => CHANGES.has(event.type), GATHER_MS);
@@ -175,8 +158,8 @@ function Crumbs({ place, from }: { place: Place; from: string }) {
 /** The budgets that hold on the callboard, the fullest first. */
 function Budgets({ place }: { place: Place }) {
   const { state } = useStore(board);
-  const rows = Object.values(state.rows).filter((row) => row.budget?.session_id === row.session_id);
-  const part = (row: (typeof rows)[number]) => (row.budget?.budget_microdollars ? row.budget.spent_microdollars / row.budget.budget_microdollars : 0);
+  const rows = Object.values(state.rows).filter(({ budget, session_id }) => budget?.session_id === session_id && (budget.budget_microdollars !== null || budget.budget_tokens !== null));
+  const part = ({ budget }: (typeof rows)[number]) => Math.max(0, ...(budget ? [budget.spent_microdollars / (budget.budget_microdollars ?? Infinity), budget.spent_tokens / (budget.budget_tokens ?? Infinity)] : []));
   rows.sort((one, other) => part(other) - part(one));
   return (
     <section className={layout.card} aria-labelledby="budgets">

@@ -5,8 +5,9 @@ import type { Run, WaitingRun, Why } from "../../api/schema";
 import { Link } from "../../navigation";
 import { asText, inert } from "../../parts/inert";
 import { board, useStore } from "../../live/stores";
-import { nameOf, short, withShortIds } from "../../parts/format";
+import { nameOf, short } from "../../parts/format";
 import layout from "../../parts/layout.module.css";
+import { Named, withNames } from "../../parts/Named";
 import { Age, Line, Money, State, Took } from "../../parts/Parts";
 import { lookOf } from "../../parts/states";
 import css from "./Rows.module.css";
@@ -39,7 +40,7 @@ export function WaitingRow({ waiting, open, onToggle }: { waiting: WaitingRun; o
         <span className={css.soft}>run {run.number}{run.priority !== 0 && ` · priority ${run.priority}`}</span>
         <span className={css.end}><Age at={run.created_at} before="waits " /></span>
       </div>
-      <p className={css.why}>{withShortIds(inert(why.sentence))}</p>
+      <p className={css.why}><Named text={why.sentence} /></p>
       <div className={css.under}>
         <Demands demands={why.demands} />
         <button type="button" className={css.more} aria-expanded={open} onClick={onToggle}>{open ? "▾ Less" : "▸ What each runner says"}</button>
@@ -71,7 +72,7 @@ export function RunRow({ run }: { run: Run }) {
         <span className={css.end}>{run.ended_at ? <Age at={run.ended_at} after=" ago" /> : <Age at={run.created_at} />}</span>
       </div>
       {run.reason && run.reason !== "completed" && (
-        <div className={css.why}><Line text={asText(run.error?.message) || (run.reason_text ?? run.reason)} /></div>
+        <div className={css.why}><Line text={withNames(asText(run.error?.message) || (run.reason_text ?? run.reason), run.session_id)} /></div>
       )}
       <div className={css.under}>
         {run.agent_name && <span className={layout.tag}>{inert(run.agent_name)}</span>}

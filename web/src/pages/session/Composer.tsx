@@ -10,6 +10,9 @@ import { untilAnswered } from "../work/data";
 import { isBusy } from "./Header";
 import css from "./Composer.module.css";
 
+/** An agent is there to be spoken to. */
+const LIVE = new Set(["running", "stopping", "interrupted"]);
+
 export function Composer({ session }: { session: Session }) {
   const place = `callboard.draft.${session.session_id}`;
   const [text, setText] = useState(() => sessionStorage.getItem(place) ?? "");
@@ -33,18 +36,19 @@ export function Composer({ session }: { session: Session }) {
     if (event.key === "Enter" && (event.metaKey || event.ctrlKey) && text.trim()) void send();
   };
   const busy = isBusy(session);
+  const live = session.group === "working" || LIVE.has(session.status);
   return (
     <form className={css.composer} onSubmit={(event) => {
       event.preventDefault();
       if (text.trim()) void send();
     }}>
       <textarea id="message" rows={Math.min(8, Math.max(1, text.split("\n").length))} value={text} dir="auto"
-        aria-label="Message" placeholder={busy ? "Message to the agent" : "Go on with this session"}
+        aria-label="Message" placeholder={live ? "Message to the agent" : busy ? "Goes behind what waits" : "Go on with this session"}
         onChange={(event) => {
           setText(event.target.value);
           key.current = newKey();
         }} onKeyDown={onKeyDown} />
-      <Button type="submit" look="primary" disabled={sending || !text.trim()} title="Ctrl+Enter">{sending ? "Sending …" : busy ? "Send" : "Resume"}</Button>
+      <Button type="submit" look="primary" disabled={sending || !text.trim()} title="Ctrl+Enter">{sending ? "Sending …" : live ? "Send" : busy ? "Queue" : "Resume"}</Button>
     </form>
   );
 }

@@ -7,10 +7,12 @@ import { useStore, type SessionLog } from "../../live/stores";
 import { Link } from "../../navigation";
 import { ChecksChip } from "../../parts/Checks";
 import { inert } from "../../parts/inert";
+import { Named } from "../../parts/Named";
 import { Age, Id, Money, State, Took, Tokens, useMedia } from "../../parts/Parts";
 import { lookOf } from "../../parts/states";
 import { short } from "../../parts/format";
 import { Where } from "../../parts/Where";
+import { BudgetOf } from "../usage/BudgetOf";
 import { isBusy } from "./Header";
 import { workAddress } from "../work/address";
 import { PullRequest } from "../work/ShipDialog";
@@ -55,6 +57,7 @@ export function Facts({ session, log }: { session: Session; log: SessionLog }) {
             {usage.data && session.children.total > 0 && <Fact name="With children"><Money usage={usage.data.subtree} /> · <Tokens usage={usage.data.subtree} /></Fact>}
             {usage.data?.by_model.map((each) => <Fact key={each.key} name={inert(each.key)}><Money usage={each.usage} /> · <Tokens usage={each.usage} /></Fact>)}
           </dl>
+          <BudgetOf session={session} />
         </Part>
         <Part title={`Runs${runs.data ? ` (${session.run_count})` : ""}`}>
           {runs.data ? <ol className={css.runs}>{(runs.data.items as Run[]).map((run) => <RunLine key={run.run_id} run={run} />)}</ol> : <p className={css.soft}>…</p>}
@@ -85,7 +88,7 @@ function RunLine({ run }: { run: Run }) {
         <span className={css.soft}>{run.started_at ? <Took from={run.started_at} to={run.ended_at} /> : <Age at={run.created_at} before="queued " />}</span>
         <span className={css.end}><Money usage={run.usage} /></span>
       </div>
-      {run.reason_text && run.reason !== "completed" && <p className={css.soft}>{run.reason_text}</p>}
+      {run.reason_text && run.reason !== "completed" && <p className={css.soft}><Named text={run.reason_text} own={run.session_id} /></p>}
       {run.retry_of && <p className={css.soft}>retry of …{short(run.retry_of)}</p>}
       <Id id={run.run_id} />
     </li>

@@ -7,12 +7,14 @@ import { useKeys } from "../../keyboard/registry";
 import { go, Link } from "../../navigation";
 import { useAction } from "../../parts/actions";
 import { ChecksChip } from "../../parts/Checks";
-import { issuesBesideTitle, nameOf, nameOfRequest, reasonOfWork, short, withShortIds } from "../../parts/format";
+import { issuesBesideTitle, nameOf, nameOfRequest, reasonOfWork, short } from "../../parts/format";
 import { inert } from "../../parts/inert";
+import { Named } from "../../parts/Named";
 import { Age, Button, Id, Money, SessionState } from "../../parts/Parts";
 import { useStop } from "../../parts/stop";
 import { Where } from "../../parts/Where";
 import { WorkActions, WorkDialogs } from "../work/Actions";
+import { RaiseLink } from "../usage/BudgetOf";
 import { ForkDialog, isForkable } from "./Fork";
 import css from "./Header.module.css";
 
@@ -77,7 +79,7 @@ function PullRequest({ session }: { session: Session }) {
 
 /** Why it is where it is: what a waiting run waits for, how the last one ended. */
 function Sentence({ session }: { session: Session }) {
-  const waits = session.status === "pending" || session.group === "queued" || session.status === "interrupted";
+  const waits = session.status === "pending" || session.group === "queued" || session.status === "interrupted" || (session.waiting_for === "budget" && session.queued_runs > 0);
   const runId = session.latest_run_id;
   const why = useQuery({
     queryKey: ["session", session.session_id, "why", runId],
@@ -86,12 +88,13 @@ function Sentence({ session }: { session: Session }) {
     refetchInterval: 10_000,
   });
   if (waits && why.data) {
-    return <p className={css.sentence}>{withShortIds(why.data.sentence)}{why.data.next_step && <> <span className={css.soft}>{why.data.next_step}</span></>}</p>;
+    return <p className={css.sentence}><Named text={why.data.sentence} own={session.session_id} /> {why.data.code === "budget" ? <RaiseLink session={session} reason={why.data.sentence} /> : why.data.next_step && <span className={css.soft}>{why.data.next_step}</span>}</p>;
   }
   const halted = reasonOfWork(session);
   const ended = session.reason_text && session.reason !== "completed" ? session.reason_text : null;
   if (halted === null && ended === null) return null;
-  return <p className={css.sentence} dir="auto">{halted ?? ended}{halted !== null && ended !== null && <> <span className={css.soft}>{ended}</span></>}</p>;
+  const raise = session.waiting_for === "budget" && <> <RaiseLink session={session} reason={session.reason_text} /></>;
+  return <p className={css.sentence} dir="auto">{halted ?? <Named text={ended ?? ""} own={session.session_id} />}{halted !== null && ended !== null && <> <span className={css.soft}><Named text={ended} own={session.session_id} /></span></>}{raise}</p>;
 }
 
 function Actions({ session }: { session: Session }) {

@@ -2,12 +2,14 @@
 import { memo, useState, type ReactNode } from "react";
 import type { Session } from "../../api/schema";
 import { argument } from "../../live/board";
+import { sentenceOf } from "../../live/eventSentences";
 import type { EndItem, Item, MessageItem, NoteItem, ResultItem, RunItem, ToolItem } from "../../live/timeline";
 import { Link } from "../../navigation";
 import { ApprovalCard, Input as Edit, type AskedFor } from "../../parts/ApprovalCard";
 import { count, duration, moment, money, short, size, timeOfDay, unfolding } from "../../parts/format";
 import { asText, callOf, exact, inert, inputText } from "../../parts/inert";
 import { CutNote, Markdown } from "../../parts/Markdown";
+import { Named } from "../../parts/Named";
 import { Button, Line, State, Took, useCopy } from "../../parts/Parts";
 import css from "./Items.module.css";
 
@@ -34,12 +36,12 @@ export const ItemView = memo(function ItemView({ item, session, marked, onLink }
 function Body({ item, session }: { item: Item; session: Session }): ReactNode {
   switch (item.kind) {
     case "run": return <Run item={item} />;
-    case "end": return <End item={item} />;
+    case "end": return <End item={item} own={session.session_id} />;
     case "message": return <Message item={item} />;
     case "tool": return <Tool item={item} ended={session.group === "done"} />;
     case "approval": return <ApprovalCard approval={approvalOf(item.id, item.payload, item.at)} decision={item.decision} />;
     case "result": return <Result item={item} printed={session.executor_type === "command"} />;
-    case "note": return <Note item={item} />;
+    case "note": return <Note item={item} own={session.session_id} />;
   }
 }
 
@@ -71,14 +73,14 @@ const END_LOOKS = {
   failed: { icon: "✕", word: "Failed", tone: "bad" },
 } as const;
 
-function End({ item }: { item: EndItem }) {
+function End({ item, own }: { item: EndItem; own: string }) {
   const look = item.reason === "completed" ? END_LOOKS.completed : /stopped|budget/.test(item.reason) ? END_LOOKS.stopped : END_LOOKS.failed;
   const word = item.reason === "completed" || item.reason === "stopped" || item.reason === "failed" ? look.word : `${look.word}: ${item.reason.replaceAll("_", " ")}`;
   return (
     <div className={css.endHead}>
       <State look={{ ...look, word }} />
       {item.exit_code !== null && <span className={css.soft}>exit code {item.exit_code}</span>}
-      {item.error && item.reason !== "stopped" && <span className={css.error} dir="auto">{inert(item.error.message ?? "")}</span>}
+      {item.error && item.reason !== "stopped" && <span className={css.error} dir="auto"><Named text={item.error.message ?? ""} own={own} /></span>}
     </div>
   );
 }
@@ -211,6 +213,7 @@ export function Folded({ text, prose = false, foldAt = FOLD_AT }: { text: string
 /** What a command printed keeps its lines. */
 function Result({ item, printed }: { item: ResultItem; printed: boolean }) {
   const text = item.payload.result_text;
+  if (!text && (item.payload.result_data ?? null) === null) return <p className={css.soft}>It ended without a result.</p>;
   return (
     <div className={css.resultCard}>
       <div className={css.label}>Result</div>
@@ -246,8 +249,10 @@ function Booked({ rows, incomplete }: { rows: readonly BookedRow[]; incomplete: 
   );
 }
 
-function Note({ item }: { item: NoteItem }) {
+function Note({ item, own }: { item: NoteItem; own: string }) {
   if (item.type === "usage" && Array.isArray(item.payload.rows)) return <Booked rows={item.payload.rows as BookedRow[]} incomplete={item.payload.usage_incomplete === true} />;
+  const said = sentenceOf(item.type, item.payload);
+  if (said !== null) return <div className={css.noteLine}><span dir="auto" className={css.prose}><Named text={said} own={own} /></span></div>;
   const text = typeof item.payload.text === "string" ? item.payload.text : "";
   const rest = text ? "" : asText(item.payload);
   return (

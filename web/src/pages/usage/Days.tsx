@@ -3,7 +3,7 @@ import type { UsageGroup } from "../../api/schema";
 import { serverNow } from "../../live/clock";
 import { Link } from "../../navigation";
 import { money } from "../../parts/format";
-import { usageAddress, type Place } from "../Usage";
+import { usageAddress, type Place } from "./address";
 import css from "./usage.module.css";
 
 const DAY_MS = 86_400_000;

@@ -2,15 +2,18 @@
 // of all; models and budget.
 import { useQuery } from "@tanstack/react-query";
 import { call } from "../../api/client";
-import type { Event, Run, UsageGroup } from "../../api/schema";
+import type { Event, Run, SessionUsage, UsageGroup } from "../../api/schema";
 import { useFresh } from "../../live/fresh";
 import { Link } from "../../navigation";
 import { count, money, timeOfDay } from "../../parts/format";
 import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Loading, Money, Trouble } from "../../parts/Parts";
-import type { Place } from "../Usage";
-import { BudgetBar, BudgetForm } from "./Budget";
+import { Named } from "../../parts/Named";
+import type { Place } from "./address";
+import { BudgetBar } from "./Budget";
+import { BudgetForm } from "./BudgetForm";
+import { RaiseLink } from "./BudgetOf";
 import { GroupTable } from "./GroupTable";
 
 const MOST = 200;
@@ -61,11 +64,31 @@ export function OneSession({ place, from }: { place: Place; from: string }) {
           <p className={layout.line}><span>Itself <Money usage={usage.data.self} /></span><span>With all below it <Money usage={usage.data.subtree} /></span>
             <Link to={`/sessions/${place.session}`}>Session</Link><Link to={`/tree/${place.session}`}>Tree</Link></p>
           {usage.data.by_model.length > 0 && <p className={layout.tags}>{usage.data.by_model.map((group) => <span key={group.key} className={layout.tag}>{inert(group.key)} <Money usage={group.usage} /></span>)}</p>}
-          {usage.data.budget && <><p className={layout.soft}>{usage.data.budget.session_id === place.session ? "Its budget, of which all below it draws:" : <>It draws from the budget of <Link to={`/sessions/${usage.data.budget.session_id}`}>a session above it</Link>:</>}</p>
-            <BudgetBar budget={usage.data.budget} /></>}
-          <BudgetForm key={String(usage.data.budget?.budget_microdollars)} sessionId={place.session} budget={usage.data.budget} />
+          <BudgetPart sessionId={place.session} usage={usage.data} />
         </section>
       )}
+    </>
+  );
+}
+
+/** What it may spend: set where its budget is, which may be that of a session above it. */
+function BudgetPart({ sessionId, usage }: { sessionId: string; usage: SessionUsage }) {
+  const { budget } = usage;
+  if (budget !== null && budget.session_id !== sessionId) {
+    return (
+      <>
+        <p>It draws from the budget of <Named text={budget.session_id} />, a session above it:</p>
+        <BudgetBar budget={budget} />
+        <p className={layout.soft}>What it may spend is changed there: <RaiseLink session={{ session_id: sessionId, budget }} /></p>
+      </>
+    );
+  }
+  const unpriced = usage.subtree.unpriced && budget?.budget_microdollars != null;
+  return (
+    <>
+      {budget && <><p className={layout.soft}>Its budget, of which all below it draws{budget.above_session_id && <>; it lies in that of <Named text={budget.above_session_id} /></>}:</p><BudgetBar budget={budget} /></>}
+      {unpriced && <p>Some of what it used has no known price, so that a budget in dollars cannot be kept: empty the dollars, and set one in tokens.</p>}
+      <BudgetForm key={`${budget?.budget_microdollars} ${budget?.budget_tokens}`} sessionId={sessionId} budget={budget} />
     </>
   );
 }
