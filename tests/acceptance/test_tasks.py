@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.support.coordinator import QUICK, until
@@ -243,7 +244,24 @@ def test_a66_dependencies_are_checked_when_they_are_said_and_when_the_task_is_ru
     }
     assert {code: answer.json()["code"] for code, answer in refusals.items()} == {code: code for code in refusals}
     assert shop.get("/tasks?number=1")["items"][0]["depends_on"] == []
+    # What is said with a start is said with an accepted one only: of a task, and of an issue that is none.
+    before = shop.get(f"/tasks/{second}")
+    said = {"project_id": shop.project_id, "max_iterations": 3, "checks": ["nix"]}
+
+    def started(number: int, **how: str) -> httpx2.Response:
+        return shop.coordinator.http.post("/tasks/run", json={"task": said | {"number": number}, **how})
+
+    refusals = {
+        "task_waits": started(2),
+        "agent_not_found": started(4, agent_name="nix"),
+        "no_location": started(4, hostname="nohost"),
+        "unknown_executor": started(4, executor_type="nix"),
+    }
+    assert {code: answer.json()["code"] for code, answer in refusals.items()} == {code: code for code in refusals}
+    assert (shop.get(f"/tasks/{second}"), shop.get("/tasks?number=4")["items"]) == (before, [])
     assert sessions(shop) == []
+    assert started(4).status_code == 201
+    assert shop.get("/tasks?number=4")["items"][0]["max_iterations"] == 3
 
 
 def test_s6_a_check_as_text_is_the_owners_alone(shop: TaskShop) -> None:

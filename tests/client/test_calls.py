@@ -71,6 +71,9 @@ BODIES: dict[str, Any] = {
     "work.spawn": work.Spawn(issues=[42]),
     "tasks.set_task": tasks.SetTask(project_id="prj_01h2xcejqtf2nbrexx3vqjhp41", number=42, checks=["test"]),
     "tasks.run_task": tasks.RunTask(),
+    "tasks.set_and_run_task": tasks.SetAndRunTask(
+        task=tasks.SetTask(project_id="prj_01h2xcejqtf2nbrexx3vqjhp41", number=42)
+    ),
     "tasks.create_milestone": tasks.NewMilestone(project_id="prj_01h2xcejqtf2nbrexx3vqjhp41", title="First", tasks=[1]),
     "tasks.start_milestone": tasks.RunTask(executor_type="scripted"),
     "tasks.end_milestone": tasks.EndMilestone(),

@@ -120,6 +120,7 @@ def test_what_may_be_sent_again_says_so() -> None:
         "/sessions/{session_id}/lifecycle",
         "/sessions/{session_id}/jobs",
         "/sessions/{session_id}/messages",
+        "/tasks/run",
         "/tasks/{task_id}/run",
         "/tokens",
     )

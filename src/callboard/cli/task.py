@@ -16,7 +16,7 @@ from callboard.cli.spawn import Ground, Worker, how_to_work
 from callboard.cli.task_follow import follow_task, outcome_of, show_started
 from callboard.client import calls
 from callboard.domain.errors import InvalidRequest, NotFound
-from callboard.wire.tasks import RunTask, SetTask, Task
+from callboard.wire.tasks import RunTask, SetAndRunTask, SetTask, Task
 from callboard.wire.work import ChangeIssue, Issue, NewIssue, Project
 
 Number = Annotated[int, Parameter(help="Number of the issue.", converter=number)]
@@ -152,8 +152,8 @@ def run(
     """
     context = Context(show, where)
     found = project_of(context, ground.project)
-    task = _task(context, found, number, ways)
-    started = context.client.send(calls.tasks.run_task(task.task_id, work_of(worker, ground)))
+    body = SetAndRunTask(task=_settings(context, found, number, ways), **how_to_work(worker, ground))
+    started = context.client.send(calls.tasks.set_and_run_task(body))
     if detach:
         show_started(context, started)
         return 0
@@ -210,15 +210,6 @@ def _told_elsewhere(context: Context, task: Task) -> tuple[str, str]:
 def work_of(worker: Worker, ground: Ground) -> RunTask:
     """With what a task or a milestone is worked on."""
     return RunTask(**how_to_work(worker, ground))
-
-
-def _task(context: Context, project: Project, number: int, ways: Ways) -> Task:
-    """The task as it is wanted; one that is there and is not to be changed is not touched."""
-    if ways == _WAYS:
-        page = context.client.send(calls.tasks.list_tasks(project_id=project.project_id, number=number))
-        if page.items:
-            return page.items[0]
-    return context.client.send(calls.tasks.set_task(_settings(context, project, number, ways)))
 
 
 def _settings(context: Context, project: Project, number: int, ways: Ways) -> SetTask:

@@ -44,6 +44,12 @@ class RunTask(HowToWork, kw_only=True):
     """POST /tasks/{id}/run and POST /milestones/{id}/start: with what the work is done."""
 
 
+class SetAndRunTask(RunTask, kw_only=True):
+    """POST /tasks/run: how the issue is worked on, and with what; a refusal changes nothing of the task."""
+
+    task: SetTask
+
+
 class NewMilestone(Request, kw_only=True):
     """POST /milestones."""
 

@@ -1058,6 +1058,20 @@ export interface SessionUsage {
   budget: Budget | null;
 }
 
+export interface SetAndRunTask {
+  executor_type?: string | null;
+  agent_name?: string | null;
+  model?: string | null;
+  permission_mode?: "ask" | "edit" | "full" | "read_only" | null;
+  base_branch?: string | null;
+  reuse_branch?: boolean;
+  new_branch?: boolean;
+  hostname?: string | null;
+  limits?: Limits | null;
+  accept_text?: Record<string, string>;
+  task: SetTask;
+}
+
 export interface SetBudget {
   budget_microdollars?: number | null;
   budget_tokens?: number | null;
@@ -1415,6 +1429,7 @@ export interface Operations {
   "GET /jobs/{job_id}/wait": { path: { "job_id": string }; query: { "timeout"?: number }; body: undefined; answer: Job };
   "GET /tasks": { path: {}; query: { "page"?: string; "limit"?: number; "project_id"?: string; "milestone_id"?: string; "number"?: number }; body: undefined; answer: Page<Task> };
   "POST /tasks": { path: {}; query: {}; body: SetTask; answer: Task };
+  "POST /tasks/run": { path: {}; query: {}; body: SetAndRunTask; answer: TaskStarted };
   "GET /tasks/{task_id}": { path: { "task_id": string }; query: {}; body: undefined; answer: Task };
   "POST /tasks/{task_id}/run": { path: { "task_id": string }; query: {}; body: RunTask; answer: TaskStarted };
   "GET /milestones": { path: {}; query: { "page"?: string; "limit"?: number; "project_id"?: string; "number"?: number }; body: undefined; answer: Page<Milestone> };

@@ -2,7 +2,16 @@
 
 from callboard.client.call import Call, PageOf, path, query
 from callboard.client.idempotency import new_key
-from callboard.wire.tasks import EndMilestone, Milestone, NewMilestone, RunTask, SetTask, Task, TaskStarted
+from callboard.wire.tasks import (
+    EndMilestone,
+    Milestone,
+    NewMilestone,
+    RunTask,
+    SetAndRunTask,
+    SetTask,
+    Task,
+    TaskStarted,
+)
 
 
 def set_task(body: SetTask) -> Call[Task]:
@@ -33,6 +42,12 @@ def run_task(task_id: str, body: RunTask, *, idempotency_key: str | None = None)
     key = idempotency_key or new_key()
     where = path("tasks", task_id, "run")
     return Call(method="POST", path=where, body=body, response=TaskStarted, idempotency_key=key)
+
+
+def set_and_run_task(body: SetAndRunTask, *, idempotency_key: str | None = None) -> Call[TaskStarted]:
+    """Say how an issue is worked on as a task, and work on it; both or neither."""
+    key = idempotency_key or new_key()
+    return Call(method="POST", path=path("tasks", "run"), body=body, response=TaskStarted, idempotency_key=key)
 
 
 def create_milestone(body: NewMilestone, *, idempotency_key: str | None = None) -> Call[Milestone]:

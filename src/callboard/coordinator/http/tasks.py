@@ -33,6 +33,11 @@ async def run_task(call: Call) -> TaskStarted:
     return await call.services.tasks.run(call.caller, call.id, call.body, call.idempotency)
 
 
+async def set_and_run_task(call: Call) -> TaskStarted:
+    """POST /tasks/run."""
+    return await call.services.tasks.set_and_run(call.caller, call.body, call.idempotency)
+
+
 async def create_milestone(call: Call) -> Milestone:
     """POST /milestones."""
     return await call.services.milestones.create(call.caller, call.body, call.idempotency)

@@ -30,6 +30,12 @@ def check_rights(caller: Caller, request: SetTask) -> None:
         )
 
 
+def says_nothing(request: SetTask) -> bool:
+    """Whether no more is said than which issue is meant."""
+    names = ("checks", "max_iterations", "depends_on", "context", "milestone_id")
+    return all(getattr(request, name) is msgspec.UNSET for name in names)
+
+
 def find_task(tx: Transaction, caller: Caller, task_id: str) -> Row:
     """The task's row; NotFound when there is none that the caller may see."""
     row = tx.one("task_by_id", task_id=task_id)

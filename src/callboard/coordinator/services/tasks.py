@@ -1,5 +1,6 @@
 """Tasks: issues that are worked on until their checks pass. What follows on an iteration is in task_loop."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from callboard.coordinator.services.task_settings import (
     check_dependencies,
     check_rights,
     find_task,
+    says_nothing,
     set_task,
 )
 from callboard.coordinator.services.work_creation import NewWork, reserve
@@ -30,8 +32,8 @@ from callboard.domain.lifecycle import ENDED, UNDER_WAY
 from callboard.store.database import ConstraintFailed, Database, Row, Transaction
 from callboard.store.idempotency import remember, remembered
 from callboard.wire.responses import Page
-from callboard.wire.tasks import RunTask, SetTask, Task, TaskStarted
-from callboard.wire.work import Spawn, Spawned
+from callboard.wire.tasks import RunTask, SetAndRunTask, SetTask, Task, TaskStarted
+from callboard.wire.work import HowToWork, Spawn, Spawned
 
 SHORT: Final = 8
 """Characters of a session's short id, from its end: the beginning is the time."""
@@ -88,6 +90,29 @@ class TaskService:
 
     async def run(self, caller: Caller, task_id: str, request: RunTask, idempotency: Idempotency | None) -> TaskStarted:
         """Works on the task: in its milestone's session where that is open, else in a temporary one of its own."""
+        return await self._begin(caller, request, idempotency, lambda _: task_id)
+
+    async def set_and_run(self, caller: Caller, request: SetAndRunTask, idempotency: Idempotency | None) -> TaskStarted:
+        """Sets what is said of the task and works on it, in one transaction: a refusal changes nothing."""
+        said = request.task
+        check_rights(caller, said)
+
+        def wanted(tx: Transaction) -> str:
+            project = find_project(tx, caller, said.project_id)
+            known = tx.one("task_by_number", project_id=project["project_id"], number=said.number)
+            # Of which nothing is said is not touched, so that it can be tried once more while its milestone is open.
+            task = known if known and says_nothing(said) else set_task(tx, self._ids, project, said)
+            return str(task["task_id"])
+
+        return await self._begin(caller, request, idempotency, wanted)
+
+    async def _begin(
+        self,
+        caller: Caller,
+        request: RunTask,
+        idempotency: Idempotency | None,
+        wanted: Callable[[Transaction], str],
+    ) -> TaskStarted:
         spawn = as_spawn(request, [])
         self._spawns.check(spawn)
         offered = await self._spawns.offered()
@@ -95,13 +120,13 @@ class TaskService:
         def work(tx: Transaction) -> TaskStarted:
             if answered := remembered(tx, idempotency):
                 return msgspec.json.decode(answered, type=TaskStarted)
-            started = self._run(tx, caller, task_id, spawn, offered)
+            started = self._run(tx, caller, wanted(tx), spawn, offered)
             remember(tx, idempotency, 201, msgspec.json.encode(started))
             return started
 
         started = await self._database.write(work)
         if started.milestone_id is None:
-            _LOG.info("temporary_session", session=started.session_id[-SHORT:], task_id=task_id)
+            _LOG.info("temporary_session", session=started.session_id[-SHORT:], task_id=started.task_id)
         return started
 
     def _run(self, tx: Transaction, caller: Caller, task_id: str, spawn: Spawn, offered: frozenset[str]) -> TaskStarted:
@@ -182,7 +207,8 @@ class TaskService:
 
 def as_spawn(request: RunTask, issues: list[int]) -> Spawn:
     """The reservation that a task or a milestone asks for."""
-    return Spawn(issues=issues, **msgspec.structs.asdict(request))
+    how = {name: getattr(request, name) for name in HowToWork.__struct_fields__}
+    return Spawn(issues=issues, **how)
 
 
 def as_task(work: NewWork, context: str, *, title: str | None = None, **changes: Any) -> NewWork:

@@ -63,7 +63,7 @@ export function OneIssue({ project, named, number }: { project: Project; named: 
       </div>
       <WorkDialogs sessions={sessions} />
       {editing && <IssueDialog project={project} issue={found} task={task} onClose={() => setEditing(false)} />}
-      {start.what && <SpawnDialog project={project} what={start.what === "task" ? { kind: "task", number, task_id: task?.task_id ?? null } : { kind: "spawn", numbers: [number] }} onSent={start.sent} onOrder={() => start.follow(start.what)} onClose={start.close} />}
+      {start.what && <SpawnDialog project={project} what={start.what === "task" ? { kind: "task", number } : { kind: "spawn", numbers: [number] }} onSent={start.sent} onOrder={() => start.follow(start.what)} onClose={start.close} />}
     </>
   );
 }

@@ -81,7 +81,7 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
         )}
       </section>
       {start.what && <SpawnDialog project={project} what={{ kind: "milestone", milestone: found }} onSent={start.sent} onOrder={() => start.follow(start.what)} onClose={start.close} />}
-      {wanted && <SpawnDialog project={project} what={{ kind: "task", number: wanted.number, task_id: wanted.task_id }} onSent={again.sent} onOrder={() => again.follow(again.what)} onClose={again.close} />}
+      {wanted && <SpawnDialog project={project} what={{ kind: "task", number: wanted.number }} onSent={again.sent} onOrder={() => again.follow(again.what)} onClose={again.close} />}
       <WorkDialogs sessions={sessions} />
       {adding && <ToMilestone project={project} named={named} numbers={[]} milestone={found} onClose={() => setAdding(false)} />}
       {ending && <EndDialog milestone={found} onClose={() => setEnding(false)} />}

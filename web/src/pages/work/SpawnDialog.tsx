@@ -20,7 +20,7 @@ import css from "./Work.module.css";
 
 export type What =
   | { kind: "spawn"; numbers: readonly number[] }
-  | { kind: "task"; number: number; task_id: string | null }
+  | { kind: "task"; number: number }
   | { kind: "milestone"; milestone: Milestone };
 
 const MOST = 20;
@@ -135,8 +135,7 @@ async function sendOff(project_id: string, what: What, order: readonly number[],
     return { ...made, session_id: made.session_id ?? "" };
   }
   if (what.kind === "milestone") return call("POST /milestones/{milestone_id}/start", { path: { milestone_id: what.milestone.milestone_id }, body, idempotencyKey });
-  const task_id = what.task_id ?? (await call("POST /tasks", { body: { project_id, number: what.number } })).task_id;
-  return call("POST /tasks/{task_id}/run", { path: { task_id }, body, idempotencyKey });
+  return call("POST /tasks/run", { body: { task: { project_id, number: what.number }, ...body }, idempotencyKey });
 }
 
 /** The issues as they are now, each read again when work of the project moves. */

@@ -55,7 +55,7 @@ export function Tasks({ project, named }: { project: Project; named: string }) {
         </ul>
       )}
       {sorted.length > shown && <div><Button look="quiet" onClick={() => setShown(shown * 4)}>{sorted.length - shown} more</Button></div>}
-      {wanted && <SpawnDialog project={project} what={{ kind: "task", number: wanted.number, task_id: wanted.task_id }} onSent={run.sent} onOrder={() => run.follow(run.what)} onClose={run.close} />}
+      {wanted && <SpawnDialog project={project} what={{ kind: "task", number: wanted.number }} onSent={run.sent} onOrder={() => run.follow(run.what)} onClose={run.close} />}
       <WorkDialogs sessions={sessions} />
       {edit !== null && <EditIssue project={project} number={edit} task={taskOf(tasks.data, edit)} onClose={() => setEdit(null)} />}
     </>
