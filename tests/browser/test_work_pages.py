@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.pages import Visitor
 from tests.browser.work_stage import TITLES, Stage
+from tests.browser.work_steps import begin_again_with_the_branch
 from tests.support.coordinator import until
 from tests.support.github import TOKEN, GitHub
 from tests.support.repository import Repository
@@ -235,6 +236,7 @@ def test_a81_work_is_led_from_its_board(stage: Stage, visitor: Visitor) -> None:
     cancel_what_has_a_child_at_work(stage, page, held)
     expect(column(page, "Ended").get_by_role("article", name=re.compile("The login test"))).to_contain_text("Cancelled")
     remove_what_is_left_over(stage, visitor)
+    begin_again_with_the_branch(stage, visitor)
     assert visitor.heard == []
 
 

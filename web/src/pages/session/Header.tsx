@@ -116,7 +116,7 @@ function Actions({ session }: { session: Session }) {
   });
   const busy = isBusy(session);
   const failed = session.status === "failed" || session.status === "stopped";
-  const retriable = !busy && failed && !session.archived_at && session.latest_run_id !== null && !session.external;
+  const retriable = !busy && failed && !session.archived_at && session.latest_run_id !== null && !session.external && session.work?.next_move !== "begin_from_branch";
   const forkable = isForkable(session);
   const acts = useRef({ retry, archive, stop });
   acts.current = { retry, archive, stop };

@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { call } from "../../api/client";
 import type { Session } from "../../api/schema";
 import { Store, useStore } from "../../live/stores";
+import { Link } from "../../navigation";
 import { useAction, useAttempt } from "../../parts/actions";
 import layout from "../../parts/layout.module.css";
 import { Button, Dialog, Trouble } from "../../parts/Parts";
@@ -22,10 +23,15 @@ const DONE: Record<Move, string> = {
   restart: "It works again, in the same worktree.",
 };
 
-type Question = "guidance" | "cancel" | "ship" | "delete";
+type Question = "guidance" | "cancel" | "ship" | "delete" | "again";
 
 /** What is being asked, of the page and not of a card: a card moves to another column under the person's hands. */
 const asking = new Store<{ session_id: string; question: Question } | null>(null);
+
+/** Asks what it takes to begin again with the branch of a worktree whose folder is gone. */
+export function askToBeginAgain(sessionId: string): void {
+  asking.set({ session_id: sessionId, question: "again" });
+}
 
 /** The work that was moved just now: its card, wherever it stands then, takes the focus that its button had. */
 const led = { session_id: "", until: 0 };
@@ -49,11 +55,16 @@ export function WorkActions({ session, small = false }: { session: Session; smal
   if (may.size === 0 || session.archived_at !== null) return null;
   const className = small ? css.small : "";
   const ships = session.work?.state === "prepared" && session.lifecycle !== "cancelled";
+  // What would fail the same way once more is not offered.
+  const next = session.work?.next_move;
+  const goesOn = next !== "begin_from_branch" && next !== "raise_budget";
   const ask = (question: Question) => () => asking.set({ session_id: session.session_id, question });
   return (
     <span className={css.actions}>
-      {may.has("restart") && <Button look="primary" className={className} disabled={moving} onClick={() => void move("restart")}>↻ Restart</Button>}
-      {may.has("resume") && <Button look="primary" className={className} disabled={moving} onClick={() => void move("resume")}>▶ Resume work</Button>}
+      {next === "begin_from_branch" && <Button look="primary" className={className} onClick={() => askToBeginAgain(session.session_id)}>Start again with the branch …</Button>}
+      {next === "raise_budget" && session.budget && <Link to={`/usage?session=${session.budget.session_id}`} className={`${css.button} ${className}`}>Raise the budget …</Link>}
+      {goesOn && may.has("restart") && <Button look="primary" className={className} disabled={moving} onClick={() => void move("restart")}>↻ Restart</Button>}
+      {goesOn && may.has("resume") && <Button look="primary" className={className} disabled={moving} onClick={() => void move("resume")}>▶ Resume work</Button>}
       {may.has("forward") && <Button className={className} data-guide onClick={ask("guidance")}>{small ? "Guidance" : "Give guidance"}</Button>}
       <Menu label="More to do with the work" inline={small}>
         {may.has("pause") && <Button look="quiet" disabled={moving} onClick={() => void move("pause")}>Pause work</Button>}
@@ -74,7 +85,7 @@ export function WorkDialogs({ sessions }: { sessions: ReadonlyMap<string, Sessio
   const about = { session, onClose: () => asking.set(null) };
   if (asked.question === "guidance") return <GuidanceDialog {...about} />;
   if (asked.question === "cancel") return <CancelDialog {...about} />;
-  return asked.question === "ship" ? <ShipDialog {...about} /> : <DeleteDialog {...about} />;
+  return asked.question === "ship" ? <ShipDialog {...about} /> : <DeleteDialog {...about} again={asked.question === "again"} />;
 }
 
 function CancelDialog({ session, onClose }: { session: Session; onClose: () => void }) {

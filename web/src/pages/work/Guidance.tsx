@@ -12,6 +12,7 @@ import { keep } from "../../parts/kept";
 import layout from "../../parts/layout.module.css";
 import { Age, Button, Dialog, Loading, Trouble } from "../../parts/Parts";
 import type { Look } from "../../parts/states";
+import { askToBeginAgain } from "./Actions";
 import { readAgain, untilAnswered } from "./data";
 import { Told } from "./Told";
 import css from "./Work.module.css";
@@ -88,17 +89,21 @@ function Box({ session, onGiven }: { session: Session; onGiven?: () => void }) {
   });
   const may = session.work?.actions ?? [];
   if (!may.includes("forward")) return <p className={layout.soft}>The work has ended and takes no guidance.</p>;
-  const next = GOES_ON[session.lifecycle as keyof typeof GOES_ON];
+  const move = session.work?.next_move;
+  const gone = move === "begin_from_branch";
+  const next = gone || move === "raise_budget" ? undefined : GOES_ON[session.lifecycle as keyof typeof GOES_ON];
   const empty = text.trim() === "";
   return (
     <form className={layout.form} style={{ gap: 8 }} onSubmit={(event) => { event.preventDefault(); if (!empty) void give.run("forward"); }}
       onKeyDown={(event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !empty) void give.run("forward"); }}>
       <textarea id="guidance" className={layout.field} rows={3} maxLength={16_384} dir="auto" aria-label="Guidance" aria-describedby="guidance-way" placeholder="Say what is to be done, as an instruction: Keep the old table."
         value={text} onChange={(event) => write(event.target.value)} />
-      <p id="guidance-way" className={layout.hint}>{wayOf(session)}</p>
+      <p id="guidance-way" className={gone ? layout.wrong : layout.hint}>{gone ? "The folder of its worktree is gone: no run of it hears this. Start again with its branch, and say it there." : wayOf(session)}</p>
+      {move === "raise_budget" && <p className={layout.wrong}>Its budget is used up: it goes on when that is raised.</p>}
       {give.problem && <Trouble problem={give.problem} />}
       <div className={css.foot}>
-        <Button type="submit" look={next ? "plain" : "primary"} disabled={give.busy || empty} title="Ctrl+Enter">Give guidance</Button>
+        {gone && <Button look="primary" onClick={() => askToBeginAgain(session.session_id)}>Start again with the branch …</Button>}
+        <Button type="submit" look={next || gone ? "plain" : "primary"} disabled={give.busy || empty} title="Ctrl+Enter">Give guidance</Button>
         {next && <Button look="primary" disabled={give.busy || empty} onClick={() => void give.run(next[0])}>{next[1]}</Button>}
       </div>
     </form>

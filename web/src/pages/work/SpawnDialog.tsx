@@ -4,6 +4,7 @@ import { useQueries, useQueryClient } from "@tanstack/react-query";
 import { useMemo, useRef, useState } from "react";
 import { call, newKey, Problem } from "../../api/client";
 import type { Issue, Milestone, Project } from "../../api/schema";
+import { useQueryParameter } from "../../navigation";
 import { useAttempt } from "../../parts/actions";
 import layout from "../../parts/layout.module.css";
 import { Button, Dialog, Trouble } from "../../parts/Parts";
@@ -38,7 +39,8 @@ interface Props {
 export function SpawnDialog({ project, what, onClose, onSent, onOrder }: Props) {
   const queries = useQueryClient();
   const [order, setOrder] = useState<readonly number[]>(() => numbersOf(what));
-  const [choice, setChoice] = useState(NO_CHOICE);
+  const [branch] = useQueryParameter("branch");
+  const [choice, setChoice] = useState<Choice>(() => (branch === "reuse" ? { ...NO_CHOICE, branch } : NO_CHOICE));
   const [sent, setSent] = useState<Sent | null>(null);
   const key = useRef(newKey());
   const changed = <T,>(set: (value: T) => void) => (value: T) => {
@@ -70,7 +72,7 @@ export function SpawnDialog({ project, what, onClose, onSent, onOrder }: Props) 
   // A milestone's branch has a name that no look knows: whether issues and base are there is looked at all the same.
   const asked = isMilestone ? { ...bodyOf(choice), reuse_branch: false, new_branch: true } : bodyOf(choice);
   const look = useLook(project, order, asked, sent === null && possible && !nobody && Object.keys(wrong).length === 0);
-  const branch = isMilestone ? `milestone-${what.milestone.number}` : (look.prepared?.branch ?? look.spawned?.branch ?? branchOf(order));
+  const named = isMilestone ? `milestone-${what.milestone.number}` : (look.prepared?.branch ?? look.spawned?.branch ?? branchOf(order));
   const go = () => {
     if (possible && isOpen(look) && Object.keys(wrong).length === 0) void send.run();
   };
@@ -84,14 +86,14 @@ export function SpawnDialog({ project, what, onClose, onSent, onOrder }: Props) 
         {order.length > MOST && <p className={layout.wrong} role="alert">{order.length} issues: at most {MOST} are worked on together.</p>}
         <div data-first className={css.first}><ChoiceFields project={project} choice={choice} wrong={wrong} onChange={changed(setChoice)} executor={look.spawned?.executor_type ?? ""} /></div>
         {order.length > 0 && (
-          <Preview project={project} look={look} named={isMilestone} names={{ handle: String(order[0]), branch, directory: directoryOf(project, branch) }} hindrance={hindrance} nobody={nobody} offered={offered}
+          <Preview project={project} look={look} named={isMilestone} names={{ handle: String(order[0]), branch: named, directory: directoryOf(project, named) }} hindrance={hindrance} nobody={nobody} offered={offered}
             onReuse={() => changed(setChoice)({ ...choice, branch: "reuse" })} onNew={() => changed(setChoice)({ ...choice, branch: "new" })}
             onAccept={(accepted) => changed(setChoice)({ ...choice, accepted: { ...choice.accepted, ...accepted } })} />
         )}
         {send.problem && <Trouble problem={send.problem} />}
         <div className={`${css.foot} ${css.sends}`}>
           <Button type="submit" look="primary" title="Ctrl+Enter" disabled={send.busy || !possible || !isOpen(look) || Object.keys(wrong).length > 0}>
-            {send.busy ? "Being reserved …" : order.length === 0 ? "Start work" : `Start ${what.kind === "task" ? "the task " : ""}${told(order.slice(0, 5))}${order.length > 5 ? " …" : ""} on ${branch}`}
+            {send.busy ? "Being reserved …" : order.length === 0 ? "Start work" : `Start ${what.kind === "task" ? "the task " : ""}${told(order.slice(0, 5))}${order.length > 5 ? " …" : ""} on ${named}`}
           </Button>
           <Button look="quiet" onClick={onClose}>Cancel</Button>
           {taken.size > 0 && <span className={layout.wrong}>{taken.size === 1 ? "One of these is" : `${taken.size} of these are`} being worked on already.</span>}

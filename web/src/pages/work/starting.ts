@@ -19,6 +19,7 @@ export interface Starting {
 export function useStarting(name: string): Starting {
   const [value, set] = useDialogParameter(name);
   const [, follow] = useQueryParameter(name);
+  const [, setBranch] = useQueryParameter("branch");
   const before = useRef("");
   const isSent = value === SENT && before.current !== "";
   useEffect(() => {
@@ -31,6 +32,9 @@ export function useStarting(name: string): Starting {
     open: set,
     follow,
     sent: () => follow(SENT),
-    close: () => (isSent ? follow : set)(""),
+    close: () => {
+      (isSent ? follow : set)("");
+      setBranch("");
+    },
   };
 }
