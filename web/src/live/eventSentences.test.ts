@@ -1,4 +1,4 @@
-// R22, 60: what was written of budgets, stops and callbacks is told in words.
+// R22, 60: what was written of budgets, stops, callbacks, checks and the lifecycle is told in words.
 import { expect, test } from "vitest";
 import { sentenceOf } from "./eventSentences";
 
@@ -12,5 +12,10 @@ test.each([
   ["callback_accepted", { child_session_id: "ses_1", run_id: "run_2" }, "the end of ses_1 was heard by the agent of run_2"],
   ["callback_held", { child_session_id: "ses_1", why: "The session was stopped." }, "the end of ses_1 is held: The session was stopped."],
   ["callback_undeliverable", { child_session_id: "ses_1", why: "Three runs." }, "the end of ses_1 cannot be told: Three runs."],
+  ["lifecycle_changed", { from: "in_progress", to: "stuck", by: "callboard", reason: "No more tries." }, "work: in progress → stuck by callboard: No more tries."],
+  ["check_started", { name: "test" }, "check test begins"],
+  ["check_completed", { name: "test", exit_code: 0, duration_ms: 52, tail: "" }, "✓ check test passed, 52 ms"],
+  ["check_completed", { name: "test", exit_code: 3, duration_ms: 52, tail: "no" }, "✗ check test failed, exit code 3, 52 ms"],
+  ["check_completed", { name: "test", exit_code: null, timed_out: true }, "✗ check test took too long"],
   ["note", { text: "x" }, null],
 ])("%s %o", (type, payload, said) => expect(sentenceOf(type, payload)).toBe(said));

@@ -1,4 +1,4 @@
-// What the coordinator wrote into a log of budgets, stops and callbacks, as a sentence; the command line says the same.
+// What was written into a log of budgets, stops, callbacks, checks and the lifecycle, as a sentence; the command line says the same.
 // Pure; ids stand in it as they are, for who knows the names.
 
 type Payload = Record<string, unknown>;
@@ -55,9 +55,32 @@ function callbackSentence(type: string, payload: Payload): string {
   }
 }
 
+function spaced(value: unknown): string {
+  return word(value).replaceAll("_", " ");
+}
+
+/** How a check ended, apart from what it printed. */
+function checkSentence(payload: Payload): string {
+  const passed = payload.exit_code === 0 && !payload.timed_out;
+  const how = passed ? "passed" : payload.timed_out ? "took too long" : `failed, ${word(payload.signal) || `exit code ${String(payload.exit_code ?? "?")}`}`;
+  const took = typeof payload.duration_ms === "number" ? `, ${payload.duration_ms} ms` : "";
+  return `${passed ? "✓" : "✗"} check ${word(payload.name)} ${how}${took}`;
+}
+
+function lifecycleSentence(payload: Payload): string {
+  const by = word(payload.by) ? ` by ${word(payload.by)}` : "";
+  const why = word(payload.reason) ? `: ${word(payload.reason)}` : "";
+  return `work: ${spaced(payload.from) || "?"} → ${spaced(payload.to) || "?"}${by}${why}`;
+}
+
 /** The sentence of an event; null for one that tells itself otherwise. */
 export function sentenceOf(type: string, payload: Payload): string | null {
-  if (type === "budget_changed") return budgetSentence(payload);
-  if (type === "stop_requested") return stopSentence(payload);
+  switch (type) {
+    case "budget_changed": return budgetSentence(payload);
+    case "stop_requested": return stopSentence(payload);
+    case "lifecycle_changed": return lifecycleSentence(payload);
+    case "check_started": return `check ${word(payload.name)} begins`;
+    case "check_completed": return checkSentence(payload);
+  }
   return type.startsWith("callback_") ? callbackSentence(type, payload) : null;
 }

@@ -252,7 +252,15 @@ function Booked({ rows, incomplete }: { rows: readonly BookedRow[]; incomplete: 
 function Note({ item, own }: { item: NoteItem; own: string }) {
   if (item.type === "usage" && Array.isArray(item.payload.rows)) return <Booked rows={item.payload.rows as BookedRow[]} incomplete={item.payload.usage_incomplete === true} />;
   const said = sentenceOf(item.type, item.payload);
-  if (said !== null) return <div className={css.noteLine}><span dir="auto" className={css.prose}><Named text={said} own={own} /></span></div>;
+  const printed = item.type === "check_completed" && typeof item.payload.tail === "string" ? item.payload.tail.trim() : "";
+  if (said !== null) {
+    return (
+      <div className={css.noteLine}>
+        <span dir="auto" className={css.prose}><Named text={said} own={own} /></span>
+        {printed && <Folded text={inert(printed)} />}
+      </div>
+    );
+  }
   const text = typeof item.payload.text === "string" ? item.payload.text : "";
   const rest = text ? "" : asText(item.payload);
   return (
