@@ -285,6 +285,7 @@ def test_d9_money_moves_while_an_agent_spends_it(stage: Stage, pages_world: Worl
     _keep_in_tokens(visitor, spending.session_id)
     _wait_without_money(visitor, spending.session_id)
     assert visitor.heard == []
+    _raise_what_is_above(visitor)
 
 
 def _keep_in_tokens(visitor: Visitor, session_id: str) -> None:
@@ -318,8 +319,29 @@ def _wait_without_money(visitor: Visitor, session_id: str) -> None:
     expect(waits.get_by_text(used_up, exact=False)).to_be_visible()
     expect(page.locator("header").get_by_text(used_up, exact=False)).to_be_visible()
     expect(page.get_by_text("budget lowered from 100000 tokens to 1 tokens by", exact=False)).to_be_visible()
+    waits.get_by_role("button", name="Remove").click()
+    expect(waits).to_have_count(0)
     visitor.go("/ui/")
     row = page.get_by_role("listitem").filter(has_text="Spends")
+    expect(page.get_by_role("link", name=re.compile("^Stopped Spends"))).to_be_visible()
+    visitor.coordinator.resume(session_id, "say again")
+    expect(row.get_by_text(used_up, exact=False)).to_be_visible()
+    page.reload()
     expect(row.get_by_text(used_up, exact=False)).to_be_visible()
     row.get_by_role("link", name="Raise the budget", exact=False).click()
     page.wait_for_url(re.compile(f"/ui/usage.session={session_id}"))
+
+
+def _raise_what_is_above(visitor: Visitor) -> None:
+    """A refused raise says how much it may be in all, by the name of the budget that has to be raised first."""
+    start = visitor.coordinator.start_run
+    lead = visitor.coordinator.completed("say led", title="Leads", limits={"budget_microdollars": 1_000_000})
+    limits = {"budget_microdollars": 200_000}
+    child = start("hang", title="Asks for more", parent_session_id=lead.session_id, limits=limits)
+    page = visitor.go(f"/ui/usage?session={child.session_id}")
+    page.get_by_label("Budget in dollars").fill("5")
+    page.get_by_role("button", name="Change").click()
+    refused = page.locator("form [role=alert]")
+    expect(refused).to_contain_text("at most $1.00 in all: $0.00 of it is spent, and the budget of Leads above it")
+    refused.get_by_role("link", name="raise that one first").click()
+    page.wait_for_url(re.compile(f"/ui/usage.session={lead.session_id}"))

@@ -245,6 +245,8 @@ async def test_a_budget_in_dollars_is_kept_only_with_a_price(reading: Reading, r
     assert error is not None
     assert "has no known price" in error.message
     assert (await reading.sessions.get(OWNER, claim.session_id)).reason_text == error.message
+    told = await WhyService(world.database, world.rules).explain(OWNER, claim.run_id)
+    assert (told.sentence, "--no-limit dollars" in (told.next_step or "")) == (error.message, True)
     pool = (await budget_of(reading, claim.session_id)).session_id
     in_tokens = SetBudget(budget_tokens=5_000, unlimited=["microdollars"])
     changed = await world.budgets.set(OWNER, pool, in_tokens)

@@ -11,6 +11,7 @@ import { ApprovalCard } from "../parts/ApprovalCard";
 import { count, moment, nameOf, short, timeOfDay } from "../parts/format";
 import { inert } from "../parts/inert";
 import { Markdown } from "../parts/Markdown";
+import { withNames } from "../parts/Named";
 import { Age, Button, Line, Money, SessionState, State, Took, Tokens } from "../parts/Parts";
 import type { Block, Child, Context, Footer, Said, Tools, Unheard } from "./conversation";
 import css from "./Chat.module.css";
@@ -145,7 +146,7 @@ function FooterView({ footer, session, run }: { footer: Footer; session: Session
       {!completed && (
         <div className={stopped ? css.stopped : css.failure} role={stopped ? undefined : "alert"}>
           <State look={stopped ? { icon: "◼", word: "Stopped", tone: "wait" } : { icon: "✕", word: "Failed", tone: "bad" }} />
-          <span dir="auto">{run?.reason_text ?? inert(end.reason.replaceAll("_", " "))}</span>
+          <span dir="auto">{run?.reason_text ? withNames(run.reason_text, session.session_id) : inert(end.reason.replaceAll("_", " "))}</span>
           {says !== "" && <details className={css.details} open={says.length < SHORT}><summary>What it said</summary><pre tabIndex={0} dir="auto">{inert(says)}</pre>
             {end.exit_code !== null && <p>exit code {end.exit_code}</p>}</details>}
           {footer.last && <Retry session={session} runId={footer.run_id} />}

@@ -32,7 +32,7 @@ export default function Home() {
   const filter = useMemo(() => readFilter(words), [words]);
   const projects = useProjectNames();
   const places = useRunnerPlaces();
-  const whys = useWhys(state.totals.queued > 0);
+  const whys = useWhys(state.totals.queued > 0 || Object.values(state.rows).some(waitsForMoney));
   const search = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
   useKeys(useMemo(() => keysOf(list, search), []));
@@ -52,6 +52,11 @@ export default function Home() {
       )}
     </div>
   );
+}
+
+/** What it said last is no reason: it was there before its budget was used up. */
+function waitsForMoney(row: Row): boolean {
+  return row.waiting_for === "budget" && row.queued_runs > 0;
 }
 
 const WHY_MS = 15_000;
@@ -114,7 +119,7 @@ function GroupOfRows({ group, state, filter, projects, places, whys }: GroupProp
       </h2>
       {rows.length > 0 && (
         <ul className={css.rows}>
-          {rows.slice(0, shown).map((row) => <Item key={row.session_id} row={row} project={row.project_id === null ? undefined : projects.get(row.project_id)} place={placeOf(row, places)} why={group === "queued" ? whys.get(row.session_id) : undefined} />)}
+          {rows.slice(0, shown).map((row) => <Item key={row.session_id} row={row} project={row.project_id === null ? undefined : projects.get(row.project_id)} place={placeOf(row, places)} why={group === "queued" || waitsForMoney(row) ? whys.get(row.session_id) : undefined} />)}
         </ul>
       )}
       {rows.length > shown && (
@@ -185,7 +190,7 @@ function Item({ row, project, place, why }: ItemProps) {
       <SessionRow row={row} project={project} place={place} why={why} />
       {answerable && <button type="button" data-answer className={css.answer} aria-expanded={open} onClick={() => setOpen(!open)}>{open ? "▾ Not now" : "▸ Answer here"}</button>}
       {answerable && open && <Peek row={row} />}
-      {row.waiting_for === "budget" && <RaiseLink session={row} reason={row.headline} className={css.answer} />}
+      {row.waiting_for === "budget" && <RaiseLink session={row} reason={why ?? row.headline} className={css.answer} />}
     </li>
   );
 }
