@@ -25,6 +25,8 @@ Dialect = Literal["callboard", "claude"]
 
 NAME_PATTERN: Final = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 MAX_SYSTEM_PROMPT_BYTES: Final = 131_072
+PLACEHOLDERS: Final = ("AGENT_SESSION_ID", "CALLBOARD_TOKEN", "CALLBOARD_URL", "PROJECT_DIR")
+"""What a runner fills in where an MCP server says `${NAME}`: the agent's own, and no environment."""
 AgentName = Annotated[str, Meta(pattern=NAME_PATTERN)]
 Word = Annotated[str, Meta(min_length=1, max_length=100)]
 Words = Annotated[list[Word], Meta(max_length=50)]
@@ -38,6 +40,7 @@ _WORDS: Final = {
     "float": "a number",
 }
 _NAME: Final = re.compile(NAME_PATTERN.removesuffix("$"))
+_PLACEHOLDER: Final = re.compile(r"\$\{([^}]*)\}")
 _COMMA: Final = re.compile(r",(?![^()]*\))")
 _CLAUDE: Final = frozenset({"name", "description", "tools", "model"})
 
@@ -129,6 +132,17 @@ def _check_servers(agent: Agent) -> None:
             raise _wrong(f"/mcp_servers/{name}", "every agent has this one; take another name")
         if (server.url is None) == (server.command is None):
             raise _wrong(f"/mcp_servers/{name}", "exactly one of url and command")
+        _check_filled_in(f"/mcp_servers/{name}/url", server.url or "")
+        for header, value in server.headers.items():
+            _check_filled_in(f"/mcp_servers/{name}/headers/{header}", value)
+
+
+def _check_filled_in(pointer: str, text: str) -> None:
+    """Refuses a name that nobody would fill in: the server would be told the name itself."""
+    unknown = next((name for name in _PLACEHOLDER.findall(text) if name not in PLACEHOLDERS), None)
+    if unknown is not None:
+        known = ", ".join(f"${{{name}}}" for name in PLACEHOLDERS)
+        raise _wrong(pointer, f"nobody fills in ${{{unknown}}}; known are {known}")
 
 
 def runs_programs(agent: Agent) -> bool:

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
+from callboard.domain.agent import PLACEHOLDERS
 from callboard.domain.invocation import OWN_SERVER
 from callboard.runner.environment import IDENTITY
 
-PLACEHOLDERS: Final = ("AGENT_SESSION_ID", "CALLBOARD_TOKEN", "CALLBOARD_URL", "PROJECT_DIR")
 _PLACEHOLDER: Final = re.compile(r"\$\{(" + "|".join(PLACEHOLDERS) + r")\}")
 
 
