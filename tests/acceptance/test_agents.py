@@ -186,6 +186,11 @@ def test_a03_a_runner_notices_files_that_change_while_it_runs(world: World) -> N
     until(lambda: agents() == ["late"], 20, "the agent of a new file")
     (own / "late.md").unlink()
     until(lambda: agents() == [], 20, "none of a file that is gone")
+    write(own, "mighty", "executor: scripted\npermission_mode: full\n", "say one")
+    shown = ("runner", "show", coordinator.http.get("/runners").json()["items"][0]["runner_id"])
+    until(lambda: "agents/mighty.md: It brings MCP servers or the mode full" in callboard(*shown).out, 20, "why not")
+    assert callboard("agent", "sync").code == 0
+    until(lambda: "mighty" not in callboard(*shown).out, 20, "nothing refused once somebody has looked")
 
 
 def test_an_mcp_server_that_nobody_describes_fails_the_run_with_its_name(stage: Stage) -> None:

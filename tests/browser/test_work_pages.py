@@ -347,19 +347,28 @@ def test_a81_issues_are_made_put_into_a_milestone_and_come_through_it(visitor: V
     dialog.get_by_role("button", name="Make the milestone").click()
     page.wait_for_url(re.compile("/milestones/2$"))
     start_and_come_back(page, f"Start #3, #{made} on milestone-2")
-    expect(page.get_by_text("2 of 2 passed")).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("All passed, to be ended")).to_be_visible()
-    expect(page.get_by_text("it waits for you to end it")).to_be_visible()
-    page.get_by_role("button", name="End").click()
-    dialog.get_by_label("Summary").select_option("mine")
-    dialog.get_by_label("Your summary").fill("Nothing is **open**.")
-    dialog.get_by_role("button", name="End the milestone").click()
-    expect(page.get_by_role("region", name="Summary").get_by_text("Nothing is open.")).to_be_visible()
+    end_and_close(page)
     page.get_by_role("link", name="shop").click()
+    expect(row(page, made)).to_have_count(0)
     page.get_by_role("link", name="Tasks").click()
     page.get_by_text("test exited with code 3").click()
     expect(page.get_by_text("boom")).to_be_visible()
     assert visitor.heard == []
+
+
+def end_and_close(page: Page) -> None:
+    """A milestone that has come through waits for its end; its issues are closed by a person, all at once."""
+    expect(page.get_by_text("2 of 2 passed")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("All passed, to be ended")).to_be_visible()
+    expect(page.get_by_text("it waits for you to end it")).to_be_visible()
+    page.get_by_role("button", name="End").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Summary").select_option("mine")
+    dialog.get_by_label("Your summary").fill("Nothing is **open**.")
+    dialog.get_by_role("button", name="End the milestone").click()
+    expect(page.get_by_role("region", name="Summary").get_by_text("Nothing is open.")).to_be_visible()
+    page.get_by_role("button", name="Close them").click()
+    expect(page.get_by_text("still open")).to_have_count(0)
 
 
 def start_and_come_back(page: Page, word: str) -> None:

@@ -122,7 +122,10 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(f"{b}: &{b} [*{a}, *{a}]" for a, b in zip(
         ("permission_mode: god", "/permission_mode: .*; it is one of ask, edit, full, read_only"),
         ("system_prompt: x", "below the front matter"),
         ("mcp_servers: {a: {command: x, url: y}}", "exactly one"),
-        ("mcp_servers: {a: {url: 'http://x', headers: {X-Home: '${HOME}'}}}", "/headers/X-Home: nobody fills in .{7}; known"),
+        (
+            "mcp_servers: {a: {url: 'http://x', headers: {X-Home: '${HOME}'}}}",
+            "/headers/X-Home: nobody fills in .{7}; known",
+        ),
         ("mcp_servers: {a: {url: 'http://${HOST}/mcp'}}", "/mcp_servers/a/url: nobody fills in"),
         ("demands: {project_dir: here}", "absolute"),
         ("demands: {project_dir: /a/../b}", "absolute"),

@@ -1,4 +1,4 @@
-"""What a runner told of its machine, as lines for people: load, memory, disk, agents' programs and their logins."""
+"""What a runner told of itself, as lines: its machine, agents' programs, files of agents that were refused."""
 
 from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
@@ -23,7 +23,19 @@ def machine_lines(facts: Mapping[str, Any]) -> dict[str, str]:
     worktrees = facts.get("worktrees")
     if isinstance(worktrees, int):
         lines["worktrees"] = f"{worktrees}  (those that are left over: callboard worktrees)"
+    if refused := _refused_agents(facts.get("refused_agents")):
+        lines["refused"] = refused
     return lines
+
+
+def _refused_agents(told: Any) -> str:
+    """The files of agents that were not taken, one on each line, with why."""
+    files = told.get("files") if isinstance(told, dict) else None
+    named = [one for one in files if isinstance(one, dict)] if isinstance(files, list) else []
+    lines = [f"{one.get('path')}: {one.get('why')}" for one in named]
+    count = told.get("count") if isinstance(told, dict) else None
+    more = [f"and {count - len(named)} more"] if _is_number(count) and count > len(named) else []
+    return "\n               ".join([*lines, *more])
 
 
 def _machine(machine: Mapping[str, Any]) -> dict[str, str]:

@@ -20,19 +20,23 @@ from callboard.domain.errors import CallboardError
 from callboard.runner.config import RunnerSettings
 from callboard.runner.contact import Dismissed
 from callboard.runner.context import RunnerContext
+from callboard.wire.agents import FileProblem
 
 UPLOAD_SECONDS: Final = 10.0
 LOOK_HEARTBEATS: Final = 3
+MOST_TOLD: Final = 10
+LONGEST_TOLD: Final = 300
 _LOG = structlog.get_logger(__name__)
 
 
 class AgentFiles:
-    """What was uploaded last; whatever is wrong with a file is logged, and said by `agent validate`."""
+    """What was uploaded last; what is wrong with a file is logged, told of the runner, and said by `agent validate`."""
 
     def __init__(self, settings: RunnerSettings, environment: Mapping[str, str]) -> None:
         self._project = [*project_folders(settings.project_dir).values()]
         self._user = [*user_folders(environment).values()]
         self._uploaded: dict[str, Look] = {}
+        self._refused: dict[str, list[FileProblem]] = {}
 
     async def keep_uploaded(self, context: RunnerContext) -> None:
         """Look every few heartbeats whether a file has changed, until cancelled."""
@@ -65,5 +69,13 @@ class AgentFiles:
             del self._uploaded[source.scope]
             _LOG.warning("agents_not_uploaded", scope=source.scope, why=str(error) or type(error).__name__)
             return
+        if taken.errors:  # a person may let it in without a change of the file
+            del self._uploaded[source.scope]
+        if taken.errors == self._refused.get(source.scope, []):
+            return
+        self._refused[source.scope] = taken.errors
         for problem in taken.errors:
             _LOG.warning("agent_file_refused", path=problem.path, why=problem.message)
+        refused = [problem for problems in self._refused.values() for problem in problems]
+        told = [{"path": one.path[:LONGEST_TOLD], "why": one.message[:LONGEST_TOLD]} for one in refused[:MOST_TOLD]]
+        context.measured.keep(refused_agents={"files": told, "count": len(refused)})

@@ -28,9 +28,15 @@ class OfferedExecutor:
 
 @dataclass(kw_only=True)
 class Measured:
-    """What was found of the machine and is not told yet."""
+    """What was found of the machine and is not told yet, and what is told anew with all that is found."""
 
     facts: dict[str, Any] = field(default_factory=dict)
+    lasting: dict[str, Any] = field(default_factory=dict)
+
+    def keep(self, **facts: Any) -> None:
+        """Tell this with the next heartbeat, and again with every look at the machine: an answer may be lost."""
+        self.lasting |= facts
+        self.facts = self.facts | facts
 
     def take(self) -> dict[str, Any]:
         """The facts; they are not given again."""

@@ -57,7 +57,7 @@ async def measure_for_ever(context: RunnerContext, worktrees: Callable[[], int])
     while True:
         found = await asyncio.to_thread(measured, context.settings.project_dir, worktrees)
         found["machine"] |= busy
-        context.measured.facts = found | {"clients": clients}
+        context.measured.facts = found | {"clients": clients} | context.measured.lasting
         await context.clock.pause(MEASURE_SECONDS)
         busy = _told(_busy)  # since the last time, so that the first tells nothing
 

@@ -1,6 +1,7 @@
 // What the coordinator's validator says of a place, in the words of people. Pure; what is not known here stays as it is.
 
 const WORDS: readonly (readonly [RegExp, (found: RegExpMatchArray) => string])[] = [
+  [/^Expected `str` matching regex '\^\[A-Za-z0-9\]\[([A-Za-z0-9_.-]*)\]\{0,(\d+)\}\$'/, ([, then, most]) => `only letters, digits${[".", "-", "_"].filter((one) => then?.replace("A-Za-z0-9", "").includes(one)).map((one) => `, ${one}`).join("")}, the first a letter or a digit, at most ${Number(most) + 1}`],
   [/^Expected `str` matching regex /, () => "it has characters, or a form, that are not allowed here"],
   [/^Expected `str` of length >= 1$/, () => "it is needed"],
   [/^Expected `str` of length (<=|>=) (\d+)$/, ([, sign, most]) => `it has to have ${sign === "<=" ? "at most" : "at least"} ${most} characters`],

@@ -3,11 +3,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useRef } from "react";
 import { call } from "../api/client";
-import type { AgentListed } from "../api/schema";
+import type { AgentListed, Runner } from "../api/schema";
 import { useKeys, type Key } from "../keyboard/registry";
 import { Link, useQueryParameter } from "../navigation";
 import { inert } from "../parts/inert";
 import layout from "../parts/layout.module.css";
+import { refusedAgentsOf } from "../parts/machine";
 import { Loading, State, Trouble } from "../parts/Parts";
 import type { Parameters } from "../routes";
 import css from "./Agents.module.css";
@@ -58,6 +59,7 @@ function AllAgents() {
         <input ref={search} type="search" className={layout.field} placeholder="Search  /" aria-label="Search agents" value={words} onChange={(event) => setWords(event.target.value)} />
         <Link to="/agents?new=1" className={css.new}>New agent</Link>
       </div>
+      <NotTaken />
       {agents.data === undefined || shown === undefined ? (agents.error ? <Trouble problem={agents.error} again={() => void agents.refetch()} /> : <Loading what="the agents" />) : agents.data.length === 0 ? (
         <div className={layout.first}>
           <h2>There is no agent yet</h2>
@@ -69,6 +71,23 @@ function AllAgents() {
         <ul className={layout.box}>{shown.map((agent) => <li key={`${agent.scope} ${agent.directory} ${agent.name}`} className={css.item}><AgentLine agent={agent} /></li>)}</ul>
       )}
     </div>
+  );
+}
+
+/** Files of agents that runners have and the coordinator did not take; who may not see runners is told nothing. */
+function NotTaken() {
+  const runners = useQuery<{ items: Runner[] }, Error>({ queryKey: ["runners", "newest"], queryFn: () => call("GET /runners", { query: { limit: MOST } }), retry: false });
+  const told = (runners.data?.items ?? []).filter((one) => one.state !== "lost" && refusedAgentsOf(one.facts).count > 0);
+  if (told.length === 0) return null;
+  return (
+    <section className={layout.card} aria-label="Files that are not taken">
+      <h2>Files that are not taken</h2>
+      <ul className={layout.form}>
+        {told.flatMap((one) => refusedAgentsOf(one.facts).files.map(({ path, why }) => (
+          <li key={`${one.runner_id} ${path}`}><span className={layout.mono}>{inert(path)}</span> of <Link to={`/runners/${one.runner_id}`}>{inert(one.name || one.hostname)}</Link>: {inert(why)}</li>
+        )))}
+      </ul>
+    </section>
   );
 }
 

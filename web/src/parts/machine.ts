@@ -1,4 +1,4 @@
-// What a runner told of its machine: how busy and how full it is, and the programs of its agents. Pure; what it did not
+// What a runner told of itself: how busy and how full its machine is, programs and files of agents. Pure; what it did not
 // tell is not there.
 
 export interface Machine {
@@ -35,6 +35,18 @@ export function worktreesOf(facts: Facts): number | null {
   return typeof facts.worktrees === "number" ? facts.worktrees : null;
 }
 
+export interface RefusedFile {
+  path: string;
+  why: string;
+}
+
+/** The files of agents that the coordinator did not take, and how many there are in all. */
+export function refusedAgentsOf(facts: Facts): { files: RefusedFile[]; count: number } {
+  const { files, count } = objectOf(facts.refused_agents);
+  const named = (Array.isArray(files) ? files : []).map(objectOf).map(({ path, why }) => ({ path: String(path), why: String(why) }));
+  return { files: named, count: typeof count === "number" ? Math.max(count, named.length) : named.length };
+}
+
 export const LOGINS: Record<string, string> = {
   environment: "logged in by its environment", file: "logged in", keychain: "login in the keychain, if any", none: "no login found",
 };
@@ -52,6 +64,9 @@ export function troublesOf(facts: Facts): string[] {
   if (machine.memory_bytes && machine.memory_free_bytes !== undefined && machine.memory_free_bytes < machine.memory_bytes * LEAST_MEMORY_PART) {
     found.push(`Its memory is nearly used up (${bytes(machine.memory_free_bytes)} free): give it fewer slots, or end what is not needed.`);
   }
+  const refused = refusedAgentsOf(facts);
+  for (const { path, why } of refused.files) found.push(`Its agent in ${path} is not taken. ${why}`);
+  if (refused.count > refused.files.length) found.push(`${refused.count - refused.files.length} more files of agents are not taken; its log names them.`);
   for (const client of clientsOf(facts)) {
     if (client.login === "none") found.push(`${client.name} has no login there, so that its runs will fail: log in once on that machine as the runner's user.`);
   }

@@ -18,7 +18,7 @@ import css from "../Runners.module.css";
 import { useNameOf } from "../runs/Rows";
 import { Gauges, MachineFacts } from "./Machine";
 
-const SHOWN_APART = new Set(["machine", "clients", "worktrees"]);
+const SHOWN_APART = new Set(["machine", "clients", "worktrees", "refused_agents"]);
 const LIVE = ["claimed", "running", "interrupted"] as const;
 
 export function OneRunner({ runnerId }: { runnerId: string }) {

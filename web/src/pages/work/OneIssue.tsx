@@ -50,7 +50,7 @@ export function OneIssue({ project, named, number }: { project: Project; named: 
       <div className={layout.head}>
         <State look={found.state === "open" ? { icon: "○", word: "Open", tone: "good" } : { icon: "✓", word: "Closed", tone: "wait" }} />
         <h1 dir="auto"><span className={layout.soft}>#{number}</span> {inert(found.title) || `Issue ${number}`}</h1>
-        <Starts project={project} issue={found} holder={own.find(isActive)} onStart={open} onEdit={() => setEditing(true)} />
+        <Starts project={project} issue={found} passed={task?.outcome === "passed"} holder={own.find(isActive)} onStart={open} onEdit={() => setEditing(true)} />
       </div>
       <div className={css.two}>
         <div className={css.column}>
@@ -68,7 +68,7 @@ export function OneIssue({ project, named, number }: { project: Project; named: 
   );
 }
 
-function Starts({ project, issue, holder, onStart, onEdit }: { project: Project; issue: Issue; holder: WorkRow | undefined; onStart: (what: string) => void; onEdit: () => void }) {
+function Starts({ project, issue, passed, holder, onStart, onEdit }: { project: Project; issue: Issue; passed: boolean; holder: WorkRow | undefined; onStart: (what: string) => void; onEdit: () => void }) {
   const queries = useQueryClient();
   const [turn, turning] = useAction(async () => {
     const state = issue.state === "open" ? "closed" : "open";
@@ -78,18 +78,21 @@ function Starts({ project, issue, holder, onStart, onEdit }: { project: Project;
     return state === "closed" ? `#${issue.number} is closed.` : `#${issue.number} is open again.`;
   });
   const isOurs = project.tracker === "local";
+  // What has passed is not begun anew as a rule: it is left to a person to close it.
+  const closes = isOurs && passed && issue.state === "open";
   return (
     <span className={css.actions}>
+      {closes && <Button look="primary" disabled={turning} onClick={() => void turn()}>Close the issue</Button>}
       {holder || issue.session_id ? (
         <Link to={`/sessions/${holder?.session_id ?? issue.session_id}`} className={css.button}>Open its session</Link>
       ) : (
         <>
-          <Button look="primary" onClick={() => onStart("spawn")}>Start work …</Button>
+          <Button look={closes ? "plain" : "primary"} onClick={() => onStart("spawn")}>Start work …</Button>
           <Button onClick={() => onStart("task")}>Run as task …</Button>
         </>
       )}
       {isOurs ? <Button onClick={onEdit}>Edit</Button> : <Elsewhere project={project} number={issue.number} />}
-      {isOurs && <Button look="quiet" disabled={turning} onClick={() => void turn()}>{issue.state === "open" ? "Close" : "Open again"}</Button>}
+      {isOurs && !closes && <Button look="quiet" disabled={turning} onClick={() => void turn()}>{issue.state === "open" ? "Close" : "Open again"}</Button>}
     </span>
   );
 }

@@ -12,7 +12,7 @@ import { Age, Button, Dialog, Loading, State, Trouble } from "../../parts/Parts"
 import { TextField } from "../agents/Fields";
 import { workAddress } from "./address";
 import { WorkActions, WorkDialogs } from "./Actions";
-import { readAgain, useMilestones, useWorkSessions } from "./data";
+import { readAgain, useIssues, useMilestones, useWorkSessions } from "./data";
 import { isActive, lifecycleLook } from "./lifecycle";
 import { isWorkedOff, milestoneLook, Progress } from "./Milestones";
 import { SpawnDialog } from "./SpawnDialog";
@@ -61,6 +61,7 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
         </div>
       )}
       {idle && <p role="status"><strong>Nothing of it is left to do: it waits for you to end it.</strong>{left && " What did not pass can be tried again before."}</p>}
+      <StillOpen project={project} milestone={found} />
       {found.summary && <section className={layout.card} aria-labelledby="summary"><h2 id="summary">Summary</h2><Markdown text={found.summary} /></section>}
       <section className={layout.card} aria-labelledby="tasks">
         <h2 id="tasks">Tasks, in their order</h2>
@@ -86,6 +87,26 @@ export function OneMilestone({ project, named, number }: { project: Project; nam
       {adding && <ToMilestone project={project} named={named} numbers={[]} milestone={found} onClose={() => setAdding(false)} />}
       {ending && <EndDialog milestone={found} onClose={() => setEnding(false)} />}
     </>
+  );
+}
+
+/** Issues whose tasks have passed are closed by a person: here all at once, where they are kept here. */
+function StillOpen({ project, milestone }: { project: Project; milestone: Milestone }) {
+  const issues = useIssues(project);
+  const queries = useQueryClient();
+  const passed = new Set(milestone.tasks.filter((task) => task.outcome === "passed").map((task) => task.number));
+  const left = (issues.data ?? []).filter((issue) => passed.has(issue.number));
+  const [close, closing] = useAction(async () => {
+    for (const { number } of left) await call("PATCH /projects/{project_id}/issues/{number}", { path: { project_id: project.project_id, number }, body: { state: "closed" } });
+    await queries.invalidateQueries({ queryKey: ["work"] });
+    return left.length === 1 ? "The issue is closed." : `${left.length} issues are closed.`;
+  });
+  if (project.tracker !== "local" || left.length === 0 || milestone.state === "planned") return null;
+  return (
+    <p className={layout.line}>
+      <span className={layout.soft}>{left.length === 1 ? "1 issue that has passed is" : `${left.length} issues that have passed are`} still open.</span>
+      <Button className={css.small} disabled={closing} onClick={() => void close()}>{left.length === 1 ? "Close it" : "Close them"}</Button>
+    </p>
   );
 }
 
