@@ -213,6 +213,24 @@ def test_a_spawn_that_nobody_prepares_says_what_to_do_and_leaves_nothing(world: 
     assert shop.left == names("issues-2-1")
 
 
+def another_repository_in_its_place_is_not_ours(shop: Shop, way: str) -> None:
+    """R24: no agent works there, and no delete counts or removes it."""
+    made = shop.do("spawn", "1", "--reuse-branch")
+    shop.coordinator.ended(made["run_id"])
+    place = Path(made["path"])
+    shutil.rmtree(place)
+    theirs = Repository(place)
+    theirs.git("commit", "--quiet", "--allow-empty", "--message", "theirs")
+    refused = shop.refused(1, "resume", "1", "write hacked x", "--wait")
+    assert ("another repository" in refused, way in refused, (place / "hacked").exists()) == (True, True, False)
+    (listed,) = shop.do("worktrees")["items"]
+    assert (listed["path"], listed["instead"], listed["unpushed"]) == (str(place), "another repository there", 1)
+    assert "is not ours, and was left alone" in shop.callboard("delete", "1", "--keep-branch").err
+    assert theirs.git("log", "-1", "--format=%s") == "theirs"
+    last = shop.do("spawn", "1", "--reuse-branch")
+    assert shop.repository.git("log", "-1", "--format=%s", last["branch"]) == "kept"
+
+
 @sqlite_only
 def test_r24_a_worktree_that_somebody_removed_is_told_with_the_way_to_go_on_from_its_branch(world: World) -> None:
     """R24: the run fails with the reason, and the two commands that `why` names lead on from what was committed."""
@@ -243,6 +261,8 @@ def test_r24_a_worktree_that_somebody_removed_is_told_with_the_way_to_go_on_from
     place.symlink_to(shop.repository.path)
     assert "but a link" in shop.refused(1, "resume", "1", "write hacked x", "--wait")
     assert not (shop.repository.path / "hacked").exists()
+    assert "is a link; it was not followed" in shop.callboard("delete", "1", "--keep-branch").err
+    another_repository_in_its_place_is_not_ours(shop, way)
     # A number means the latest work: here one that was never begun.
     (world.folder / "project-issue-2").mkdir()
     assert "callboard worktrees --remove" in shop.refused(8, "spawn", "2")
@@ -251,5 +271,5 @@ def test_r24_a_worktree_that_somebody_removed_is_told_with_the_way_to_go_on_from
     # The path may be said as it is typed; a link alone is not followed.
     shop.repository.git("worktree", "add", "--quiet", "-b", "left", str(world.folder / "project-left"))
     (world.folder / "link").symlink_to(world.folder / "project-left")
-    assert "is a link to" in shop.refused(2, "worktrees", "--remove", "../link")
+    assert "is a link, which is not followed" in shop.refused(1, "worktrees", "--remove", "../link")
     assert shop.do("worktrees", "--remove", "../project/../project-left")["path"].endswith("/project-left")

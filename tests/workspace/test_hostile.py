@@ -75,12 +75,11 @@ def test_a_worktree_that_became_a_link_is_neither_looked_at_nor_removed(place: P
     linked = worktree_of(place.repository(), place.worktree)
     with pytest.raises(WorkspaceRefused) as refused:
         diff_of(place.repository(), linked, Diff(path=made.path, base_commit=made.base_commit))
-    assert refused.value.code == "link_refused"
-    with pytest.raises(WorkspaceRefused) as refused:
-        remove(place.repository(), place.journal, Remove(path=made.path, branch=made.branch, confirm="lose-1"), "job_1")
-    assert refused.value.code == "link_refused"
-    with pytest.raises(WorkspaceRefused):
-        place.undo()
+    assert (refused.value.code, "but a link" in refused.value.sentence) == ("worktree_missing", True)
+    removed = remove(place.repository(), place.journal, Remove(path=made.path, branch=made.branch), "job_1")
+    assert (removed.folder_removed, "is a link" in (removed.left_alone or "")) == (False, True)
+    place.undo()
+    assert place.worktree.is_symlink()
     assert (outside / "readme").read_text() == "hello\n"
 
 

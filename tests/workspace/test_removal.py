@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from callboard.wire.jobs import Diff, ListWorktrees, Prepared, Remove, Removed
 from callboard.workspace import files
 from callboard.workspace.changes import diff_of
+from callboard.workspace.identity import own_worktree
+from callboard.workspace.ownership import Workspaces
 from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.removal import list_worktrees, remove
 from callboard.workspace.state_file import worktree_of
@@ -32,7 +35,7 @@ def test_what_holds_no_work_goes_with_its_branch_and_its_journal(place: Place) -
     (place.worktree / "closed").mkdir(mode=0o500)
     assert _remove(place, made) == Removed(path=made.path, branch_removed=True)
     assert place.left() == []
-    assert _remove(place, made) == Removed(path=made.path, branch_removed=False, was_there=False)
+    assert _remove(place, made) == Removed(path=made.path, branch_removed=False, was_there=False, folder_removed=False)
 
 
 def test_what_was_half_removed_is_removed_whole(place: Place) -> None:
@@ -208,8 +211,88 @@ def test_a_folder_that_git_does_not_know_and_a_locked_worktree_are_kept(place: P
     place.git("worktree", "prune")
     place.worktree.mkdir()
     (place.worktree / "precious").write_text("x")
-    assert _refused(place, made).code == "not_a_worktree"
+    with pytest.raises(WorkspaceRefused) as refused:
+        remove(place.repository(), place.journal, Remove(path=made.path), "job_1")
+    assert refused.value.code == "not_a_worktree"
+    removed = _remove(place, made)
+    assert (removed.branch_removed, removed.folder_removed, bool(removed.left_alone)) == (True, False, True)
     assert (place.worktree / "precious").exists()
+
+
+def _another_repository(place: Place) -> None:
+    place.git("init", "--quiet", str(place.worktree))
+    place.commit("theirs", "x", at=place.worktree)
+
+
+def _plain_folder(place: Place) -> None:
+    place.worktree.mkdir()
+    (place.worktree / "theirs").write_text("x\n")
+
+
+def _another_worktree(place: Place) -> None:
+    place.git("worktree", "prune")
+    place.git("worktree", "add", "--quiet", "-b", "own", str(place.worktree))
+    (place.worktree / "theirs").write_text("x\n")
+
+
+def _says_it_is_ours(place: Place) -> None:
+    """The `.git` of a worktree of work elsewhere."""
+    _another_repository(place)
+    (place.worktree / ".git").rename(place.worktree / "their-git")
+    (place.worktree / ".git").write_text(f"gitdir: {place.folder}/other/.git/worktrees/shop-issue-42\n")
+
+
+def _a_link(place: Place) -> None:
+    (place.folder / "theirs").mkdir()
+    (place.folder / "theirs" / "theirs").write_text("x\n")
+    place.worktree.symlink_to(place.folder / "theirs")
+
+
+@pytest.mark.parametrize("replace", [_another_repository, _plain_folder, _another_worktree, _says_it_is_ours, _a_link])
+def test_what_stands_in_the_place_of_a_worktree_is_neither_worked_in_nor_counted_nor_removed(
+    place: Place, replace: Callable[[Place], None]
+) -> None:
+    """R24: a worktree is known by what leads to it and back, not by its path; only what is ours goes, and is asked."""
+    made = place.prepare()
+    workspaces = Workspaces(place.guarded(), place.journal, [place.folder])
+    assert workspaces.missing(place.path, place.worktree) is None
+    tip = place.commit("feature", "x", at=place.worktree)
+    shutil.rmtree(place.worktree)
+    replace(place)
+    told = workspaces.missing(place.path, place.worktree) or ""
+    assert "no worktree any more" in told or "is not the worktree any more" in told
+    with pytest.raises(WorkspaceRefused, match="any more") as missing:
+        own_worktree(place.repository(), place.journal, place.worktree)
+    assert missing.value.code == "worktree_missing"
+    known = ListWorktrees(prefix="shop-", known=[made.path])
+    (found,) = list_worktrees(place.repository(), place.journal, known)
+    assert (found.missing, found.instead is not None, found.uncommitted) == (True, True, replace is _another_worktree)
+    with pytest.raises(WorkspaceRefused):
+        place.undo()
+    refused = _refused(place, made)
+    assert ("1 commit" in refused.sentence, "not committed" in refused.sentence) == (True, False)
+    removed = _remove(place, made, keep_branch=True)
+    assert (removed.folder_removed, removed.branch_removed, removed.lost) == (False, False, [])
+    assert ("left alone" in (removed.left_alone or ""), (place.worktree / "theirs").is_file()) == (True, True)
+    again = place.prepare(reuse_branch=True)
+    assert (again.path, again.branch) == (f"{made.path}-2", "issue-42")
+    assert place.git("rev-parse", "HEAD", at=Path(again.path)) == tip
+
+
+def test_a_worktree_that_git_moved_is_told_with_its_place_and_removed_there(place: Place) -> None:
+    made = place.prepare()
+    moved = place.worktree.with_name("elsewhere")
+    place.git("worktree", "move", made.path, str(moved))
+    with pytest.raises(WorkspaceRefused, match=f"is now at {moved}"):
+        own_worktree(place.repository(), place.journal, place.worktree)
+    (found,) = list_worktrees(place.repository(), place.journal, ListWorktrees(prefix="shop-", known=[made.path]))
+    assert (found.missing, found.instead) == (True, f"now at {moved}")
+    (moved / "notes").write_text("mine\n")
+    refused = _refused(place, made, keep_branch=True)
+    assert (str(moved) in refused.sentence, "(notes)" in refused.sentence) == (True, True)
+    (moved / "notes").unlink()
+    assert _remove(place, made, keep_branch=True) == Removed(path=str(moved), branch_removed=False)
+    assert (moved.exists(), place.prepare(reuse_branch=True).path) == (False, made.path)
 
 
 def _diff(place: Place, made: Prepared) -> None:
@@ -256,4 +339,4 @@ def test_worktrees_are_listed_with_what_is_only_there(place: Place) -> None:
     place.git("worktree", "prune")
     known = [str(place.worktree), str(place.folder / "own")]
     (found,) = list_worktrees(place.repository(), place.journal, ListWorktrees(prefix="shop-", known=known))
-    assert (found.path, found.missing) == (str(place.worktree), True)
+    assert (found.path, found.missing, found.branch, found.unpushed) == (str(place.worktree), True, "issue-42", 1)

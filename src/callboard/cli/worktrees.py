@@ -146,12 +146,8 @@ def worktrees(
 
 
 def _real(path: Path) -> str:
-    """Where a path that was typed leads to. InvalidRequest for a link, which is never followed when it is removed."""
-    real = os.path.realpath(path)
-    if path.name != ".." and path.is_symlink():
-        hint = f"Links are not followed. If that is meant: callboard worktrees --remove {real}"
-        raise InvalidRequest(f"{path} is a link to {real}.", hint=hint)
-    return real
+    """Where a path that was typed leads to; a link at its end stays one, it is never followed when it is removed."""
+    return os.path.realpath(path) if path.name == ".." else str(path.parent.resolve() / path.name)
 
 
 def _look(context: Context, project: Project, place: Location) -> Job:
@@ -185,7 +181,9 @@ def _remove_one(context: Context, project: Project, places: list[Location], path
     if context.output.json_wanted:
         context.output.value(job.answer)
     else:
-        context.output.line(job.answer["path"] if context.output.quiet else f"{job.answer['path']}  removed")
+        what = "removed" if job.answer.get("folder_removed", True) else "was gone; git has forgotten it"
+        context.output.line(job.answer["path"] if context.output.quiet else f"{job.answer['path']}  {what}")
+        _tell_left(context, job)
     return 0
 
 
@@ -244,7 +242,14 @@ def _tell_removed(context: Context, job: Job) -> None:
     branch = "its branch was removed" if removed["branch_removed"] else "its branch is kept"
     why = removed.get("branch_kept")
     branch += f": {why.rstrip('.')}" if why else ""
-    context.output.note(span(f"{removed['path']} was removed, {branch}.", "dim"))
+    went = "was removed" if removed.get("folder_removed", True) else "was not there any more"
+    context.output.note(span(f"{removed['path']} {went}, {branch}.", "dim"))
+    _tell_left(context, job)
+
+
+def _tell_left(context: Context, job: Job) -> None:
+    if left := job.answer.get("left_alone"):
+        context.output.note(span(left, "yellow"))
 
 
 def _show(context: Context, listed: list[dict[str, Any]]) -> None:
@@ -261,7 +266,7 @@ def _show(context: Context, listed: list[dict[str, Any]]) -> None:
                 told = f"{one['path']} is half made, and removing it is tried again: {one['undo_error']}"
                 output.note(span(told, "yellow"))
             elif one["next_step"]:
-                output.note(span(f"{one['path']}: its folder is gone, and #{one['handle']} cannot go on.", "yellow"))
+                output.note(span(f"{one['path']}: {_state(one)}, and #{one['handle']} cannot go on.", "yellow"))
                 output.note(span(f"next: {one['next_step']}", "dim"))
         if any(one["next_step"] is None for one in listed):
             output.note(span("Remove one: callboard delete REF, or callboard worktrees --remove PATH", "dim"))
@@ -272,7 +277,7 @@ def _show(context: Context, listed: list[dict[str, Any]]) -> None:
 def _state(one: dict[str, Any]) -> str:
     if one.get("half_made_for"):
         return "half made"
-    return "its folder is gone" if one.get("missing") else str(one["uncommitted"])
+    return (one.get("instead") or "its folder is gone") if one.get("missing") else str(one["uncommitted"])
 
 
 def _row(one: dict[str, Any]) -> list[Part]:

@@ -5,7 +5,6 @@ Each step is taken once the one before it is certain; nothing is started without
 
 import asyncio
 import hashlib
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, cast, get_args
@@ -34,13 +33,8 @@ PROMPT_IS_SCRIPT: Final = (
     "[executors.{}] may run its prompt as a script here, and this prompt holds text from elsewhere. "
     "If its program only reads it, state prompt_is_data = true there."
 )
-WORKTREE_GONE: Final = (
-    "The worktree {} is not there any more. What was committed is on its branch, with which work can begin anew."
-)
-WORKTREE_IS_LINK: Final = (
-    "{} is no worktree any more but a link, which is not followed. Remove it; what was committed is on its branch, "
-    "with which work can begin anew."
-)
+ON_ITS_BRANCH: Final = "What was committed is on its branch, with which work can begin anew."
+WORKTREE_GONE: Final = f"The worktree {{}} is not there any more. {ON_ITS_BRANCH}"
 
 
 class NotLaunchable(Exception):
@@ -61,7 +55,7 @@ def prepare(context: RunnerContext, held: HeldAttempt) -> tuple[Invocation, Laun
         )
     if offered.executes_prompt and holds_foreign_text(held.claim):
         raise NotLaunchable("prompt_is_script", PROMPT_IS_SCRIPT.format(held.claim.executor_type), retry=False)
-    _check_worktree(held.claim)
+    _check_worktree(context, held.claim)
     try:
         invocation = invocation_of(context, held, offered)
         launch = base.launch(offered.executor, invocation)
@@ -80,11 +74,14 @@ def prepare(context: RunnerContext, held: HeldAttempt) -> tuple[Invocation, Laun
     return invocation, launch
 
 
-def _check_worktree(claim: Claim) -> None:
-    """A link in the place of a worktree may lead to another one, or to the repository itself, inside the same roots."""
-    path = claim.project_dir
-    if claim.repository is not None and path is not None and Path(path).exists() and os.path.realpath(path) != path:
-        raise NotLaunchable("project_dir_missing", WORKTREE_IS_LINK.format(path), retry=False)
+def _check_worktree(context: RunnerContext, claim: Claim) -> None:
+    """What is in the place of a worktree, a link or a folder of others, is not ours to work in, although it is inside
+    the same roots."""
+    if claim.repository is None or claim.project_dir is None:
+        return
+    instead = context.jobs.work.workspaces.missing(Path(claim.repository), Path(claim.project_dir))
+    if instead is not None:
+        raise NotLaunchable("project_dir_missing", f"{instead} {ON_ITS_BRANCH}", retry=False)
 
 
 def holds_foreign_text(claim: Claim) -> bool:
@@ -168,6 +165,7 @@ async def start(context: RunnerContext, held: HeldAttempt, number: int, launch: 
     Is not to be cancelled half-way: see `undisturbed`.
     """
     _check_again(context, launch)
+    await asyncio.to_thread(_check_worktree, context, held.claim)
     try:
         checks = await asyncio.to_thread(_checks, context, held, launch.cwd)
     except CheckUnknown as unknown:

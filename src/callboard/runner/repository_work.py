@@ -16,6 +16,7 @@ from callboard.wire.jobs import MAX_FETCHED, JobOrder
 from callboard.workspace import changes, preparation, removal, shipping, state_file
 from callboard.workspace.git import Git
 from callboard.workspace.github import GitHubAccess
+from callboard.workspace.identity import own_worktree
 from callboard.workspace.issue_authors import check_allowed, judged
 from callboard.workspace.journal import Journal
 from callboard.workspace.ownership import Workspaces
@@ -115,17 +116,18 @@ class RepositoryWork:
         return removal.remove(repository, self.journal, order, job_id)
 
     def _write_state(self, repository: Repository, order: wire.WriteState) -> None:
-        linked = state_file.worktree_of(repository, Path(order.path))
+        linked = own_worktree(repository, self.journal, Path(order.path))
         with self.writing_state:
             state_file.write_state(repository, linked, order.file_name, order.content)
 
     def _diff(self, repository: Repository, order: wire.Diff) -> wire.DiffText:
-        return changes.diff_of(repository, state_file.worktree_of(repository, Path(order.path)), order)
+        return changes.diff_of(repository, own_worktree(repository, self.journal, Path(order.path)), order)
 
     def _list_worktrees(self, repository: Repository, order: wire.ListWorktrees) -> list[wire.Worktree]:
         return removal.list_worktrees(repository, self.journal, order)
 
     def _ship(self, repository: Repository, order: wire.Ship) -> wire.Shipped:
+        own_worktree(repository, self.journal, Path(order.path))
         return shipping.ship(repository, order, self._github)
 
     def _fetch_issues(self, repository: Repository, order: wire.FetchIssues) -> list[wire.IssueText]:

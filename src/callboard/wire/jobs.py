@@ -120,6 +120,10 @@ class Removed(Answer, kw_only=True):
     """What was lost with it, as was confirmed."""
     was_there: bool = True
     """False: there was neither a worktree nor a record of one, or it was removed before."""
+    folder_removed: bool = True
+    """False: its folder was gone before."""
+    left_alone: str | None = None
+    """What stands at its path and is not ours, in a sentence: nothing of it was looked at or removed."""
 
 
 class Ship(Asked, kw_only=True):
@@ -185,7 +189,9 @@ class Worktree(Answer, kw_only=True):
     uncommitted: int
     unpushed: int
     missing: bool = False
-    """Its directory is gone."""
+    """Its directory is gone, or is not there but elsewhere, or something else is in its place."""
+    instead: str | None = None
+    """Where it is missing, what is there, or where git moved it to, in a few words; None for nothing."""
     half_made_for: str | None = None
     """The session for which its preparation was begun and could not be undone."""
 

@@ -17,7 +17,7 @@ _PLAIN: Final = ("--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submo
 def diff_of(repository: Repository, linked: Linked, order: Diff) -> DiffText:
     """The difference as text and by file; the text is cut at `max_bytes`. Raises WorkspaceRefused."""
     base = check_commit(order.base_commit)
-    check_folder(linked.path)
+    check_folder(repository, linked)
     branch, head = repository.head(linked)
     with view(repository, linked, head) as shown:
         dirty = uncommitted(shown)

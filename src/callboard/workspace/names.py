@@ -10,7 +10,7 @@ MAX_BRANCH_BYTES: Final = 200
 MAX_NAME_BYTES: Final = 255
 _BRANCH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}", re.ASCII)
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
-_STATE_FILE: Final = re.compile(r"work-[1-9][0-9]{0,18}\.json", re.ASCII)
+STATE_FILE: Final = re.compile(r"work-[1-9][0-9]{0,18}\.json", re.ASCII)
 _SESSION: Final = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 _SCP: Final = re.compile(
     r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,63}@)?([A-Za-z0-9][A-Za-z0-9.-]{0,252}):(?!//)([A-Za-z0-9._~/-]{1,500})", re.ASCII
@@ -55,7 +55,7 @@ def check_folder_name(name: str) -> str:
 
 def check_state_file(name: str) -> str:
     """The name, when it is that of a state file. Raises `invalid_name`."""
-    if _STATE_FILE.fullmatch(name) is None:
+    if STATE_FILE.fullmatch(name) is None:
         raise WorkspaceRefused("invalid_name", f"{name[:80]!r} is not the name of a state file.")
     return name
 

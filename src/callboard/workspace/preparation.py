@@ -14,7 +14,7 @@ import structlog
 
 from callboard.domain.worker_prompt import WorkContext, WorkIssue, state_file
 from callboard.wire.jobs import Prepare, Prepared
-from callboard.workspace import files, refs
+from callboard.workspace import files, identity, refs
 from callboard.workspace.git import Git
 from callboard.workspace.journal import Entry, Journal, failed_files, no_room
 from callboard.workspace.names import check_branch, check_commit, check_folder_name
@@ -98,6 +98,9 @@ def plan(repository: Repository, order: Prepare, roots: Sequence[Path]) -> Plan:
             return Plan(place, branch, base, base.commit, creates_branch=True)
         if order.new_branch:
             continue
+        if place is None and order.reuse_branch and tip is not None:
+            _check_unused(repository, branch)
+            place = _next_place(root, order.directory_name)
         if place is None:
             raise _taken(root / order.directory_name)
         if beside is not None:
@@ -193,12 +196,24 @@ def _answer(planned: Plan, order: Prepare, hostname: str) -> Prepared:
     )
 
 
+def _next_place(root: Path, name: str) -> Path | None:
+    """Something else has taken the name, and nobody is on the branch: the folder's own name does not matter."""
+    places = (free_place(root, f"{name}-{number}") for number in range(2, MAX_NEXT + 1))
+    return next((place for place in places if place is not None), None)
+
+
 def _check_unused(repository: Repository, branch: str, but_for: Path | None = None) -> None:
     """A branch is checked out once only, else what one worktree commits another would undo; `but_for` is ours."""
     where = repository.used_at(branch, but_for)
     if where is not None:
         here = "Check out another one there (git switch), or take the next free name: --new-branch."
+        linked = repository.worktree_at(where)
         hint = here if where == repository.path else "Take the next free name: --new-branch."
+        if linked is not None and identity.stands(repository, linked, where) != "own":
+            sentence = f"git still has a worktree {where} on the branch {branch!r}, which is not there any more."
+            raise WorkspaceRefused(
+                "branch_in_use", sentence, f"Have git forget it: callboard worktrees --remove {where}"
+            )
         raise WorkspaceRefused("branch_in_use", f"The branch {branch!r} is checked out in {where}.", hint)
 
 
@@ -222,7 +237,7 @@ def _undo(repository: Repository, journal: Journal, entry: Entry) -> None:
     if entry.prepared is not None:
         _refuse_work(repository, entry)
     if "folder" in entry.begun:
-        _undo_folder(entry)
+        _undo_folder(repository, entry)
     if "worktree" in entry.begun:
         _undo_worktree(repository, entry)
     if "branch" in entry.begun:
@@ -233,10 +248,11 @@ def _undo(repository: Repository, journal: Journal, entry: Entry) -> None:
 def _refuse_work(repository: Repository, entry: Entry) -> None:
     path = Path(entry.path)
     linked = repository.worktree_at(path)
+    same = entry.folder is not None and files.identity(path) == entry.folder
+    if same and identity.stands(repository, linked, path) != "own" and any(path.iterdir()):
+        sentence = f"{path} was not undone: git does not know it as a worktree any more."
+        raise WorkspaceRefused("work_kept", sentence, "Look at it, and remove it by hand.")
     if linked is None:
-        if entry.folder is not None and files.identity(path) == entry.folder and any(path.iterdir()):
-            sentence = f"{path} was not undone: git does not know it as a worktree any more."
-            raise WorkspaceRefused("work_kept", sentence, "Look at it, and remove it by hand.")
         return
     losses = losses_of(
         repository, linked, branch=entry.branch, began_at=entry.base_commit, keep_branch="branch" not in entry.begun
@@ -246,9 +262,11 @@ def _refuse_work(repository: Repository, entry: Entry) -> None:
         raise WorkspaceRefused("work_kept", sentence, "`callboard worktrees` lists it.")
 
 
-def _undo_folder(entry: Entry) -> None:
-    """The folder that was made, known by its number; without that only an empty one."""
+def _undo_folder(repository: Repository, entry: Entry) -> None:
+    """The folder that was made, known by its number; without that only an empty one. Never another repository's."""
     path = Path(entry.path)
+    if identity.stands(repository, repository.worktree_at(path), path) == "repository":
+        return
     if entry.folder is None:
         with suppress(OSError):
             path.rmdir()

@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from callboard.workspace import refs
-from callboard.workspace.refusal import MISSING_HINT, WorkspaceRefused
+from callboard.workspace import identity, refs
+from callboard.workspace.refusal import WorkspaceRefused
 from callboard.workspace.repository import Linked, Repository
 from callboard.workspace.view import View, view
 
@@ -86,10 +86,12 @@ def losses_of(
     began_at: str | None = None,
     keep_branch: bool = False,
 ) -> Losses:
-    """What would be lost with a worktree, and with its branch unless that is kept."""
+    """What would be lost with a worktree, and with its branch unless that is kept.
+
+    Something else that stands at its path is not looked at, and nothing of it counts.
+    """
     on, head = repository.head(linked)
-    if os.path.lexists(linked.path):
-        check_folder(linked.path)
+    if identity.stands(repository, linked, linked.path) == "own":
         paths, submodules, readable = _changes(repository, linked, head)
     else:
         paths, submodules, readable = [], [], True
@@ -176,12 +178,10 @@ def titles_only_on(repository: Repository, commit: str, but_for_branch: str | No
     return [said[:LONGEST_TITLE] for said in repository.titles_only_on(commit, but_for_branch, MOST_NAMED)]
 
 
-def check_folder(path: Path) -> None:
-    """Raises `link_refused` when a link stands at a worktree's path or above it, `worktree_missing` for nothing."""
-    if not os.path.lexists(path):
-        raise WorkspaceRefused("worktree_missing", f"The worktree {path} is not there any more.", MISSING_HINT)
-    if path.is_symlink() or Path(os.path.realpath(path)) != path:
-        raise WorkspaceRefused("link_refused", f"{path} has become a link; it was not followed.")
+def check_folder(repository: Repository, linked: Linked) -> None:
+    """Raises `worktree_missing` when a worktree is not at its path, whatever else is there."""
+    if identity.stands(repository, linked, linked.path) != "own":
+        raise identity.missing(repository, linked, linked.path)
 
 
 def _stamp(root: Path, facts: Iterable[str], names: list[str]) -> str:

@@ -75,7 +75,7 @@ def remote_of(repository: Repository, known_url: str | None = None) -> str:
 
 def _ready(repository: Repository, linked: Linked, branch: str, base: str, *, allow_uncommitted: bool) -> str:
     """The commit to push."""
-    check_folder(linked.path)
+    check_folder(repository, linked)
     _check_own(repository, linked, branch)
     on, head = repository.head(linked)
     if on != branch or head is None:
