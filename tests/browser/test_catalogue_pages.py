@@ -325,6 +325,7 @@ def _wait_without_money(visitor: Visitor, session_id: str) -> None:
     row = page.get_by_role("listitem").filter(has_text="Spends")
     expect(page.get_by_role("link", name=re.compile("^Stopped Spends"))).to_be_visible()
     visitor.coordinator.resume(session_id, "say again")
+    expect(page.get_by_role("link", name=re.compile("^Out of budget Spends"))).to_be_visible()
     expect(row.get_by_text(used_up, exact=False)).to_be_visible()
     page.reload()
     expect(row.get_by_text(used_up, exact=False)).to_be_visible()
