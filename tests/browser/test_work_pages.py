@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.pages import Visitor
 from tests.browser.work_stage import TITLES, Stage
-from tests.browser.work_steps import begin_again_with_the_branch
+from tests.browser.work_steps import begin_again_with_the_branch, start_and_come_back
 from tests.support.coordinator import until
 from tests.support.github import TOKEN, GitHub
 from tests.support.repository import Repository
@@ -369,24 +369,6 @@ def end_and_close(page: Page) -> None:
     expect(page.get_by_role("region", name="Summary").get_by_text("Nothing is open.")).to_be_visible()
     page.get_by_role("button", name="Close them").click()
     expect(page.get_by_text("still open")).to_have_count(0)
-
-
-def start_and_come_back(page: Page, word: str) -> None:
-    """The way back closes the dialog; once it is sent, its address is that of no start any more."""
-    dialog = page.get_by_role("dialog")
-    page.get_by_role("button", name="Start").click()
-    page.go_back()
-    expect(dialog).to_be_hidden()
-    page.get_by_role("button", name="Start").click()
-    expect(dialog.get_by_role("button", name=word)).to_be_enabled()
-    dialog.get_by_label("Executor").press("Control+Enter")
-    expect(dialog.get_by_role("button", name="Open the session")).to_be_focused()
-    expect(dialog.get_by_text("Needs a report")).to_be_visible(timeout=20_000)
-    page.keyboard.press("Enter")
-    page.wait_for_url(re.compile("/ui/sessions/ses_"))
-    page.go_back()
-    expect(page).to_have_url(re.compile("/milestones/2$"))
-    expect(dialog).to_be_hidden()
 
 
 def row(page: Page, number: int) -> Locator:

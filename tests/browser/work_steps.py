@@ -1,9 +1,9 @@
-"""Steps of the tests of the pages of work that are told apart: how work goes on whose worktree somebody removed."""
+"""Steps of the tests of the pages of work that are told apart: a start, and a start again with a branch."""
 
 import re
 import shutil
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.pages import Visitor
 from tests.browser.work_stage import Stage
@@ -37,3 +37,21 @@ def begin_again_with_the_branch(stage: Stage, visitor: Visitor) -> None:
     expect(dialog.get_by_text("Branch issue-6 in", exact=False)).to_be_visible(timeout=20_000)
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile("/issues/6$"))
+
+
+def start_and_come_back(page: Page, word: str) -> None:
+    """The way back closes the dialog; once it is sent, its address is that of no start any more."""
+    dialog = page.get_by_role("dialog")
+    page.get_by_role("button", name="Start").click()
+    page.go_back()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Start").click()
+    expect(dialog.get_by_role("button", name=word)).to_be_enabled()
+    dialog.get_by_label("Executor").press("Control+Enter")
+    expect(dialog.get_by_role("button", name="Open the session")).to_be_focused()
+    expect(dialog.get_by_text("Needs a report")).to_be_visible(timeout=20_000)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/ui/sessions/ses_"))
+    page.go_back()
+    expect(page).to_have_url(re.compile("/milestones/2$"))
+    expect(dialog).to_be_hidden()

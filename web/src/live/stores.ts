@@ -131,15 +131,62 @@ export interface Log {
   problem: Problem | null;
 }
 
-export class SessionLog extends Store<Log> {
+/** Events of a session that follow one on another, and what is read before them. */
+export abstract class EventLog extends Store<Log> {
+  protected reaching = false;
+  protected closed = false;
+
+  constructor(readonly sessionId: string, timeline: Timeline) {
+    super({ sessionId, timeline, missing: 1, problem: null });
+  }
+
+  /** Lets go of nothing as long as somebody looks at what was before. */
+  abstract readonly hold: (held: boolean) => void;
+
+  /** Reads again what was before the first event that is there, and holds on to it. */
+  readonly reachBack = async (): Promise<void> => {
+    const { timeline } = this.get();
+    if (this.reaching || this.closed || !hasEarlier(timeline)) return;
+    this.hold(true);
+    await this.reach(async () => {
+      const from = Math.max(timeline.oldest, timeline.first - PAGES_AT_ONCE * PAGE);
+      const { events, oldest } = await this.pages(from - 1, timeline.first - 1);
+      this.set({ ...this.get(), timeline: prependTimeline(this.get().timeline, events, oldest), problem: null });
+    });
+  };
+
+  /** One reading at a time; what is refused is shown above the log. */
+  protected async reach(read: () => Promise<void>): Promise<void> {
+    this.reaching = true;
+    try {
+      await read();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.set({ ...this.get(), problem: error });
+    } finally {
+      this.reaching = false;
+    }
+  }
+
+  /** Some pages at once behind the event of this number, and the first that the coordinator still has. */
+  protected async pages(after: number, until: number): Promise<{ events: Event[]; oldest: number }> {
+    const starts = Array.from({ length: PAGES_AT_ONCE }, (_, index) => after + index * PAGE).filter((one) => one < until);
+    const pages = await Promise.all(starts.map((one) => this.page(one)));
+    return { events: pages.flatMap((page) => page.items) as unknown as Event[], oldest: Math.max(1, ...pages.map((page) => page.first_seq)) };
+  }
+
+  protected page(after: number) {
+    return call("GET /sessions/{session_id}/events", { path: { session_id: this.sessionId }, query: { after, limit: PAGE } });
+  }
+}
+
+export class SessionLog extends EventLog {
   private filling = false;
-  private reaching = false;
   private again = false;
-  private closed = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly sessionId: string) {
-    super({ sessionId, timeline: EMPTY_TIMELINE, missing: 1, problem: null });
+  constructor(sessionId: string) {
+    super(sessionId, EMPTY_TIMELINE);
   }
 
   /** Follows the stream and reads what was before; returns what ends it. */
@@ -169,27 +216,6 @@ export class SessionLog extends Store<Log> {
     const { timeline } = this.get();
     const next = holdTimeline(timeline, held);
     if (next !== timeline) this.set({ ...this.get(), timeline: next });
-  };
-
-  /** Reads again what was before the first event that is there, and holds on to it. */
-  readonly reachBack = async (): Promise<void> => {
-    const { timeline } = this.get();
-    if (this.reaching || this.closed || !hasEarlier(timeline)) return;
-    this.reaching = true;
-    this.hold(true);
-    try {
-      const from = Math.max(timeline.oldest, timeline.first - PAGES_AT_ONCE * PAGE);
-      const starts = Array.from({ length: PAGES_AT_ONCE }, (_, index) => from - 1 + index * PAGE).filter((after) => after < timeline.first - 1);
-      const pages = await Promise.all(starts.map((after) => this.page(after)));
-      const events = pages.flatMap((page) => page.items) as unknown as Event[];
-      const oldest = Math.max(1, ...pages.map((page) => page.first_seq));
-      this.set({ ...this.get(), timeline: prependTimeline(this.get().timeline, events, oldest), problem: null });
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      this.set({ ...this.get(), problem: error });
-    } finally {
-      this.reaching = false;
-    }
   };
 
   private take(events: readonly Event[], oldest?: number): void {
@@ -229,9 +255,6 @@ export class SessionLog extends Store<Log> {
     if ((this.again || hasHole(this.get().timeline)) && !this.closed) this.timer = setTimeout(() => void this.fill(), READ_AGAIN_MS);
   }
 
-  private page(after: number) {
-    return call("GET /sessions/{session_id}/events", { path: { session_id: this.sessionId }, query: { after, limit: PAGE } });
-  }
 }
 
 // ------------------------------------------------------------------ beginning

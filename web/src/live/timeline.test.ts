@@ -1,7 +1,7 @@
 // A81, promise 4: whatever the stream did, each event is shown once, in its order.
 import { describe, expect, test } from "vitest";
 import { recording } from "./recording.test-data";
-import { EMPTY_TIMELINE, hasEarlier, hasHole, holdTimeline, prependTimeline, reduceDeltas, reduceTimeline, type Timeline } from "./timeline";
+import { EMPTY_TIMELINE, hasEarlier, hasHole, holdTimeline, liesBefore, partFrom, prependTimeline, reduceDeltas, reduceTimeline, type Timeline } from "./timeline";
 import type { Event } from "./types";
 
 const events = recording.events.filter((event) => event.session_id === "ses_1");
@@ -121,6 +121,19 @@ describe("the timeline", () => {
     }
     expect(state.items).toEqual(reference.items);
     expect([state.counts, state.last, state.first]).toEqual([reference.counts, 20_000, 1]);
+  });
+
+  test("is read around an event that it has let go of, bounded in memory", () => {
+    const all = long(80_000);
+    let state: Timeline = { ...EMPTY_TIMELINE, held: true };
+    for (let from = 0; from < all.length; from += 4_000) state = reduceTimeline(state, all.slice(from, from + 4_000));
+    expect([liesBefore(state, 10_000), liesBefore(state, 1), liesBefore(state, 70_000), state.items.length <= 60_000]).toEqual([true, false, false, true]);
+    let part = reduceTimeline(partFrom(9_701, 1), all.slice(9_700, 10_500));
+    expect([liesBefore(part, 10_000), part.first, part.last, hasEarlier(part)]).toEqual([false, 9_701, 10_500, true]);
+    part = prependTimeline(part, all.slice(8_900, 9_700));
+    expect(part.first).toBe(8_901);
+    for (let from = part.last; from < all.length; from += 4_000) part = reduceTimeline(part, all.slice(from, from + 4_000));
+    expect([part.last, part.first > 8_901, part.items.length <= 60_000]).toEqual([80_000, true, true]);
   });
 
   test("has nothing earlier where the coordinator has forgotten it", () => {

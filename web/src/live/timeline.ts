@@ -155,6 +155,16 @@ export function holdTimeline(state: Timeline, held: boolean): Timeline {
   return held === state.held ? state : bounded({ ...state, held });
 }
 
+/** A timeline to be read by hand, from this number on. */
+export function partFrom(first: number, oldest: number): Timeline {
+  return { ...EMPTY_TIMELINE, first, last: first - 1, oldest, held: true };
+}
+
+/** Whether an event lies before all that is there, so that nothing leads to it. */
+export function liesBefore(state: Timeline, seq: number): boolean {
+  return seq > 0 && seq < state.first && !state.items.some((item) => item.seq === seq);
+}
+
 /** Whether there is something before it to be read again, and room for it. */
 export function hasEarlier(state: Timeline): boolean {
   return state.first > state.oldest && state.items.length <= MOST_HELD - LET_GO;

@@ -1,10 +1,11 @@
 // One session: who it is, what happened in all its runs, as it happens, and what a person can do about it.
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, use, useEffect, useMemo, useState } from "react";
 import { Problem } from "../api/client";
 import type { Session } from "../api/schema";
 import { useKeys } from "../keyboard/registry";
 import { useSession } from "../live/session";
-import { SessionLog, useStore } from "../live/stores";
+import { LogPart } from "../live/part";
+import { SessionLog, useStore, type EventLog } from "../live/stores";
 import { Link, useQueryParameter } from "../navigation";
 import { nameOf } from "../parts/format";
 import { Empty, Loading, Trouble } from "../parts/Parts";
@@ -20,6 +21,7 @@ import { Feed } from "./session/Feed";
 import { Density, readTypes, shownItems } from "./session/Filter";
 import { Header } from "./session/Header";
 import { ItemView } from "./session/Items";
+import { ReadingContext } from "./session/Part";
 import { Tabs, viewOf, type View } from "./session/Tabs";
 import { useWaits, WaitsView } from "./session/Waits";
 import { Guidance } from "./work/Guidance";
@@ -56,7 +58,7 @@ function OneSession({ sessionId }: { sessionId: string }) {
       <div className={css.main}>
         <Header session={session.data} context={<ContextOf log={log} />} />
         <Tabs session={session.data} shown={shown} />
-        <div className={css.view}><Suspense fallback={<Loading what="the view" />}><Shown view={shown} session={session.data} log={log} /></Suspense></div>
+        <div className={css.view}><Suspense fallback={<Loading what="the view" />}><Read view={shown} session={session.data} log={log} /></Suspense></div>
         <Composer session={session.data} />
       </div>
       <Facts session={session.data} log={log} />
@@ -64,7 +66,19 @@ function OneSession({ sessionId }: { sessionId: string }) {
   );
 }
 
-function Shown({ view, session, log }: { view: View; session: Session; log: SessionLog }) {
+/** The log as it is followed, or what it was around an event that lies too far back. */
+function Read({ view, session, log }: { view: View; session: Session; log: SessionLog }) {
+  const [part, setPart] = useState<LogPart | null>(null);
+  const [, setEvent] = useQueryParameter("event");
+  const reading = useMemo(() => ({
+    part, newest: session.last_seq,
+    read: (event: number, oldest: number) => setPart(new LogPart(session.session_id, event, oldest)),
+    leave: () => { setPart(null); setEvent(""); },
+  }), [part, session.last_seq, session.session_id, setEvent]);
+  return <ReadingContext value={reading}><Shown view={view} session={session} log={part ?? log} /></ReadingContext>;
+}
+
+function Shown({ view, session, log }: { view: View; session: Session; log: EventLog }) {
   switch (view) {
     case "changes": return session.workspace ? <Changes session={session} /> : <NoWorktree />;
     case "guidance": return <div className={css.scroll}><Guidance session={session} /></div>;
@@ -87,13 +101,14 @@ function ContextOf({ log }: { log: SessionLog }) {
   return <ContextMeter context={useStore(log).timeline.context} />;
 }
 
-function TimelineOf({ session, log }: { session: Session; log: SessionLog }) {
+function TimelineOf({ session, log }: { session: Session; log: EventLog }) {
   const { timeline, missing } = useStore(log);
   const [types, setTypes] = useQueryParameter("types");
   const [event, setEvent] = useQueryParameter("event");
   const wanted = useMemo(() => readTypes(types), [types]);
+  const { part } = use(ReadingContext);
   const waits = useWaits(session, timeline.last);
-  const items = useMemo(() => [...shownItems(timeline, wanted, Number(event) || null), ...waits], [timeline, wanted, event, waits]);
+  const items = useMemo(() => [...shownItems(timeline, wanted, Number(event) || null), ...(part ? [] : waits)], [part, timeline, wanted, event, waits]);
   return (
     <>
       <Density counts={timeline.counts} wanted={wanted} onChange={setTypes} missing={missing} />

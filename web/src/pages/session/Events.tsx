@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { memo, useMemo, useState } from "react";
 import { call } from "../../api/client";
 import { eventRows, summaryOf, type EventRow } from "../../live/eventRows";
-import { useStore, type SessionLog } from "../../live/stores";
+import { useStore, type EventLog } from "../../live/stores";
 import { useQueryParameter } from "../../navigation";
 import { moment, timeOfDay } from "../../parts/format";
 import { asText, inert } from "../../parts/inert";
@@ -12,7 +12,7 @@ import { Feed } from "./Feed";
 import css from "./Feed.module.css";
 import { readTypes, TypeFilter } from "./Filter";
 
-export default function Events({ log }: { log: SessionLog }) {
+export default function Events({ log }: { log: EventLog }) {
   const { timeline, missing, sessionId } = useStore(log);
   const [types, setTypes] = useQueryParameter("types");
   const [event, setEvent] = useQueryParameter("event");

@@ -1,11 +1,12 @@
 // A session's log as a list that is followed: where a link leads to, what lies further back, and how much is new. Knows
 // nothing of what an entry looks like.
-import { useEffect, type ReactNode } from "react";
-import { useStore, type SessionLog } from "../../live/stores";
+import { use, useEffect, type ReactNode } from "react";
+import { useStore, type EventLog } from "../../live/stores";
 import { Earlier } from "../../parts/Earlier";
 import { Loading, Trouble } from "../../parts/Parts";
 import { VirtualList } from "../../parts/VirtualList";
 import css from "./Feed.module.css";
+import { Elsewhere, isElsewhere, Later, ReadingContext } from "./Part";
 
 interface Entry {
   key: string;
@@ -13,7 +14,7 @@ interface Entry {
 }
 
 interface Props<T extends Entry> {
-  log: SessionLog;
+  log: EventLog;
   items: readonly T[];
   label: string;
   /** The number of the event that a link leads to, or nothing. */
@@ -29,7 +30,9 @@ interface Props<T extends Entry> {
 
 export function Feed<T extends Entry>({ log, items, label, event, place, empty, estimate, sideways = false, children }: Props<T>) {
   const { timeline, missing, problem, sessionId } = useStore(log);
-  const linked = event && missing === 0 ? items.find((item) => item.seq >= Number(event)) : undefined;
+  const { part, newest } = use(ReadingContext);
+  const elsewhere = missing === 0 && isElsewhere(timeline, Number(event), part);
+  const linked = event && missing === 0 && !elsewhere ? items.find((item) => item.seq >= Number(event)) : undefined;
   useEffect(() => {
     // What a link leads to may lie far back.
     if (event) log.hold(true);
@@ -38,13 +41,15 @@ export function Feed<T extends Entry>({ log, items, label, event, place, empty, 
   return (
     <>
       {problem && <Trouble problem={problem} />}
+      {elsewhere && <Elsewhere timeline={timeline} event={Number(event)} />}
       <Earlier timeline={timeline} sessionId={sessionId} onReach={() => void log.reachBack()} />
       {!inOrder ? <Loading what="the log" /> : items.length === 0 ? <div className={css.nothing}>{empty}</div> : (
-        <VirtualList items={items} keyOf={keyOf} label={label} follow={!event} estimate={estimate} sideways={sideways} {...(event ? {} : { place: `callboard.place.${place}` })}
+        <VirtualList key={part ? part.event : "now"} items={items} keyOf={keyOf} label={label} follow={!event} estimate={estimate} sideways={sideways} {...(event ? {} : { place: `callboard.place.${place}` })}
           showKey={linked?.key ?? null} onAway={(away) => log.hold(away || event !== "")} onStart={() => void log.reachBack()}>
           {children}
         </VirtualList>
       )}
+      {part && missing === 0 && <Later part={part} newest={newest} />}
     </>
   );
 }

@@ -2,7 +2,7 @@
 // attempts, as plain text that is followed, filtered, copied and saved.
 import { memo, useMemo } from "react";
 import { loggedRuns, logLines, type LogLine } from "../../live/logLines";
-import { useStore, type SessionLog } from "../../live/stores";
+import { useStore, type EventLog } from "../../live/stores";
 import { useQueryParameter } from "../../navigation";
 import { instantOfDay, moment, short } from "../../parts/format";
 import { Button, Empty, useCopy } from "../../parts/Parts";
@@ -11,7 +11,7 @@ import css from "./Feed.module.css";
 
 const OFF = "off";
 
-export default function Logs({ log }: { log: SessionLog }) {
+export default function Logs({ log }: { log: EventLog }) {
   const { timeline, missing, sessionId } = useStore(log);
   const [run, setRun] = useQueryParameter("run");
   const [words, setWords] = useQueryParameter("q");
