@@ -158,3 +158,18 @@ def test_d4_a_run_shows_the_agent_that_it_keeps_without_a_secret(coordinator: Co
     plain = coordinator.done("POST", "/runs", {"type": "start_session", "prompt": "say x", "executor_type": "scripted"})
     missing = coordinator.call("GET", f"/runs/{plain['run_id']}/agent")
     assert (missing.status_code, missing.json()["code"]) == (404, "agent_not_found")
+
+
+def test_s6_what_an_agents_servers_are_reached_with_is_told_to_who_may_change_it(coordinator: Coordinator) -> None:
+    """S6: agents, readers and people of one project see everything of an agent of all but its secrets."""
+    place = {"name": "elsewhere", "hostname": "here", "path": "/srv/elsewhere"}
+    make(coordinator, "secretive", mcp_servers=SERVERS)
+    narrowed = {"project_id": coordinator.done("POST", "/projects", place)["project_id"]}
+    others = [coordinator.make_token(kind, **more)["token"] for kind, more in (("read_only", {}), ("user", narrowed))]
+    others.append(coordinator.register("secretive").begin().session_token)
+    for token in others:
+        shown = coordinator.call("GET", "/agents/secretive", token=token)
+        assert (shown.status_code, SECRET in shown.text) == (200, False)
+        assert shown.json()["mcp_servers"]["far"]["headers"]["Authorization"] == "Bearer ${CALLBOARD_TOKEN}"
+    for token in (coordinator.make_token("user")["token"], "owner"):
+        assert coordinator.done("GET", "/agents/secretive", token=token)["mcp_servers"] == SERVERS

@@ -7,6 +7,10 @@ import re
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
+from msgspec import structs
+
+from callboard.domain.agent import Agent, McpServer
+
 HIDDEN: Final = "\N{BULLET}\N{BULLET}\N{BULLET}"
 _TEMPLATE: Final = re.compile(r"(\$\{[A-Za-z0-9_]{1,64}\})")
 _SCHEME: Final = re.compile(r"\s*(?:(?:Bearer|Basic|Token|ApiKey)\s+)?", re.IGNORECASE)
@@ -38,3 +42,21 @@ def shown_address(url: str) -> str:
 
 def _shown_step(step: str) -> str:
     return step if not step or _WORD.fullmatch(step) else shown_value(step)
+
+
+def without_secrets(agent: Agent) -> Agent:
+    """The agent with nothing secret of how its servers are reached."""
+    servers = agent.mcp_servers
+    if not isinstance(servers, dict):
+        return agent
+    return structs.replace(agent, mcp_servers={name: _shown_server(server) for name, server in servers.items()})
+
+
+def _shown_server(server: McpServer) -> McpServer:
+    return structs.replace(
+        server,
+        url=None if server.url is None else shown_address(server.url),
+        headers={name: shown_value(value) for name, value in server.headers.items()},
+        args=[HIDDEN] * len(server.args),
+        env=dict.fromkeys(server.env, HIDDEN),
+    )

@@ -14,6 +14,7 @@ from callboard.domain.agent import AgentFields, Scope, checked, is_name, runs_pr
 from callboard.domain.caller import Caller
 from callboard.domain.errors import Conflict, Forbidden, NotFound, PreconditionFailed, PreconditionRequired
 from callboard.domain.idempotency import Idempotency
+from callboard.domain.shown_settings import without_secrets
 from callboard.store.database import Database, Row, T, Transaction
 from callboard.store.idempotency import remember, remembered
 from callboard.wire.agents import Agent, AgentListed, ChangeAgent, CreateAgent, HiddenBy
@@ -197,8 +198,10 @@ def _listed(row: Row, others: list[Row]) -> AgentListed:
 
 
 def _render(tx: Transaction, caller: Caller, row: Row) -> Agent:
-    """An agent, whole."""
+    """An agent, whole; what its servers are reached with is shown to who may change what is kept there."""
     agent = definition_of(row)
+    if not (caller.may_write and caller.sees_project(row["project_id"])):
+        agent = without_secrets(agent)
     others = _others(caller, row, tx.all("agents_by_name", name=row["name"]))
     return Agent(**{name: getattr(agent, name) for name in _WHOLE}, **_place(row, others))
 
