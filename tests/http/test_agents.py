@@ -123,7 +123,7 @@ def test_files_of_a_runners_directory_are_told_by_hash_first(coordinator: Coordi
 SECRET: str = "s3cr3t-0123456789"
 SERVERS: dict[str, Any] = {
     "far": {
-        "url": f"https://me:{SECRET}@far.test:8443/mcp/{SECRET}/v2?key={SECRET}&at=${{PROJECT_DIR}}",
+        "url": f"https://me:{SECRET}@far.test:8443/mcp/{SECRET}/lettersalone/v2?key={SECRET}&at=${{PROJECT_DIR}}",
         "headers": {
             "Authorization": "Bearer ${CALLBOARD_TOKEN}",
             "X-Key": SECRET,
@@ -145,7 +145,7 @@ def test_d4_a_run_shows_the_agent_that_it_keeps_without_a_secret(coordinator: Co
     assert (shown["model"], shown["system_prompt"], shown["etag"]) == ("small", "You review.", etag.strip('"'))
     far, near = shown["mcp_servers"]
     hidden = "\N{BULLET}" * 3
-    assert far["url"] == f"https://{hidden}@far.test:8443/mcp/{hidden}/v2?key={hidden}&at=${{PROJECT_DIR}}"
+    assert far["url"] == f"https://{hidden}@far.test:8443/mcp/{hidden}/{hidden}/v2?key={hidden}&at=${{PROJECT_DIR}}"
     assert far["headers"] == {
         "Authorization": "Bearer ${CALLBOARD_TOKEN}",
         "X-Key": hidden,

@@ -1,6 +1,6 @@
 """What may be shown of how an agent reaches its MCP servers: addresses, names and templates, and no secret.
 
-Pure. A value counts as a secret unless it is a template, or an ordinary word of an address.
+Pure. A value counts as a secret unless it is a template, or one of the usual words of an address.
 """
 
 import re
@@ -14,7 +14,8 @@ from callboard.domain.agent import Agent, McpServer
 HIDDEN: Final = "\N{BULLET}\N{BULLET}\N{BULLET}"
 _TEMPLATE: Final = re.compile(r"(\$\{[A-Za-z0-9_]{1,64}\})")
 _SCHEME: Final = re.compile(r"\s*(?:(?:Bearer|Basic|Token|ApiKey)\s+)?", re.IGNORECASE)
-_WORD: Final = re.compile(r"[a-z][a-z._-]{0,23}|v\d{1,3}", re.IGNORECASE)
+_WORD: Final = re.compile(r"api|http|mcp|messages?|rpc|servers?|sse|stream|tools?|v\d{1,3}", re.IGNORECASE)
+"""What addresses of MCP servers are usually made of; any other part of a path may be a key."""
 
 
 def shown_value(value: str) -> str:
