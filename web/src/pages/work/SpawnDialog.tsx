@@ -6,6 +6,7 @@ import { call, newKey, Problem } from "../../api/client";
 import type { Issue, Milestone, Project } from "../../api/schema";
 import { useQueryParameter } from "../../navigation";
 import { useAttempt } from "../../parts/actions";
+import { inert } from "../../parts/inert";
 import layout from "../../parts/layout.module.css";
 import { Button, Dialog, Trouble } from "../../parts/Parts";
 import { useAgents } from "../Agents";
@@ -96,6 +97,7 @@ export function SpawnDialog({ project, what, onClose, onSent, onOrder }: Props) 
             {send.busy ? "Being reserved …" : order.length === 0 ? "Start work" : `Start ${what.kind === "task" ? "the task " : ""}${told(order.slice(0, 5))}${order.length > 5 ? " …" : ""} on ${named}`}
           </Button>
           <Button look="quiet" onClick={onClose}>Cancel</Button>
+          {hindrance && <span className={layout.wrong}>{inert(hindrance.sentence)}</span>}
           {taken.size > 0 && <span className={layout.wrong}>{taken.size === 1 ? "One of these is" : `${taken.size} of these are`} being worked on already.</span>}
         </div>
       </form>
