@@ -1,6 +1,7 @@
 """`callboard spawn` with real git, runners and the command line: what a person types, and what is there afterwards."""
 
 import shutil
+import socket
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ REFUSED: Final = (
     (tuple(str(number) for number in range(1, 23)), 2, ("22 issues: at most 20",)),
     (("0", "1", "998"), 2, ("0: no number", "998: no such issue")),
     (("7", "1", "9"), 3, ("issue 7, 9",)),
+    (("2", "--detach"), 2, ("spawn has no option --detach", "callboard spawn --help")),
     (("1", "--host", "nowhere"), 8, ("no place on nowhere", "callboard project add")),
 )
 
@@ -179,6 +181,7 @@ def test_the_projects_own_agent_works_and_its_worktree_is_not_taken_away_under_i
     shop.coordinator.ended(made["run_id"])
     later = shop.do("resume", "1", "Go on.", "--agent", "coder")
     assert shop.coordinator.ended(later["run_id"]).status == "completed"
+    the_worktree_is_of_its_project(shop, Path(made["path"]))
     (taken,) = shop.coordinator.http.post(
         f"/projects/{shop.do('project', 'show')['project_id']}/spawn", json={"issues": [1]}
     ).json()["errors"]
@@ -187,6 +190,23 @@ def test_the_projects_own_agent_works_and_its_worktree_is_not_taken_away_under_i
     (Path(made["path"]) / "agent").unlink()
     shop.do("worktrees", "--remove", made["path"])
     assert not Path(made["path"]).exists()
+
+
+def the_worktree_is_of_its_project(shop: Shop, place: Path) -> None:
+    """40: whoever stands there has the agents and settings of the repository, and makes no other project of it."""
+    there = CommandLine(place, shop.callboard.environment)
+    settings = shop.repository.path / ".callboard" / "config.toml"
+    settings.write_text('agent = "coder"\n', encoding="utf-8")
+    done = there("run", "say more", "--json")
+    assert done.code == 0, done.err
+    settings.unlink()
+    begun = shop.coordinator.http.get(f"/runs/{done.value['run_id']}").json()
+    assert (begun["agent_name"], begun["agent"]["scope"]) == ("coder", "project")
+    assert there("stop", begun["session_id"]).code == 0
+    for words in (("agent", "sync"), ("project", "add")):
+        refused = there(*words)
+        assert (refused.code, str(shop.repository.path) in refused.err) == (2, True), refused.err
+    assert [one["name"] for one in shop.do("project", "list")["items"]] == ["project"]
 
 
 def what_cannot_be_meant_is_refused(shop: Shop) -> None:
@@ -200,7 +220,15 @@ def what_cannot_be_meant_is_refused(shop: Shop) -> None:
 @postgresql_only
 def test_a_spawn_that_nobody_prepares_says_what_to_do_and_leaves_nothing(world: World) -> None:
     shop = Shop(world, **QUICK, prepare_seconds=1)
-    told = shop.refused(7, "spawn", "1", "2")
+    shop.do("project", "add", "--host", "elsewhere")
+    here = socket.gethostname()
+    project_id = shop.do("project", "show")["project_id"]
+    only = shop.coordinator.http.post(f"/projects/{project_id}/spawn", json={"issues": [2], "hostname": here}).json()
+    waits = shop.coordinator.http.get(f"/runs/{only['run_id']}/why").json()["sentence"]
+    assert (f"({here}:{shop.repository.path})" in waits, "elsewhere" in waits) == (True, False), waits
+    until(lambda: not query(shop.coordinator, "SELECT * FROM active_issues"), 10, "the first one is undone")
+    told = shop.refused(7, "spawn", "1", "2", "--host", here)
+    assert (f"(places: {here}:{shop.repository.path})" in told, "elsewhere" in told) == (True, False), told
     assert f"callboard runner --project-dir {shop.repository.path}" in told
     assert query(shop.coordinator, "SELECT * FROM active_issues") == []
     reason = next(line for line in told.splitlines() if line.startswith("error: ")).removeprefix("error: ")

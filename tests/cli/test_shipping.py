@@ -107,6 +107,8 @@ def test_a_session_ships_and_is_deleted_only_when_nothing_is_lost(world: World, 
 
 def the_tracker_is_asked_for_a_list(shop: Shop, github: GitHub) -> None:
     """Only when somebody says so; and what is closed there is not listed as open."""
+    added = shop.callboard("project", "add", "--name", "shop", "--tracker", "github").err
+    assert "next: callboard list --issues --fetch, then: callboard spawn NUMBER" in added
     words = ("list", "--issues", "--project", "shop")
     known = shop.callboard(*words)
     assert ("8" in known.out.split(), "callboard list --issues --fetch" in known.err) == (False, True)

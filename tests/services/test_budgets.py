@@ -123,6 +123,8 @@ async def test_a_child_reserves_gets_no_more_than_is_left_and_gives_back_what_it
     after = await budget_of(reading, root.session_id)
     assert (after.reserved_microdollars, after.left_microdollars) == (0, 950_000)
 
+    with pytest.raises(Conflict, match=r"most \$1\.00 in all: \$0\.05 of it is spent, .* has \$0\.95 left"):
+        await world.budgets.set(OWNER, child.session_id, SetBudget(budget_microdollars=1_000_001))  # nothing runs in it
     second = await world.start("second", caller=agent, limits=dollars(900_000))
     with pytest.raises(Conflict, match=r"has \$0\.05 left, not \$0\.65"):
         await world.resume(child.session_id, caller=agent)

@@ -13,7 +13,8 @@ from callboard.cli.context import Context
 from callboard.cli.exit_codes import FAILED
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Output, Part, span
-from callboard.cli.settings import whole_path
+from callboard.cli.projects import project_holding
+from callboard.cli.settings import repository_of_worktree, whole_path
 from callboard.cli.text import one_line
 from callboard.client import calls
 from callboard.client.agent_files import CLAUDE_FOLDER, AgentSource, project_source, upload, user_source
@@ -136,7 +137,9 @@ def sync(
     You vouch for them: unlike `up` and runners this also takes files with MCP servers of their own or the mode full.
     """
     context = Context(show, where)
-    sources = [project_source(_project(project_dir), socket.gethostname()), user_source(socket.gethostname())]
+    directory = _project(project_dir)
+    _check_no_worktree(context, directory)
+    sources = [project_source(directory, socket.gethostname()), user_source(socket.gethostname())]
     synced = [
         Synced(
             scope=one.scope,
@@ -151,6 +154,17 @@ def sync(
         for one in synced:
             _tell(context.output, one)
     return FAILED if any(one.taken.errors for one in synced) else 0
+
+
+def _check_no_worktree(context: Context, directory: Path) -> None:
+    """A worktree of a project is no other project: whoever runs there has the agents of its repository."""
+    home = repository_of_worktree(directory)
+    here = project_holding(context.client, directory) if home is not None else None
+    if here is not None:
+        raise InvalidRequest(
+            f"{directory} is a worktree of the project {here.name}, which has its agents.",
+            hint=f"callboard agent sync --project-dir {home}",
+        )
 
 
 def _of(source: AgentSource, project: str | None) -> str | None:

@@ -13,7 +13,7 @@ from callboard.cli.context import Context
 from callboard.cli.options import NO_SHOW, NO_WHERE, Show, Where
 from callboard.cli.output import Output, Part, span
 from callboard.cli.projects import named_project, project_of
-from callboard.cli.settings import named_checks, read_settings, whole_path
+from callboard.cli.settings import named_checks, read_settings, repository_of_worktree, whole_path
 from callboard.cli.trust import are_checks_withheld, withheld
 from callboard.client import calls
 from callboard.client.agent_files import project_source, upload
@@ -163,7 +163,9 @@ def _facts(directory: Path) -> Facts:
         try:
             return open_repository(Git(Path(home), os.environ, threading.Event()), _root_of(directory)).facts()
         except WorkspaceRefused as refused:
-            raise InvalidRequest(refused.sentence, hint=refused.hint) from None
+            whole = repository_of_worktree(_root_of(directory))
+            hint = refused.hint if whole is None else f"Its repository is {whole}: callboard project add {whole}"
+            raise InvalidRequest(refused.sentence, hint=hint) from None
 
 
 def _root_of(directory: Path) -> Path:
@@ -221,4 +223,6 @@ def _tell_next(output: Output, project: Project, added: AddProject) -> None:
     if place is not None and not place.runner_ids:
         output.note(span(f"next: callboard runner --project-dir {added.path}", "dim"))
     else:
-        output.note(span('next: callboard task new "what is to be done", then: callboard spawn NUMBER', "dim"))
+        local = project.tracker == "local"
+        first = 'callboard task new "what is to be done"' if local else "callboard list --issues --fetch"
+        output.note(span(f"next: {first}, then: callboard spawn NUMBER", "dim"))

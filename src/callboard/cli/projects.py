@@ -42,7 +42,12 @@ def named_project(client: Client, name: str) -> Project | None:
 def project_here(client: Client) -> Project | None:
     """The project of which a place, or a worktree, holds the current directory."""
     with suppress(FileNotFoundError):
-        here = str(Path.cwd().resolve())
-        found = client.send(calls.work.list_projects(hostname=socket.gethostname(), directory=here)).items
-        return found[0] if found else None
+        return project_holding(client, Path.cwd())
     return None
+
+
+def project_holding(client: Client, directory: Path) -> Project | None:
+    """The project of which a place, or a worktree, holds a directory of this machine."""
+    place = str(directory.resolve())
+    found = client.send(calls.work.list_projects(hostname=socket.gethostname(), directory=place)).items
+    return found[0] if found else None

@@ -173,6 +173,8 @@ def resume(
         session = session_of(context.client, reference, place.project or context.settings["project"])
         if session.lifecycle == "paused":
             return _lift_pause(context, session, waiting)
+        if session.lifecycle == "stuck" and session.work is not None and session.work.next_step:
+            raise InvalidRequest("The work is stuck; a resume needs a prompt.", hint=session.work.next_step)
     body = _body(context, prompt, what, place, bounds)
     body.type = "resume_session"
     body.from_log = what.from_log

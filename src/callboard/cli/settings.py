@@ -21,6 +21,7 @@ TABLES: Final = ("coordinator", "runner", "executors", "checks")
 OF_REPOSITORY: Final = ("checks",)
 """What a project's file may hold besides settings: for runners that trust the file, see `callboard trust`."""
 _MAX_FILE_BYTES: Final = 1024 * 1024
+_MAX_POINTER_BYTES: Final = 8192
 
 
 class Setting(NamedTuple):
@@ -134,8 +135,22 @@ def project_file(directory: Path) -> Path | None:
         if (folder / PROJECT_FILE).is_file():
             return folder / PROJECT_FILE
         if (folder / ".git").exists():
-            return None
+            home = repository_of_worktree(folder)
+            return home / PROJECT_FILE if home is not None and (home / PROJECT_FILE).is_file() else None
     return None
+
+
+def repository_of_worktree(folder: Path) -> Path | None:
+    """The directory whose repository has this one as a linked worktree; None when it is no such worktree."""
+    pointer = folder / ".git"
+    try:
+        if not pointer.is_file() or pointer.stat().st_size > _MAX_POINTER_BYTES:
+            return None
+        private = folder / pointer.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
+        common = (private / (private / "commondir").read_text(encoding="utf-8").strip()).resolve()
+    except (OSError, ValueError):
+        return None
+    return common.parent if common.name == ".git" else None
 
 
 def named_checks(directory: Path) -> list[str]:

@@ -15,7 +15,7 @@ from callboard.cli.output import span
 from callboard.cli.projects import InProject, project_of
 from callboard.cli.run import BOUNDS, PLACE, WHAT, budget_limits
 from callboard.client import calls
-from callboard.domain.errors import NotFound
+from callboard.domain.errors import InvalidRequest, NotFound
 from callboard.domain.issue_authors import read_accepted
 from callboard.domain.work_names import MAX_ISSUES, as_numbers, issue_problems, refusal
 from callboard.domain.worker_prompt import shown
@@ -97,6 +97,9 @@ def how_to_work(worker: Worker, ground: Ground) -> dict[str, Any]:
 
 def _numbers(context: Context, project: Project, words: Sequence[str]) -> list[int]:
     """The numbers that were typed; InvalidRequest names all that are wrong, those of no issue too."""
+    option = next((word for word in words if word.startswith("-") and word.lstrip("-")[:1].isalpha()), None)
+    if option is not None:
+        raise InvalidRequest(f"spawn has no option {option}.", hint="Its options: callboard spawn --help")
     values = as_numbers(words)
     problems = issue_problems(values)
     if not problems:

@@ -88,6 +88,8 @@ def budget(
     _show_budget(context.output, changed.budget)
     for run_id in changed.resumed:
         context.output.line(f"{run_id} goes on" if not context.output.quiet else run_id)
+    if changed.resumed:
+        context.output.note(span(f"result: callboard wait {changed.resumed[0]}", "dim"))
     return 0
 
 

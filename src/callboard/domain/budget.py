@@ -105,6 +105,9 @@ class Pools:
         What is missing above for that, and then nothing of it may be kept.
         """
         pool = self.by_id[session_id]
+        short = None if pool.is_open else self._short_for_raise(pool, limits)
+        if short is not None:
+            return short
         pool.limits = {unit: most for unit, most in (pool.limits | limits).items() if unit not in unlimited}
         for unit in unlimited:
             pool.held[unit] = 0
@@ -113,6 +116,15 @@ class Pools:
             short = self._hold(pool, unit, partly=False)
             if short is not None:
                 return short
+        return None
+
+    def _short_for_raise(self, pool: Pool, limits: Amounts) -> Shortage | None:
+        """What a pool at rest could not hold of a raise: more would be shown as left than anybody has."""
+        for unit, most in limits.items():
+            source, wanted = self._source(pool, unit), most - pool.spent[unit]
+            left = max(0, self.left(source, unit)) if source is not None else wanted
+            if source is not None and most > pool.limits.get(unit, most) and wanted > left:
+                return Shortage(session_id=source.session_id, unit=unit, left=left, wanted=wanted)
         return None
 
     def settle(self, busy: Collection[str]) -> None:

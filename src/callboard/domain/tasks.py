@@ -84,6 +84,6 @@ def _cycle(waiting: Mapping[int, Collection[int]]) -> Conflict:
     return Conflict(
         f"The tasks depend on each other in a circle: {' → '.join(map(str, circle))}.",
         code="dependency_cycle",
-        hint=f"Take one dependency away: callboard task set {circle[0]} --depends-on …",
+        hint=f"Take one dependency away: callboard task set {circle[0]} --depends-on none",
         errors=[{"number": number} for number in circle[:-1]],
     )

@@ -115,6 +115,8 @@ def let_go_on(work: Standing) -> str:
     step = next_step(work) or ""
     if not step.startswith("callboard "):
         return step
+    if step.startswith("callboard milestone end"):
+        return f"End it: {step}"
     return f"{'Go on from its branch' if work.worktree_gone else 'Let it go on'}: {step}"
 
 

@@ -21,7 +21,9 @@ def choose(tx: Transaction, name: str, *, fits: Callable[[Row], bool], directory
     Where no directory is known an agent of some project is meant too, if no other project has one of that name.
     """
     rows = tx.all("agents_by_name", name=name)
-    fitting = [row for row in rows if fits(row) and _is_there(row, directory)]
+    away = any(row["scope"] == "project" and not _is_there(row, directory) for row in rows)
+    home = _repository_of(tx, directory) if away and directory is not None else None
+    fitting = [row for row in rows if fits(row) and (_is_there(row, directory) or (home and _is_there(row, home)))]
     places = {row["directory"] for row in fitting if row["scope"] == "project"}
     if directory is None and len(places) > 1:
         raise Conflict(
@@ -58,6 +60,15 @@ def place_of_agent(tx: Transaction, name: str | None, places: Sequence[str]) -> 
     rows = tx.all("agents_by_name", name=name) if name is not None else []
     own = [row for row in rows if row["scope"] == "project"]
     return next((place for place in places if any(_is_there(row, place) for row in own)), places[0])
+
+
+def _repository_of(tx: Transaction, directory: str) -> str | None:
+    """The repository of the worktree of a work session that holds this directory: there its project's agents are."""
+    place = plain_directory(directory)
+    names = [part for part in place.split("/") if part]
+    rows = tx.all("worktrees_called", names=json.dumps(names)) if names else []
+    spaces = [json.loads(row["workspace"]) for row in rows]
+    return next((one.get("repository") for one in spaces if inside(place, one["path"])), None)
 
 
 def _home_of(session: Row | None) -> str | None:

@@ -62,6 +62,12 @@ def ask(tx: Transaction, job_ids: Ids, new: NewJob) -> str:
     return job_id
 
 
+def places_asked(tx: Transaction, project_id: str, hostname: str | None) -> list[Row]:
+    """The places of a project at which a job may be done: those of one host when it is asked of that host alone."""
+    places = tx.all("locations_of_projects", ids=json.dumps([project_id]))
+    return [one for one in places if hostname in (None, one["hostname"])]
+
+
 def _hosts(tx: Transaction, project_id: str) -> list[str]:
     """The hosts of a project's places."""
     places = tx.all("locations_of_projects", ids=json.dumps([project_id]))

@@ -181,7 +181,7 @@ def _late(tx: Transaction, job: Row) -> Failure:
             message=f"The runner {name} took it and did not finish within {seconds} s.",
             hint=f"Look whether {job['hostname']} is up; then ask again.",
         )
-    places = tx.all("locations_of_projects", ids=json.dumps([job["project_id"]]))
+    places = job_changes.places_asked(tx, job["project_id"], job["hostname"])
     told = ", ".join(f"{row['hostname']}:{row['path']}" for row in places[:5]) or "none"
     root = places[0]["path"] if places else "PATH"
     return Failure(

@@ -29,7 +29,7 @@ def find_session(tx: Transaction, caller: Caller, reference: str, project_id: st
         raise Conflict(
             f"{len(found)} sessions fit {reference!r}.",
             code="ambiguous_reference",
-            hint="Give more characters of the id, or name the project.",
+            hint="Give more characters of the id, or name the project: CALLBOARD_PROJECT=NAME before the command.",
             errors=[
                 {name: row[name] for name in ("session_id", "title", "status", "project_id")}
                 for row in found[:MAX_CANDIDATES]

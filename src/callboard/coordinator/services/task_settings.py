@@ -19,6 +19,8 @@ from callboard.wire.tasks import SetTask
 AT_WORK: Final = ("active", "ending")
 """States of a milestone that was started and has not ended."""
 
+_ISSUES: Final = "`callboard list --issues` shows those that are there."
+
 
 def check_rights(caller: Caller, request: SetTask) -> None:
     """Forbidden for checks as text by anybody but the owner."""
@@ -48,7 +50,9 @@ def set_task(tx: Transaction, new_ids: Ids, project: Row, request: SetTask) -> R
     """The task of an issue as it is wanted now; the issue becomes one if it is none."""
     place = {"project_id": project["project_id"], "number": request.number}
     if project["tracker"] == "local" and tx.one("issue_by_number", **place) is None:
-        raise NotFound(f"The project {project['name']} has no issue {request.number}.", code="issue_not_found")
+        raise NotFound(
+            f"The project {project['name']} has no issue {request.number}.", code="issue_not_found", hint=_ISSUES
+        )
     new: dict[str, Any] = {
         "milestone_id": None,
         "checks": "[]",
@@ -95,7 +99,9 @@ def _dependencies(tx: Transaction, project: Row, named: list[int | str], number:
     if missing:
         told = ", ".join(map(str, missing))
         raise NotFound(
-            f"Issue {number} cannot depend on {told}: {project['name']} has no such issue.", code="issue_not_found"
+            f"Issue {number} cannot depend on {told}: {project['name']} has no such issue.",
+            code="issue_not_found",
+            hint=_ISSUES,
         )
     return numbers
 

@@ -131,10 +131,10 @@ class TaskService:
 
     def _run(self, tx: Transaction, caller: Caller, task_id: str, spawn: Spawn, offered: frozenset[str]) -> TaskStarted:
         task = find_task(tx, caller, task_id)
-        check_dependencies(tx, task, set())
         milestone = tx.one("milestone_by_id", milestone_id=task["milestone_id"]) if task["milestone_id"] else None
         if milestone is not None and milestone["state"] in AT_WORK and not can_be_started(tx, milestone):
             return self._in_milestone(tx, milestone, task_id)
+        check_dependencies(tx, task, set())
         project = find_project(tx, caller, task["project_id"])
         asked = msgspec.structs.replace(spawn, issues=[task["number"]])
         new = as_task(self._spawns.new_work(caller, project, asked, offered), task["context"])
@@ -159,6 +159,7 @@ class TaskService:
                 code="task_running",
                 hint=f"Look at it: callboard milestone show {milestone['number']}",
             )
+        check_dependencies(tx, task, set())
         run_id = task_loop.begin(tx, work, task)
         run_changes.refresh_session(tx, work["session_id"])
         return TaskStarted(

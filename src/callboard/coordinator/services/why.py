@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from callboard.coordinator.services import task_runs
+from callboard.coordinator.services import job_changes, task_runs
 from callboard.coordinator.services.access import visible_run
 from callboard.coordinator.services.budget_changes import read_pools, shortage_sentence
 from callboard.coordinator.services.callback_changes import MAX_HELD
@@ -198,7 +198,7 @@ def _preparing(tx: Transaction, run: Row) -> Preparing | None:
         return None
     job = next((row for row in tx.all("open_jobs_of_session", session_id=run["session_id"])), None)
     runner = tx.one("runner_by_id", runner_id=job["runner_id"]) if job and job["runner_id"] else None
-    places = tx.all("locations_of_projects", ids=json.dumps([work["project_id"]]))
+    places = job_changes.places_asked(tx, work["project_id"], job["hostname"] if job else None)
     return Preparing(
         runner_name=(runner["name"] or runner["hostname"]) if runner else None,
         places=tuple((row["hostname"], row["path"]) for row in places),

@@ -85,6 +85,12 @@ SELECT w.session_id, w.project_id, s.workspace FROM work_sessions w JOIN session
 WHERE w.hostname = :hostname AND w.state = 'prepared' AND s.workspace IS NOT NULL
 ORDER BY w.session_id DESC LIMIT 2000;
 
+-- name: worktrees_called
+-- The worktrees whose folders have these names; the newest first.
+SELECT w.session_id, s.workspace FROM work_sessions w JOIN sessions s ON s.session_id = w.session_id
+WHERE w.directory_name IN (SELECT value FROM json_each(:names)) AND w.state = 'prepared' AND s.workspace IS NOT NULL
+ORDER BY w.session_id DESC LIMIT 2000;
+
 -- name: next_issue_number
 -- Takes the next number of the local tracker: none that an issue of another tracker had before.
 UPDATE projects SET last_issue = 1 + (SELECT max(n) FROM (SELECT last_issue AS n
