@@ -1,5 +1,6 @@
 """Runners that are killed, ended and started again: agents live on, and nothing is told twice or not at all."""
 
+import json
 import signal
 
 import pytest
@@ -65,6 +66,25 @@ async def test_an_agent_that_ended_while_no_runner_was_there_is_reported_by_the_
     await world.start_runner(joined=True)
     run = await world.ended(made.run_id)
     assert (run.status, run.result_text, run.attempt) == ("completed", "ok", 1)
+
+
+async def test_r18_an_attempt_of_an_earlier_version_keeps_the_count_of_its_events(world: World) -> None:
+    """R18: what that version did not tell of a launch the next one does not tell, as its events are numbered."""
+    await world.start_coordinator()
+    runner = await world.start_runner()
+    made = await world.start_run("say ready\nsleep 0.5\ncrash")
+    await world.said(made.session_id, "ready")
+    await runner.kill()
+    await world.gone(made)
+    (progress,) = world.folder.glob("state/runners/*/attempts/*/progress.json")
+    told = json.loads(progress.read_bytes())
+    assert told.pop("tells_checks") == told.pop("tells_output") is True
+    progress.write_text(json.dumps(told), encoding="utf-8")
+    await world.start_runner(joined=True)
+    run = await world.ended(made.run_id)
+    assert run.error is not None
+    assert "this agent dies here" in run.error.message
+    assert "output" not in types_of(await world.events(made.session_id))
 
 
 async def test_r18_an_agent_lost_with_its_keeper_is_reported_as_interrupted(world: World) -> None:
