@@ -47,10 +47,24 @@ def visitor(scene: Scene, browser: Browser) -> Iterator[Visitor]:
         yield person
 
 
-def say(page: Page, text: str, button: str = "Send") -> None:
-    """Write a message and send it."""
+def say(page: Page, text: str, button: str = "Send|Queue") -> None:
+    """Write a message and send it; while the agent works the button says how."""
     page.get_by_label("Message").fill(text)
-    page.get_by_role("button", name=button, exact=True).click()
+    page.get_by_role("button", name=re.compile(f"^({button})$")).click()
+
+
+def queue_two_and_take_them_back(page: Page) -> None:
+    """H2: what is said to an agent at work is queued unless chosen otherwise; one is removed, the other changed."""
+    feed = page.get_by_role("feed")
+    expect(page.get_by_label("When it is heard")).to_have_value("resume")
+    for queued, text in enumerate(("say first", "say queued"), 1):
+        say(page, text, "Queue")
+        expect(feed.get_by_text(re.compile("Queued$"))).to_have_count(queued)
+    page.get_by_role("button", name="Remove").first.click()
+    expect(feed.get_by_text("say first")).to_have_count(0)
+    page.get_by_role("button", name="Change").click()
+    expect(page.get_by_label("Message")).to_have_value("say queued")
+    expect(feed.get_by_text("say queued")).to_have_count(0)
 
 
 def begun(page: Page) -> str:
@@ -74,21 +88,24 @@ def test_a81_a_conversation_is_led_from_its_first_word_to_its_last(scene: Scene,
     expect(page.get_by_label("is being written")).to_be_visible()
     expect(page.get_by_label("is being written")).to_be_hidden()
     expect(page.get_by_text(re.compile("^piece 1 "))).to_have_count(1)
-    page.get_by_label("When it is heard").select_option("after this turn")
-    say(page, "say queued")
-    page.get_by_role("button", name="Change").click()
-    expect(page.get_by_label("Message")).to_have_value("say queued")
-    expect(page.get_by_role("feed").get_by_text("say queued")).to_have_count(0)
-    page.get_by_label("When it is heard").select_option("now: interrupt it")
+    heard = page.get_by_label("When it is heard")
+    queue_two_and_take_them_back(page)
+    heard.select_option("now: interrupt it")
     say(page, f"say instead\n{hold('never')}", "Interrupt")
     expect(page.get_by_text("instead", exact=True)).to_be_visible(timeout=20_000)
+    expect(heard).to_have_value("resume")
+    heard.select_option("steer: into this turn")
+    say(page, "say steered", "Steer")
+    expect(page.get_by_text("Not heard yet")).to_be_visible()
+    page.reload()
+    expect(heard).to_have_value("auto")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_role("button", name="Try again")).to_be_visible(timeout=20_000)
     say(page, "say and on")
     expect(page.get_by_text("and on", exact=True)).to_be_visible()
     expect(page.get_by_role("feed").get_by_text("say queued")).to_have_count(0)
     assert [one.split("\n")[0] for one in scene.prompts(session_id)] == [
-        "say It was **late**.", "stream 5 1", "say queued", "say instead", "say and on",
+        "say It was **late**.", "stream 5 1", "say first", "say queued", "say instead", "say and on",
     ]  # fmt: skip
     assert visitor.heard == []
     visitor.go("/ui/chat?agent=nope")

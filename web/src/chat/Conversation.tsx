@@ -9,6 +9,7 @@ import { connection, SessionLog, useStore } from "../live/stores";
 import { tell, useAction } from "../parts/actions";
 import { NUMBER_KEYS } from "../parts/QuestionCard";
 import { Earlier } from "../parts/Earlier";
+import { keep } from "../parts/kept";
 import { Button, Empty, Loading, SessionState, Took, Trouble } from "../parts/Parts";
 import { useStop } from "../parts/stop";
 import { VirtualList } from "../parts/VirtualList";
@@ -65,7 +66,7 @@ export function Conversation({ session, inside }: { session: Session; inside: bo
               : <BlockView block={one} session={session} runs={byId} inside={inside} onTakeBack={takeBack} />)}
           </VirtualList>
         )}
-      <Foot session={session} runs={runs ?? []} given={given} />
+      <Foot key={session.session_id} session={session} runs={runs ?? []} given={given} />
     </>
   );
 }
@@ -90,7 +91,7 @@ async function takeLast(shown: readonly Shown[], takeBack: (text: string) => voi
 
 function Foot({ session, runs, given }: { session: Session; runs: readonly Run[]; given: { text: string; n: number } | null }) {
   const busy = isBusy(session);
-  const [how, setHow] = useState<How>("auto");
+  const [how, choose] = useHow(session.session_id);
   useKeys(KEYS);
   useKeys(NUMBER_KEYS);
   if (session.archived_at) return <Archived session={session} />;
@@ -98,22 +99,42 @@ function Foot({ session, runs, given }: { session: Session; runs: readonly Run[]
   return (
     <div className={css.foot}>
       <Status session={session} runs={runs} />
-      <Writer draft={session.session_id} given={given} word={busy ? (how === "interrupt" ? "Interrupt" : "Send") : "Send"}
-        placeholder={busy ? "Say more while it works" : "Go on with this conversation"}
+      <Writer draft={session.session_id} given={given} word={busy ? HEARD[how].button : "Send"} placeholder={busy ? HEARD[how].placeholder : "Go on with this conversation"}
         onSend={(text) => {
-          send(session.session_id, text, busy ? how : "auto");
-          setHow("auto");
+          // What is idle here may have begun elsewhere: that is not interrupted unasked.
+          send(session.session_id, text, busy || how !== "interrupt" ? how : "resume");
+          if (how === "interrupt") choose(null);
         }}>
         {busy && (
-          <select aria-label="When it is heard" value={how} onChange={(event) => setHow(event.target.value as How)} className={css.how}>
-            <option value="auto">as soon as it listens</option>
-            <option value="resume">after this turn</option>
-            <option value="interrupt">now: interrupt it</option>
+          <select aria-label="When it is heard" value={how} onChange={(event) => choose(event.target.value as Choice)} className={css.how}>
+            {Object.entries(HEARD).map(([value, { choice }]) => <option key={value} value={value}>{choice}</option>)}
           </select>
         )}
       </Writer>
     </div>
   );
+}
+
+type Choice = Exclude<How, "start">;
+
+/** How a message reaches an agent that works, first what goes without saying. */
+const HEARD = {
+  resume: { choice: "queue: after this turn", button: "Queue", placeholder: "Say what comes after this turn" },
+  auto: { choice: "steer: into this turn", button: "Steer", placeholder: "Say it while it works, as soon as it listens" },
+  interrupt: { choice: "now: interrupt it", button: "Interrupt", placeholder: "Say it instead of what it does now" },
+} as const;
+
+/** What was chosen stays so in this conversation, also over a reload; an interruption is one message's. */
+function useHow(sessionId: string): [Choice, (next: Choice | null) => void] {
+  const place = `callboard.heard.${sessionId}`;
+  const [interrupts, setInterrupts] = useState(false);
+  const [kept, setKept] = useState<Choice>(() => (sessionStorage.getItem(place) === "auto" ? "auto" : "resume"));
+  return [interrupts ? "interrupt" : kept, (next) => {
+    setInterrupts(next === "interrupt");
+    if (next === null || next === "interrupt") return;
+    setKept(next);
+    keep(sessionStorage, place, next === "auto" ? next : null);
+  }];
 }
 
 const KEYS = [{ keys: "m", does: "Write a message", where: "Chat", run: () => document.getElementById("message")?.focus() }];
