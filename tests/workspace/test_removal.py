@@ -304,6 +304,9 @@ def test_a_worktree_that_was_removed_by_hand_is_told_and_its_branch_goes_on(plac
     made = place.prepare()
     tip = place.commit("feature", "x", at=place.worktree)
     shutil.rmtree(place.worktree)
+    with pytest.raises(WorkspaceRefused) as refused:
+        place.prepare(session_id="ses_other", reuse_branch=True)
+    assert (refused.value.code, "worktrees --remove" in refused.value.hint) == ("branch_in_use", True)
     for pruned in (False, True):
         if pruned:
             place.git("worktree", "prune")

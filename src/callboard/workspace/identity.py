@@ -92,8 +92,8 @@ def told(repository: Repository, linked: Linked | None, path: Path) -> str:
     """What became of the worktree of a path, in sentences."""
     what = stands(repository, None, path)
     if moved := moved_to(repository, linked, path):
-        back = f" To have it back: git -C {repository.path} worktree move {moved} {path}" if what == "nothing" else ""
-        return f"The worktree {path} is now at {moved}, where git moved it.{back}"
+        back = f" (to have it back: git -C {repository.path} worktree move {moved} {path})" if what == "nothing" else ""
+        return f"The worktree {path} is now at {moved}, where git moved it{back}."
     if what == "nothing":
         return f"The worktree {path} is not there any more."
     if what == "link":

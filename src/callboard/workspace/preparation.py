@@ -210,7 +210,7 @@ def _check_unused(repository: Repository, branch: str, but_for: Path | None = No
         linked = repository.worktree_at(where)
         hint = here if where == repository.path else "Take the next free name: --new-branch."
         if linked is not None and identity.stands(repository, linked, where) != "own":
-            sentence = f"git still has a worktree {where} on the branch {branch!r}, which is not there any more."
+            sentence = f"git has the branch {branch!r} checked out in {where}, where that worktree is not any more."
             raise WorkspaceRefused(
                 "branch_in_use", sentence, f"Have git forget it: callboard worktrees --remove {where}"
             )
