@@ -103,6 +103,7 @@ def test_s6_a_check_that_this_machine_does_not_know_fails_with_where_to_name_it(
     refused = shop.callboard("task", "run", "2", "--check", "own", "--executor", "worker")
     assert refused.code == 1
     assert f"or in {file} and trust that file as it is: callboard trust" in refused.err
+    assert "The agent failed" not in refused.err + shop.callboard("why", "2").out
     shop.do("project", "add", "--name", "web")
     trusted = shop.do("trust", "--data-dir", str(shop.runner.state_dir))
     assert shop.callboard("trust", "-q", "--data-dir", str(shop.runner.state_dir)).out == f"{file}\n"

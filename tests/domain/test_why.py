@@ -255,6 +255,10 @@ def test_a_reason_is_told_once_and_also_of_work_whose_last_run_completed() -> No
     stands = work(stuck_reason="After 3 iterations the checks fail: test.")
     done = why(status="completed", reason="completed", work=stands)
     assert done.sentence.endswith("The work on 4 is stuck: After 3 iterations the checks fail: test.")
+    check = work(stuck_reason="No check 'nix'. Then: callboard trust /srv")
+    facts = {"error_message": check.stuck_reason, "error_code": "check_unknown"}
+    sentence = f"No agent was started. {check.stuck_reason} — The work on 4 is stuck."
+    assert why(status="failed", reason="failed", work=check, **facts).sentence == sentence
     failed = why(status="failed", reason="failed", error_message=stands.stuck_reason, work=stands)
     assert (failed.sentence.count("After 3"), failed.sentence.endswith("The work on 4 is stuck.")) == (1, True)
 

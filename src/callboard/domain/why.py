@@ -79,6 +79,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     stopped_by: str | None = None
     error_message: str | None = None
+    error_code: str | None = None
     runner_name: str | None = None
     since_ms: int = 0
     """When the present status began."""
@@ -170,7 +171,8 @@ def _ended(run: RunFacts) -> Answer:
     if work is not None and work.never_begun and reason != "completed":
         said = f"Its worktree was not made: {work.stuck_reason}"
         return Answer(code="ended", sentence=said, next_step=next_step(work))
-    parts = [sentence_of_end(reason, run.stopped_by, run.error_message) or REASON_SENTENCES["failed"]]
+    ended = sentence_of_end(reason, run.stopped_by, run.error_message, run.error_code)
+    parts = [ended or REASON_SENTENCES["failed"]]
     if run.error_message and run.error_message not in parts and reason not in ("completed", "stopped"):
         parts.append(run.error_message)
     step = IN_TOKENS if run.error_message == UNPRICED_SENTENCE else AFTER_END.get(reason, RETRY)
@@ -181,7 +183,8 @@ def _ended(run: RunFacts) -> Answer:
         # A retry would be refused: the work itself has to go on first, or be begun anew.
         step = next_step(work) or (step if work.lifecycle not in (*HALTED, *WORK_ENDED) else None)
         if work.lifecycle in (*HALTED, *WORK_ENDED):
-            parts.append(how_it_stands(work, said=" ".join(parts)))
+            ends = parts[-1].endswith((".", "!", "?", "…"))
+            parts.append(("" if ends else "— ") + how_it_stands(work, said=" ".join(parts)))
     return Answer(code="ended", sentence=" ".join(parts), next_step=step)
 
 

@@ -73,11 +73,20 @@ REMEDIES: Final = {
 }
 
 
-def sentence_of_end(reason: str | None, stopped_by: str | None, told: str | None = None) -> str | None:
+NOT_STARTED: Final = frozenset({"check_unknown", "executor_missing", "launch_refused", "prompt_is_script"})
+"""Codes of runs that a runner could not launch: no agent of theirs did anything."""
+
+
+def sentence_of_end(
+    reason: str | None, stopped_by: str | None, told: str | None = None, code: str | None = None
+) -> str | None:
     """Why a run ended, by who stopped it where somebody did; None while it has not.
 
-    `told` is what was kept of it: of a budget it says more, whose it is and whether it is used up at all.
+    `told` is what was kept of it: of a budget it says more, whose it is and whether it is used up at all; `code` is
+    that of its error.
     """
+    if reason == "failed" and code in NOT_STARTED:
+        return "No agent was started."
     if reason == "budget_exceeded" and told:
         return told
     whose = STOPPED_BY.get(stopped_by or "") if reason == "stopped" else None

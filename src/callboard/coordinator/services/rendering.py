@@ -101,7 +101,7 @@ def _end_of_run(row: Columns) -> dict[str, Any]:
     return {
         "stopped_by": row["stopped_by"],
         "reason": row["reason"],
-        "reason_text": sentence_of_end(row["reason"], row["stopped_by"], row["error_message"]),
+        "reason_text": sentence_of_end(row["reason"], row["stopped_by"], row["error_message"], row["error_code"]),
         "exit_code": row["exit_code"],
         "error": error,
         "result_text": row["result_text"],
@@ -188,7 +188,7 @@ def group_of_row(row: Columns) -> str:
 
 
 def _end_of_session(row: Columns) -> str | None:
-    return sentence_of_end(row["end_reason"], row["end_stopped_by"], row["end_error_message"])
+    return sentence_of_end(row["end_reason"], row["end_stopped_by"], row["end_error_message"], row["end_error_code"])
 
 
 def _lineage(row: Columns) -> dict[str, Any]:

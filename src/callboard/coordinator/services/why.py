@@ -124,6 +124,7 @@ def _facts(tx: Transaction, run: Row, rules: LeaseRules, runners: tuple[RunnerFa
         reason=run["reason"],
         stopped_by=run["stopped_by"],
         error_message=run["error_message"],
+        error_code=run["error_code"],
         runner_name=(runner["name"] or runner["hostname"]) if runner else None,
         since_ms=run[_SINCE.get(run["status"], "created_at")],
         stop_requested=run["stop_requested_at"] is not None,
