@@ -153,6 +153,12 @@ def test_s8_hostile_output_is_inert_and_visible(stage: Stage, visitor: Visitor) 
     expect(page.get_by_text("exe.\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}U+202E").first).to_be_visible()
     page.locator("summary").filter(has_text="printf").click()
     expect(page.locator("pre").filter(has_text="<b>bold</b>").first).to_be_visible()
+    events = stage.coordinator.http.get(f"/sessions/{stage.hostile.session_id}/events").json()["items"]
+    (ended,) = (event["seq"] for event in events if event["type"] == "post_tool")
+    visitor.go(f"/ui/sessions/{stage.hostile.session_id}?event={ended}")
+    expect(page.get_by_role("feed").locator("[class*=marked]")).to_contain_text("printf")
+    visitor.go(f"/ui/sessions/{stage.hostile.session_id}?event=99999")
+    expect(page.get_by_text("There is no event 99999 here.")).to_be_visible()
     page.get_by_role("link", name="Callboard, home").click()
     expect(page.get_by_text("U+202E").first).to_be_visible()
     assert page.locator("[href^=javascript], main img, main svg[onload], main script").count() == 0

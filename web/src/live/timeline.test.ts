@@ -1,7 +1,7 @@
 // A81, promise 4: whatever the stream did, each event is shown once, in its order.
 import { describe, expect, test } from "vitest";
 import { recording } from "./recording.test-data";
-import { EMPTY_TIMELINE, hasEarlier, hasHole, holdTimeline, liesBefore, partFrom, prependTimeline, reduceDeltas, reduceTimeline, type Timeline } from "./timeline";
+import { EMPTY_TIMELINE, hasEarlier, hasHole, holdsEvent, holdTimeline, liesBefore, partFrom, prependTimeline, reduceDeltas, reduceTimeline, type Timeline } from "./timeline";
 import type { Event } from "./types";
 
 const events = recording.events.filter((event) => event.session_id === "ses_1");
@@ -141,6 +141,12 @@ describe("the timeline", () => {
     const state = reduceTimeline(EMPTY_TIMELINE, all);
     const answered = prependTimeline(state, all.slice(state.first, state.first + 200), state.first + 1);
     expect([answered.items.length, hasEarlier(state), hasEarlier(answered)]).toEqual([state.items.length, true, false]);
+  });
+
+  test("finds the call that an end belongs to by either number", () => {
+    const { items } = reduceTimeline(EMPTY_TIMELINE, [event(1), event(2, "pre_tool", { tool_use_id: "a" }), event(3), event(4, "post_tool", { tool_use_id: "a" })]);
+    const found = [2, 4, 3, 5, null].map((seq) => items.filter((item) => holdsEvent(item, seq)).map((item) => item.seq));
+    expect(found).toEqual([[2], [2], [3], [], []]);
   });
 
   test("takes ten thousand events in a moment", () => {

@@ -212,6 +212,11 @@ function charactersIn(text: string): number {
   return found;
 }
 
+/** Whether the event of that number is what it shows, or the end of it. */
+export function holdsEvent(item: { seq: number; until?: number }, seq: number | null): boolean {
+  return seq !== null && (item.seq === seq || item.until === seq);
+}
+
 /** Whether events are missing between what is there and what came. */
 export function hasHole(state: Timeline): boolean {
   return state.ahead.size > 0;

@@ -6,6 +6,7 @@ import { useKeys } from "../keyboard/registry";
 import { useSession } from "../live/session";
 import { LogPart } from "../live/part";
 import { SessionLog, useStore, type EventLog } from "../live/stores";
+import { holdsEvent } from "../live/timeline";
 import { Link, useQueryParameter } from "../navigation";
 import { nameOf } from "../parts/format";
 import { Empty, Loading, Trouble } from "../parts/Parts";
@@ -114,7 +115,7 @@ function TimelineOf({ session, log }: { session: Session; log: EventLog }) {
       <Density counts={timeline.counts} wanted={wanted} onChange={setTypes} missing={missing} />
       <Feed log={log} items={items} label="Timeline" event={event} place={`timeline.${session.session_id}.${types}`} estimate={52}
         empty={<Empty>Nothing has happened yet.</Empty>}>
-        {(item) => item.kind === "waits" ? <WaitsView run={item.run} session={session} /> : <ItemView item={item} session={session} marked={event !== "" && String(item.seq) === event} onLink={() => setEvent(String(item.seq))} />}
+        {(item) => item.kind === "waits" ? <WaitsView run={item.run} session={session} /> : <ItemView item={item} session={session} marked={holdsEvent(item, Number(event) || null)} onLink={() => setEvent(String(item.seq))} />}
       </Feed>
     </>
   );

@@ -2,6 +2,7 @@
 // nothing of what an entry looks like.
 import { use, useEffect, type ReactNode } from "react";
 import { useStore, type EventLog } from "../../live/stores";
+import { holdsEvent } from "../../live/timeline";
 import { Earlier } from "../../parts/Earlier";
 import { Loading, Trouble } from "../../parts/Parts";
 import { VirtualList } from "../../parts/VirtualList";
@@ -11,6 +12,8 @@ import { Elsewhere, isElsewhere, Later, ReadingContext } from "./Part";
 interface Entry {
   key: string;
   seq: number;
+  /** The number of its last event, where that is another one. */
+  until?: number;
 }
 
 interface Props<T extends Entry> {
@@ -28,11 +31,15 @@ interface Props<T extends Entry> {
   children: (item: T) => ReactNode;
 }
 
+const LONGEST_NUMBER = 20;
+
 export function Feed<T extends Entry>({ log, items, label, event, place, empty, estimate, sideways = false, children }: Props<T>) {
   const { timeline, missing, problem, sessionId } = useStore(log);
   const { part, newest } = use(ReadingContext);
-  const elsewhere = missing === 0 && isElsewhere(timeline, Number(event), part);
-  const linked = event && missing === 0 && !elsewhere ? items.find((item) => item.seq >= Number(event)) : undefined;
+  const number = Number(event);
+  const isNone = event !== "" && missing === 0 && !(Number.isInteger(number) && number >= 1 && number <= Math.max(timeline.last, newest));
+  const elsewhere = missing === 0 && !isNone && isElsewhere(timeline, number, part);
+  const linked = event && missing === 0 && !elsewhere ? items.find((item) => holdsEvent(item, number)) ?? items.find((item) => item.seq >= number) : undefined;
   useEffect(() => {
     // What a link leads to may lie far back.
     if (event) log.hold(true);
@@ -42,6 +49,7 @@ export function Feed<T extends Entry>({ log, items, label, event, place, empty, 
     <>
       {problem && <Trouble problem={problem} />}
       {elsewhere && <Elsewhere timeline={timeline} event={Number(event)} />}
+      {isNone && <p role="status" className={css.none}>There is no event {event.slice(0, LONGEST_NUMBER)} here.</p>}
       <Earlier timeline={timeline} sessionId={sessionId} onReach={() => void log.reachBack()} />
       {!inOrder ? <Loading what="the log" /> : items.length === 0 ? <div className={css.nothing}>{empty}</div> : (
         <VirtualList key={part ? part.event : "now"} items={items} keyOf={keyOf} label={label} follow={!event} estimate={estimate} sideways={sideways} {...(event ? {} : { place: `callboard.place.${place}` })}

@@ -1,6 +1,6 @@
 // How much a timeline shows, and which types of events are listed, kept in the address. What only keeps the books, and
 // what a process printed, is left out of a timeline at first.
-import type { Item, Timeline } from "../../live/timeline";
+import { holdsEvent, type Item, type Timeline } from "../../live/timeline";
 import { inert } from "../../parts/inert";
 import css from "./Filter.module.css";
 
@@ -19,7 +19,7 @@ function isHeadline(item: Item): boolean {
 
 /** The items to show, with those that are being written at the end; that of the number `linked` in any case. */
 export function shownItems(timeline: Timeline, wanted: ReadonlySet<string> | null, linked: number | null = null): readonly Item[] {
-  const fits = (item: Item) => item.seq === linked || (wanted === null ? !item.types.every((type) => QUIET.has(type))
+  const fits = (item: Item) => holdsEvent(item, linked) || (wanted === null ? !item.types.every((type) => QUIET.has(type))
     : wanted.has(ALL) || (wanted.has(HEADLINES) && isHeadline(item)));
   const partial = [...timeline.partial.values()];
   const items = timeline.items.filter(fits);
