@@ -124,6 +124,12 @@ def test_a81_a_fork_goes_on_from_what_was_said(stage: Stage, visitor: Visitor) -
     """60: begun from the palette; a session of its own that is told the first one's turns, bound as a fork."""
     page = visitor.log_in(f"/ui/sessions/{stage.done.session_id}")
     expect(page.get_by_text("context 34k (17 %)")).to_be_visible()
+    page.get_by_role("link", name="Config").click()
+    page.keyboard.press("f")
+    expect(page.get_by_label("What it is to do")).to_be_focused()
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert page.url.endswith("view=config"), "the way back closes the dialog, and leaves the page below as it is"
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox")).to_be_focused()
     page.keyboard.type("fork")
@@ -137,6 +143,8 @@ def test_a81_a_fork_goes_on_from_what_was_said(stage: Stage, visitor: Visitor) -
     assert [one.reason for one in stage.coordinator.bindings(forked)] == ["fork"]
     told = stage.coordinator.run(stage.coordinator.session(forked).latest_run_id or "").prompt or ""
     assert "usage opus 30000" in told
+    page.go_back()
+    expect(page.get_by_role("heading", name="Fix login", exact=True)).to_be_visible()
     assert visitor.heard == []
 
 

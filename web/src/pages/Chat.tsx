@@ -9,7 +9,7 @@ import { Conversation } from "../chat/Conversation";
 import { useKeys } from "../keyboard/registry";
 import { useSession } from "../live/session";
 import { board, useStore } from "../live/stores";
-import { go, Link, useQueryParameter } from "../navigation";
+import { go, Link, useDialogParameter, useQueryParameter } from "../navigation";
 import { nameOf } from "../parts/format";
 import { Age, Line, Loading, Money, SessionState, Trouble } from "../parts/Parts";
 import { useShownName } from "../parts/title";
@@ -102,7 +102,7 @@ function One({ sessionId }: { sessionId: string }) {
 }
 
 function Head({ session }: { session: Session }) {
-  const [forking, setForking] = useState(false);
+  const [forking, setForking] = useDialogParameter("fork");
   return (
     <header className={css.head}>
       <BackToList />
@@ -111,10 +111,10 @@ function Head({ session }: { session: Session }) {
         {session.agent_name && <span>{session.agent_name}</span>}
         <Money usage={session.usage} />
         {session.parent_session_id && <Link to={`/chat/${session.parent_session_id}`}>↑ its parent</Link>}
-        {isForkable(session) && <button type="button" className={css.link} title="Another conversation that goes on from here" onClick={() => setForking(true)}>Fork</button>}
+        {isForkable(session) && <button type="button" className={css.link} title="Another conversation that goes on from here" onClick={() => setForking("yes")}>Fork</button>}
         <Link to={`/sessions/${session.session_id}`}>All events</Link>
       </span>
-      {forking && <ForkDialog session={session} to="/chat" onClose={() => setForking(false)} />}
+      {forking && isForkable(session) && <ForkDialog session={session} to="/chat" onClose={() => setForking("")} />}
     </header>
   );
 }

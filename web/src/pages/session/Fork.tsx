@@ -21,8 +21,8 @@ export function ForkDialog({ session, onClose, to = "/sessions" }: { session: Se
     const made = await call("POST /sessions/{session_id}/fork", {
       path: { session_id: session.session_id }, body: { prompt: text }, idempotencyKey: key.current,
     });
-    onClose();
-    go(`${to}/${made.session_id}`);
+    // In the dialog's own place: the way back leads to what was forked.
+    go(`${to}/${made.session_id}`, { replace: true });
     return "Forked. The first session stays as it is.";
   });
   return (

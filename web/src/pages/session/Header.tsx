@@ -4,7 +4,7 @@ import { useMemo, useRef, useState, type ReactNode } from "react";
 import { call, newKey } from "../../api/client";
 import type { Session } from "../../api/schema";
 import { useKeys } from "../../keyboard/registry";
-import { go, Link } from "../../navigation";
+import { go, Link, useDialogParameter } from "../../navigation";
 import { useAction } from "../../parts/actions";
 import { ChecksChip } from "../../parts/Checks";
 import { issuesBesideTitle, nameOf, nameOfRequest, reasonOfWork, short } from "../../parts/format";
@@ -99,7 +99,7 @@ function Sentence({ session }: { session: Session }) {
 
 function Actions({ session }: { session: Session }) {
   const queries = useQueryClient();
-  const [forking, setForking] = useState(false);
+  const [forking, setForking] = useDialogParameter("fork");
   const path = { session_id: session.session_id };
   const again = () => queries.invalidateQueries({ queryKey: ["session", session.session_id] });
   const { stop, stopping, question } = useStop(session.session_id);
@@ -124,7 +124,7 @@ function Actions({ session }: { session: Session }) {
     ...(busy ? [{ keys: "s", does: "Stop it", where: "Session", run: () => acts.current.stop() }] : []),
     ...(session.handle === null ? [] : [{ keys: "f", does: "Give its work guidance", where: "Session", run: () => document.querySelector<HTMLElement>("[data-guide]")?.click() }]),
     { keys: "m", does: "Write a message", where: "Session", run: () => document.getElementById("message")?.focus() },
-    ...(forkable ? [{ keys: "f", does: "Fork it: another session that goes on from here", where: "Session", run: () => setForking(true) }] : []),
+    ...(forkable ? [{ keys: "f", does: "Fork it: another session that goes on from here", where: "Session", run: () => setForking("yes") }] : []),
     ...(retriable ? [{ keys: "", does: "Retry: do its last work again", where: "Session", run: () => void acts.current.retry() }] : []),
     ...(busy ? [] : [{ keys: "", does: "Archive it, or take it out again", where: "Session", run: () => void acts.current.archive() }]),
     { keys: "", does: "Talk to it in the chat", where: "Session", run: () => go(`/chat/${session.session_id}`) },
@@ -136,9 +136,9 @@ function Actions({ session }: { session: Session }) {
       <WorkDialogs sessions={useMemo(() => new Map([[session.session_id, session]]), [session])} />
       {busy && <Button look="danger" disabled={stopping || session.external} onClick={stop}>◼ Stop</Button>}
       {retriable && <Button disabled={retrying} onClick={() => void retry()}>↻ Retry</Button>}
-      {forkable && <Button look="quiet" onClick={() => setForking(true)} title="Another session that goes on from here">Fork</Button>}
+      {forkable && <Button look="quiet" onClick={() => setForking("yes")} title="Another session that goes on from here">Fork</Button>}
       {!busy && <Button look="quiet" disabled={archiving} onClick={() => void archive()}>{session.archived_at ? "Unarchive" : "Archive"}</Button>}
-      {forking && <ForkDialog session={session} onClose={() => setForking(false)} />}
+      {forking && forkable && <ForkDialog session={session} onClose={() => setForking("")} />}
       {question}
     </div>
   );
