@@ -138,7 +138,7 @@ def test_a81_an_approval_is_decided_on_a_phone_and_settled_in_the_other_tab(brow
         allow = desk.page.get_by_role("button", name="Allow once")
         expect(allow).to_be_visible()
         phone.page.get_by_label("Reason, told to the agent").fill("not this one")
-        phone.page.get_by_role("button", name="Deny").click()
+        phone.page.get_by_label("Reason, told to the agent").press("Enter")
         expect(desk.page.get_by_text("Denied")).to_be_visible()
         expect(allow).to_be_hidden()
         expect(desk.page).to_have_title(re.compile(r"^\(1\) "), timeout=2000)

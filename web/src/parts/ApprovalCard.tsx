@@ -1,6 +1,6 @@
 // An agent's request for permission: what exactly, where, how risky, and what a decision for the session would allow; the
 // same card on every page. One decision stands.
-import { useState } from "react";
+import { useState, type KeyboardEvent } from "react";
 import { call, Problem } from "../api/client";
 import type { Operations } from "../api/schema";
 import { tell, useAction } from "./actions";
@@ -141,13 +141,19 @@ interface DecideProps {
 function Decide({ approval, busy, onAllow, onDeny }: DecideProps) {
   const [reason, setReason] = useState("");
   const { session_allows: allows } = approval;
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Enter" || event.nativeEvent.isComposing || busy || !reason.trim()) return;
+    event.preventDefault();
+    onDeny(reason.trim());
+  };
   return (
     <>
       <div className={css.decide}>
         <Button look="primary" data-decide="allow" disabled={busy} onClick={() => onAllow("once")}>Allow once</Button>
         {allows && <Button data-decide="session" disabled={busy} title={asText(allows)} onClick={() => onAllow("session")}>Allow for this session</Button>}
         <Button look="danger" data-decide="deny" disabled={busy} onClick={() => onDeny(reason.trim())}>Deny</Button>
-        <input dir="auto" aria-label="Reason, told to the agent" placeholder="Reason, told to the agent" value={reason} maxLength={4000} onChange={(event) => setReason(event.target.value)} />
+        <input dir="auto" aria-label="Reason, told to the agent" placeholder="Reason, told to the agent" value={reason} maxLength={4000} title="Enter denies with this reason"
+          onChange={(event) => setReason(event.target.value)} onKeyDown={onKeyDown} />
       </div>
       {allows && <p className={css.soft}>For this session allows: {asText(allows)}</p>}
     </>
