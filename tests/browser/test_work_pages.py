@@ -254,9 +254,9 @@ def go_to_the_board_by_its_name(visitor: Visitor) -> Page:
     page = visitor.log_in("/ui/")
     expect(page.locator("[data-row]").filter(has_text="Fails its check")).to_contain_text("test failed")
     visitor.go("/ui/work")
-    expect(page.get_by_role("link", name="shop", exact=True)).to_be_visible()
-    page.keyboard.press("j")
-    expect(page.get_by_role("link", name="shop", exact=True)).to_be_focused()
+    project = page.get_by_role("link", name="shop", exact=True)
+    expect(project).to_be_visible()
+    until(lambda: goes_to(page, "j", project), 10, "the page hears keys")
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox")).to_be_focused()
     page.keyboard.type("jwt")
@@ -368,6 +368,11 @@ def end_and_close(page: Page) -> None:
     expect(page.get_by_role("region", name="Summary").get_by_text("Nothing is open.")).to_be_visible()
     page.get_by_role("button", name="Close them").click()
     expect(page.get_by_text("still open")).to_have_count(0)
+
+
+def goes_to(page: Page, key: str, one: Locator) -> bool:
+    page.keyboard.press(key)
+    return bool(one.evaluate("one => one === document.activeElement"))
 
 
 def row(page: Page, number: int) -> Locator:

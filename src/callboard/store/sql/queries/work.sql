@@ -87,8 +87,9 @@ ORDER BY w.session_id DESC LIMIT 2000;
 
 -- name: worktrees_called
 -- The worktrees whose folders have these names; the newest first.
-SELECT w.session_id, s.workspace FROM work_sessions w JOIN sessions s ON s.session_id = w.session_id
-WHERE w.directory_name IN (SELECT value FROM json_each(:names)) AND w.state = 'prepared' AND s.workspace IS NOT NULL
+SELECT w.session_id, s.workspace FROM json_each(:names) AS listed
+JOIN work_sessions w ON w.directory_name = listed.value JOIN sessions s ON s.session_id = w.session_id
+WHERE w.state = 'prepared' AND s.workspace IS NOT NULL
 ORDER BY w.session_id DESC LIMIT 2000;
 
 -- name: next_issue_number
