@@ -69,7 +69,7 @@ QUICK: Final[dict[str, Measure]] = {
     ),
     "forgetting": _one_by_one(
         lambda place: forgetting.measure(
-            place, forgetting.Amount(old_events=1_000, runners=5, events_per_second=50, seconds=1.5)
+            place, forgetting.Amount(old_events=1_000, runners=5, events_per_second=50, seconds=1.0)
         )
     ),
 }

@@ -139,6 +139,7 @@ def write(folder: Path, name: str, front: str, body: str) -> None:
     (folder / f"{name}.md").write_text(f"---\nname: {name}\n{front}---\n{body}\n", encoding="utf-8")
 
 
+@pytest.mark.either_database
 def test_a03_a_runner_brings_the_agents_of_its_directory(world: World) -> None:
     """40: registration uploads; what is unchanged is not sent again; sync brings what is new and takes what is gone."""
     own, claudes = world.project / ".callboard" / "agents", world.project / ".claude" / "agents"

@@ -163,6 +163,7 @@ def test_a42_an_outage_longer_than_the_leases_interrupts_nothing(world: World, o
         assert_never_interrupted(coordinator, created.session_id)
 
 
+@pytest.mark.either_database
 @pytest.mark.parametrize("first", ["coordinator", "runner"])
 def test_a42_a_machine_that_slept_longer_than_the_leases_interrupts_nothing(world: World, first: str) -> None:
     """A42: all stand still together and wake up together, one of them a little earlier than the other."""

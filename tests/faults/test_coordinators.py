@@ -57,6 +57,7 @@ def test_r12_a_coordinator_killed_under_load_loses_nothing_that_it_acknowledged(
     assert_promises_kept(coordinator, *(load.session_id for load in loads))
 
 
+@pytest.mark.either_database
 @on_both_databases
 def test_r13_a_coordinator_that_ends_under_many_readers_is_not_noticed_by_agents(world: World) -> None:
     """R13: 100 streams, held polls and waits; exit 0 in time; the agents work on and their runs end as they would."""

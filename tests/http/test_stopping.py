@@ -20,6 +20,7 @@ POLL_SECONDS = 30
 """What a poll would be held that nobody wakes."""
 
 
+@pytest.mark.either_database
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_r13_a_signal_ends_streams_with_retry_answers_what_is_held_and_exits_0(
     tmp_path: Path, number: signal.Signals, database: dict[str, str]
