@@ -1,6 +1,7 @@
 """Text from elsewhere never becomes a script: an executor `command` that is a shell takes a person's words alone."""
 
 import json
+import os
 
 import pytest
 
